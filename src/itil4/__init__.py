@@ -1,0 +1,1 @@
+"""An embeddable ITIL 4 domain library."""

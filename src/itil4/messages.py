@@ -1,0 +1,123 @@
+"""The one catalogue of what the library says to people: code -> sentence and remedy.
+
+Code compares codes, never sentences. A host in another language renders the same reason
+through its own catalogue:
+
+>>> from itil4.errors import Reason
+>>> reason = Reason.of("missing", event="resolve", fields=("resolution",))
+>>> render(reason.code, reason.detail, {"missing": ("Es fehlt: {fields}.", "")})
+('Es fehlt: resolution.', '')
+"""
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+Catalogue: TypeAlias = Mapping[str, tuple[str, str]]
+"""Message code -> (what happened and why, what to do now), both with named values."""
+
+ENGLISH: Catalogue = {
+    # a step that is refused, in the order in which reasons are given
+    "unknown_event": ("{lifecycle} has no step {event!r}.", "Did you mean {nearest}? Its steps: {events}."),
+    "wrong_state": ("{event!r} is not possible from {state!r}, only from {sources}.", "Possible now: {events}."),
+    "internal": ("{event!r} is fired by the system, not by {actor!r}.", "Let a system actor fire it."),
+    "role": ("{event!r} is not for {actor!r} with the roles {has}.", "It needs one of: {needs}."),
+    "denied": ("{event!r} is denied to {actor!r} as {denied}.", "Ask somebody who is not {denied}."),
+    "ill_typed": ("{field} is {expected}, not {value!r}.", "Give {expected}."),
+    "naive_datetime": ("{field} has no time zone: {value!r}.", "Give an aware datetime, such as one with tzinfo=timezone.utc."),
+    "not_a_choice": ("{field} cannot be {value!r}.", "Did you mean {nearest}? Choose one of: {choices}."),
+    "too_long": ("{field} has {length} characters, at most {limit} fit.", "Shorten it, or keep it as an attachment."),
+    "control_character": ("{field} contains the character {character}, which is not text.", "Remove it."),
+    "several_lines": ("{field} is one line, but the value has a line break.", "Put the details into a longer text field."),
+    "blank": ("{field} is required and may not be empty.", "Give it a text."),
+    "unknown_field": ("{record} has no field {field!r}.", "Did you mean {nearest}?"),
+    "missing": ("{event!r} still needs: {fields}.", "Give the missing fields with the step."),
+    "guard": ("{event!r} is held back by {guard}: {text}", "{remedy}"),
+    "field_rule": ("{field} is {rule} here.", "{remedy}"),
+    "stale": (
+        "{record} has moved on: version {found} is stored, {expected} was expected; {changed_by} did {changed} last.",
+        "Read it again and repeat what you want to do.",
+    ),
+    # records, history and links
+    "reserved_name": ("{record} cannot have a field {field!r}: the verbs use that name.", "Choose another name."),
+    "unsupported_type": ("{record}.{field} has the type {type}, which records cannot hold.", "Use {supported}."),
+    "unresolved_type": ("{record}.{field}: the annotation cannot be resolved ({error}).", "Import the name at module level."),
+    "tampered": (
+        "The {record} passed in differs from the stored one in: {fields}.",
+        "Change fields with update and state with a step, and pass what those return.",
+    ),
+    "foreign_record": ("{value} is not a {record} of this practice.", "Pass a {record}, its number or its id."),
+    "not_found": ("There is no {record} {value!r} that {actor} may see.", "Check the number or id."),
+    "ambiguous_number": (
+        "{value!r} names two records: {own} here, and {foreign} of {system}.",
+        "Use the id, or {system}:{value} for the imported one.",
+    ),
+    "taken": ("{what} {value!r} is taken by {holder}.", "Use that record, or another {what}."),
+    "once_differs": ("once={value!r} was used for {first}, not for {second}.", "Use one key for one step only."),
+    "out_of_order": ("{event!r} at {at} lies before the last entry at {last}.", "Give a later time, or make a correction."),
+    "future": ("{event!r} at {at} lies in the future; it is {now}.", "Give the time at which it happened."),
+    "time_order": ("{earlier} ({earlier_at}) lies after {later} ({later_at}).", "Correct one of the two times."),
+    "unknown_relation": ("There is no relation {relation!r}.", "Did you mean {nearest}? Relations: {relations}."),
+    "self_link": ("{record} cannot be linked to itself.", "Link it to another record."),
+    "link_ends": ("{relation!r} does not go from {source} to {target}.", "It goes {allowed}."),
+    "link_exists": ("{source} already has the link {relation!r} to {target}.", "Nothing needs doing."),
+    "link_missing": ("{source} has no link {relation!r} to {target}.", "Its links: see links()."),
+    "link_single": ("{source} already has a {relation!r} link, and can have one only.", "Unlink that one first."),
+    "link_cycle": ("{source} {relation} {target} closes a circle.", "Unlink one of the records in between."),
+    "no_actor": ("Nobody stands behind {event!r}.", "Pass by=, or use acting(by=...) or unit(by=...)."),
+    "not_active": ("{person!r} is not active.", "Choose somebody whom the directory knows as active."),
+    "merged": ("{source} cannot be merged: {text}", "{remedy}"),
+    "several_kinds": ("A record of kind {found!r} cannot stand where {expected!r} is needed.", "Pass a {expected}."),
+    # definitions
+    "definition": ("{where}: {text}", "{remedy}"),
+    "unknown_name": ("{where} names the {what} {name!r}, which is not there.", "Did you mean {nearest}?"),
+    "duplicate": ("{where} has {what} {name!r} twice.", "Keep one of them."),
+    "slot_taken": ("{first} and {second} both fill the place {slot!r}.", "Give one of them its own kind, slot and prefix."),
+    "broken_rule": ("{rule} failed for {record}: {error}", "Mend the rule; the record is untouched."),
+    "unknown_practice": ("There is no practice {name!r}.", "Did you mean {nearest}?"),
+    # queries and figures
+    "not_indexed": ("{record} cannot be found or ordered by {field!r}.", "Declare it in `indexed`. Indexed: {indexed}."),
+    "bad_operator": ("{field} cannot be compared with {operator!r}.", "Use one of: {operators}."),
+    "bad_cursor": ("The page mark {value!r} does not belong to this list.", "Take `next` or `previous` of the page before."),
+    "bad_limit": ("limit is a whole number from 1 to {most}, not {value!r}.", "Give such a number."),
+    # stores
+    "bad_url": ("{value!r} is not the address of a store.", "Use sqlite:///file.db, or pass a store."),
+    "missing_extra": ("{what} needs the package {package}.", "Run: pip install 'itil4[{extra}]'"),
+    "store_failed": ("The store could not {action}: {error}", "{remedy}"),
+    "store_closed": ("The store is closed.", "Connect again."),
+    "schema_too_new": ("{what} was written by a later version: schema {found}, known up to {known}.", "Upgrade itil4."),
+    "unknown_kind": ("The store holds {kind} records, and no practice here knows them.", "Connect with practices=[...] that does."),
+    "broken_row": ("The stored row of {record} cannot be read: {error}", "Give its fields a default or an upcaster."),
+    # foreign history
+    "bad_file": ("{file} cannot be read as {format}: {error}", "{remedy}"),
+    "missing_columns": ("{file} lacks the columns {columns}.", "Name the right columns in a mapping file."),
+    "bad_mapping": ("The mapping {file}: {text}", "{remedy}"),
+}
+
+
+def render(code: str, detail: Mapping[str, Any], catalogue: Catalogue = ENGLISH) -> tuple[str, str]:
+    """Return the sentence and the remedy of `code`, with its values filled in.
+
+    A remedy that names a value which is not there (no near miss, say) loses that sentence and keeps
+    the rest. A code that the catalogue lacks falls back on English, and then on the code itself.
+    """
+    text, remedy = catalogue.get(code) or ENGLISH.get(code) or (code, "")
+    values = {name: _listed(value) for name, value in detail.items()}
+    sentences = [part for part in remedy.replace("? ", "?\n").replace(". ", ".\n").split("\n") if part]
+    kept = [part.format_map(values) for part in sentences if _complete(part, values)]
+    return text.format_map(_Lenient(values)), " ".join(part for part in kept if part)
+
+
+class _Lenient(dict[str, Any]):
+    def __missing__(self, name: str) -> str:
+        return f"<{name}>"
+
+
+def _complete(sentence: str, values: Mapping[str, Any]) -> bool:
+    names = [part.split("}")[0].split("!")[0] for part in sentence.split("{")[1:]]
+    return all(values.get(name) not in (None, "") for name in names)
+
+
+def _listed(value: Any) -> Any:
+    if isinstance(value, (tuple, list)):
+        return ", ".join(str(item) for item in value) or "none"
+    return value

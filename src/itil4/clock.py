@@ -53,7 +53,7 @@ class TimeOrderedIds:
     >>> ids = TimeOrderedIds(Noon(), random.Random(4))
     >>> first, second = ids(), ids()
     >>> first < second, first[:13]
-    (True, '019cae35-7a00')
+    (True, '019cae6b-6600')
     """
 
     def __init__(self, clock: Clock, source: random.Random | None = None) -> None:

@@ -1,0 +1,235 @@
+"""The shape of a record type: its fields compiled, and the declared extra fields of a host."""
+
+import dataclasses
+import typing
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any, Literal, Self
+
+import attrs
+
+from itil4.errors import DefinitionError, InvalidInput, Reason, nearest
+from itil4.record.base import PROTECTED, RESERVED, Frozen, Record
+from itil4.record.copying import Copier, copier
+from itil4.record.door import FieldType, Line, Note, field_type
+
+_WORDS: dict[str, Any] = {
+    "line": Line,
+    "text": Note,
+    "number": float,
+    "integer": int,
+    "decimal": "decimal",
+    "boolean": bool,
+    "moment": "moment",
+    "date": "date",
+    "duration": "duration",
+    "lines": tuple[Line, ...],
+}
+
+
+@attrs.frozen
+class FieldSpec:
+    """One extra field: its type in words, whether every new record needs it, its choices and label.
+
+    `type` is one of line, text, number, integer, decimal, boolean, moment, date, duration, choice, lines.
+    """
+
+    type: str
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    default: Any = None
+    label: str | None = None
+
+
+class FieldSet:
+    """Extra fields that a host declares at run time, per tenant if it likes.
+
+    Their values live in `record.extra`; verbs take them as keywords, field rules hold for them,
+    they are stored and can be found by, like the fields of the class.
+
+    >>> fields = FieldSet.from_dict({"vessel": {"type": "line"}, "deck": {"type": "choice", "choices": ["A", "B"]}})
+    >>> sorted(fields)
+    ['deck', 'vessel']
+
+    Raises:
+        DefinitionError: a name is reserved or no identifier, or a type is unknown.
+    """
+
+    def __init__(self, **specs: FieldSpec) -> None:
+        self.specs: Mapping[str, FieldSpec] = Frozen(specs)
+        self.types = {name: _extra_type(name, spec) for name, spec in specs.items()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Mapping[str, Any]]) -> Self:
+        """Build the set from plain data: name -> {type, required, choices, default, label}."""
+        known = attrs.fields_dict(FieldSpec)
+        specs = {}
+        for name, spec in data.items():
+            if not isinstance(spec, Mapping):
+                raise DefinitionError.of("ill_typed", field=f"fields.{name}", expected="a mapping", value=spec)
+            for key in spec:
+                if key not in known:
+                    raise DefinitionError.of(
+                        "unknown_name", where=f"fields.{name}", what="key", name=key, nearest=nearest(key, known)
+                    )
+            specs[name] = FieldSpec(**{**spec, "choices": tuple(spec.get("choices", ()))})
+        return cls(**specs)
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """Return the plain data that `from_dict` reads."""
+        return {name: attrs.asdict(spec) for name, spec in self.specs.items()}
+
+    def __iter__(self) -> Any:
+        return iter(self.specs)
+
+    def __len__(self) -> int:
+        return len(self.specs)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.specs
+
+    def __or__(self, other: "FieldSet") -> "FieldSet":
+        return FieldSet(**{**self.specs, **other.specs})
+
+
+def _extra_type(name: str, spec: FieldSpec) -> FieldType:
+    from datetime import date, datetime, timedelta
+    from decimal import Decimal
+
+    where = f"fields.{name}"
+    if not name.isidentifier() or name.startswith("_"):
+        raise DefinitionError.of("definition", where=where, text="the name is no identifier.", remedy="Use snake_case.")
+    if name in RESERVED:
+        raise DefinitionError.of("reserved_name", record="the field set", field=name)
+    if spec.type == "choice":
+        if not spec.choices:
+            raise DefinitionError.of("definition", where=where, text="a choice needs choices.", remedy="List them.")
+        annotation: Any = Literal[spec.choices]
+    else:
+        late = {"decimal": Decimal, "moment": datetime, "date": date, "duration": timedelta}
+        annotation = late.get(spec.type) or _WORDS.get(spec.type)
+    if annotation is None:
+        known = (*_WORDS, "choice")
+        raise DefinitionError.of(
+            "not_a_choice", field=f"{where}.type", value=spec.type, choices=known, nearest=nearest(spec.type, known)
+        )
+    made = field_type("extra", name, annotation if spec.required else annotation | None, required=spec.required)
+    if spec.default is not None and (reason := made.check(f"{where}.default", spec.default)):
+        raise DefinitionError(reason)
+    return attrs.evolve(made, default=spec.default)
+
+
+@attrs.frozen(eq=False)
+class Shape:
+    """A record type with its extra fields, compiled: what its fields hold, and how to read and copy it."""
+
+    record: type
+    fields: Mapping[str, FieldType]
+    extra: FieldSet
+    locked: frozenset[str]
+    _copy: Copier
+
+    def get(self, name: str) -> FieldType | None:
+        """Return the type of a field of the class or of the extra fields."""
+        return self.fields.get(name) or self.extra.types.get(name)
+
+    def read(self, record: Any, name: str) -> Any:
+        """Return the value of a field of the class or of the extra fields."""
+        if name in self.fields:
+            return getattr(record, name)
+        value = record.extra.get(name) if self.extra else None
+        return self.extra.types[name].default if value is None and name in self.extra else value
+
+    def copy(self, record: Any, changes: Mapping[str, Any]) -> Any:
+        """Return `record` with `changes` (already checked), extra fields going where they belong."""
+        if self.extra and not self.extra.types.keys().isdisjoint(changes):
+            inner = {name: value for name, value in changes.items() if name in self.extra}
+            changes = {name: value for name, value in changes.items() if name not in self.extra}
+            changes["extra"] = Frozen({**record.extra, **inner})
+        return self._copy(record, changes)
+
+    def problems(self, values: Mapping[str, Any], locked: Iterable[str] | None = None) -> list[Reason] | None:
+        """Say what is wrong with `values` as new contents of fields: None, or the reasons.
+
+        Order: ill-typed, unknown and locked names, each in the order of `values`.
+        """
+        found: list[Reason] | None = None
+        frozen = self.locked if locked is None else locked
+        for name, value in values.items():
+            known = self.fields.get(name)
+            if known is None or name == "extra":
+                known = self.extra.types.get(name) if self.extra else None
+            if known is None:
+                names = [*self.fields, *self.extra]
+                reason: Reason | None = Reason.of(
+                    "unknown_field", record=self.record.__name__, field=name, nearest=nearest(name, names)
+                )
+            elif name in frozen:
+                reason = Reason.of(
+                    "field_rule", field=name, rule="set by the library only", remedy="State changes by steps."
+                )
+            else:
+                reason = known.check(name, value)
+            if reason is not None:
+                found = [reason] if found is None else [*found, reason]
+        return found
+
+    def missing(self, values: Mapping[str, Any]) -> list[str]:
+        """Return the required fields that `values` lacks."""
+        own = [name for name, field in self.fields.items() if field.required and name not in self.locked]
+        more = [name for name, spec in self.extra.specs.items() if spec.required]
+        return [name for name in (*own, *more) if name not in values]
+
+    def made(self, values: Mapping[str, Any]) -> Any:
+        """Make a record from checked values, each field of the class and each extra field by its name."""
+        if not self.extra:
+            return self.record(**values)
+        inner = {name: field.default for name, field in self.extra.types.items() if field.default is not None}
+        inner |= {name: value for name, value in values.items() if name in self.extra}
+        return self.record(**{name: value for name, value in values.items() if name not in self.extra}, extra=inner)
+
+
+@lru_cache(maxsize=1024)
+def shape_of(cls: type) -> Shape:
+    """Return the shape of a frozen record type without extra fields.
+
+    Raises:
+        DefinitionError: a field has a type that records cannot hold.
+        InvalidInput: `cls` is neither an attrs class nor a dataclass.
+    """
+    return make_shape(cls, locked=PROTECTED if issubclass(cls, Record) else ())
+
+
+def make_shape(cls: type, extra: FieldSet | None = None, locked: Iterable[str] = ()) -> Shape:
+    """Return the shape of `cls` with extra fields; `locked` names are set by the library only."""
+    copy = copier(cls)
+    try:
+        hints = typing.get_type_hints(cls, include_extras=True)
+    except Exception as error:  # whatever an annotation raises when it is evaluated
+        raise DefinitionError.of("unresolved_type", record=cls.__name__, field="annotations", error=str(error)) from error
+    fields = {}
+    for name, required, default in _declared(cls):
+        fields[name] = field_type(cls.__name__, name, hints[name], required=required, default=default)
+    extra = extra or FieldSet()
+    for name in extra:
+        if name in fields:
+            raise DefinitionError.of("duplicate", where=f"{cls.__name__} with its extra fields", what="the field", name=name)
+    if extra and "extra" not in fields:
+        raise InvalidInput.of("ill_typed", field="record", expected="a Record, which can hold extra fields", value=cls)
+    return Shape(cls, fields, extra, frozenset(locked), copy)
+
+
+def _declared(cls: type) -> list[tuple[str, bool, Any]]:
+    if dataclasses.is_dataclass(cls):
+        gone = dataclasses.MISSING
+        return [
+            (each.name, each.default is gone and each.default_factory is gone, None if each.default is gone else each.default)
+            for each in dataclasses.fields(cls)
+        ]
+    declared: list[tuple[str, bool, Any]] = []
+    for field in attrs.fields(cls):
+        default = field.default
+        if isinstance(default, attrs.Factory) and not default.takes_self:  # type: ignore[arg-type]
+            default = default.factory()
+        declared.append((field.name, default is attrs.NOTHING, None if default is attrs.NOTHING else default))
+    return declared

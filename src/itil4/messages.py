@@ -23,11 +23,17 @@ ENGLISH: Catalogue = {
     "role": ("{event!r} is not for {actor!r} with the roles {has}.", "It needs one of: {needs}."),
     "denied": ("{event!r} is denied to {actor!r} as {denied}.", "Ask somebody who is not {denied}."),
     "ill_typed": ("{field} is {expected}, not {value!r}.", "Give {expected}."),
-    "naive_datetime": ("{field} has no time zone: {value!r}.", "Give an aware datetime, such as one with tzinfo=timezone.utc."),
+    "naive_datetime": (
+        "{field} has no time zone: {value!r}.",
+        "Give an aware datetime, such as one with tzinfo=timezone.utc.",
+    ),
     "not_a_choice": ("{field} cannot be {value!r}.", "Did you mean {nearest}? Choose one of: {choices}."),
     "too_long": ("{field} has {length} characters, at most {limit} fit.", "Shorten it, or keep it as an attachment."),
     "control_character": ("{field} contains the character {character}, which is not text.", "Remove it."),
-    "several_lines": ("{field} is one line, but the value has a line break.", "Put the details into a longer text field."),
+    "several_lines": (
+        "{field} is one line, but the value has a line break.",
+        "Put the details into a longer text field.",
+    ),
     "blank": ("{field} is required and may not be empty.", "Give it a text."),
     "unknown_field": ("{record} has no field {field!r}.", "Did you mean {nearest}?"),
     "missing": ("{event!r} still needs: {fields}.", "Give the missing fields with the step."),
@@ -40,7 +46,10 @@ ENGLISH: Catalogue = {
     # records, history and links
     "reserved_name": ("{record} cannot have a field {field!r}: the verbs use that name.", "Choose another name."),
     "unsupported_type": ("{record}.{field} has the type {type}, which records cannot hold.", "Use {supported}."),
-    "unresolved_type": ("{record}.{field}: the annotation cannot be resolved ({error}).", "Import the name at module level."),
+    "unresolved_type": (
+        "{record}.{field}: the annotation cannot be resolved ({error}).",
+        "Import the name at module level.",
+    ),
     "tampered": (
         "The {record} passed in differs from the stored one in: {fields}.",
         "Change fields with update and state with a step, and pass what those return.",
@@ -53,7 +62,10 @@ ENGLISH: Catalogue = {
     ),
     "taken": ("{what} {value!r} is taken by {holder}.", "Use that record, or another {what}."),
     "once_differs": ("once={value!r} was used for {first}, not for {second}.", "Use one key for one step only."),
-    "out_of_order": ("{event!r} at {at} lies before the last entry at {last}.", "Give a later time, or make a correction."),
+    "out_of_order": (
+        "{event!r} at {at} lies before the last entry at {last}.",
+        "Give a later time, or make a correction.",
+    ),
     "future": ("{event!r} at {at} lies in the future; it is {now}.", "Give the time at which it happened."),
     "time_order": ("{earlier} ({earlier_at}) lies after {later} ({later_at}).", "Correct one of the two times."),
     "unknown_relation": ("There is no relation {relation!r}.", "Did you mean {nearest}? Relations: {relations}."),
@@ -71,13 +83,22 @@ ENGLISH: Catalogue = {
     "definition": ("{where}: {text}", "{remedy}"),
     "unknown_name": ("{where} names the {what} {name!r}, which is not there.", "Did you mean {nearest}?"),
     "duplicate": ("{where} has {what} {name!r} twice.", "Keep one of them."),
-    "slot_taken": ("{first} and {second} both fill the place {slot!r}.", "Give one of them its own kind, slot and prefix."),
+    "slot_taken": (
+        "{first} and {second} both fill the place {slot!r}.",
+        "Give one of them its own kind, slot and prefix.",
+    ),
     "broken_rule": ("{rule} failed for {record}: {error}", "Mend the rule; the record is untouched."),
     "unknown_practice": ("There is no practice {name!r}.", "Did you mean {nearest}?"),
     # queries and figures
-    "not_indexed": ("{record} cannot be found or ordered by {field!r}.", "Declare it in `indexed`. Indexed: {indexed}."),
+    "not_indexed": (
+        "{record} cannot be found or ordered by {field!r}.",
+        "Declare it in `indexed`. Indexed: {indexed}.",
+    ),
     "bad_operator": ("{field} cannot be compared with {operator!r}.", "Use one of: {operators}."),
-    "bad_cursor": ("The page mark {value!r} does not belong to this list.", "Take `next` or `previous` of the page before."),
+    "bad_cursor": (
+        "The page mark {value!r} does not belong to this list.",
+        "Take `next` or `previous` of the page before.",
+    ),
     "bad_limit": ("limit is a whole number from 1 to {most}, not {value!r}.", "Give such a number."),
     # stores
     "bad_url": ("{value!r} is not the address of a store.", "Use sqlite:///file.db, or pass a store."),
@@ -85,7 +106,10 @@ ENGLISH: Catalogue = {
     "store_failed": ("The store could not {action}: {error}", "{remedy}"),
     "store_closed": ("The store is closed.", "Connect again."),
     "schema_too_new": ("{what} was written by a later version: schema {found}, known up to {known}.", "Upgrade itil4."),
-    "unknown_kind": ("The store holds {kind} records, and no practice here knows them.", "Connect with practices=[...] that does."),
+    "unknown_kind": (
+        "The store holds {kind} records, and no practice here knows them.",
+        "Connect with practices=[...] that does.",
+    ),
     "broken_row": ("The stored row of {record} cannot be read: {error}", "Give its fields a default or an upcaster."),
     # foreign history
     "bad_file": ("{file} cannot be read as {format}: {error}", "{remedy}"),

@@ -315,7 +315,10 @@ def check_structure(lifecycle: Lifecycle) -> None:
 def _printable(where: str, what: str, name: object) -> None:
     if not isinstance(name, str) or not name or name.isspace() or not name.isprintable():
         raise DefinitionError.of(
-            "definition", where=where, text=f"the name of a {what} is not printable text: {name!r}.", remedy="Rename it."
+            "definition",
+            where=where,
+            text=f"the name of a {what} is not printable text: {name!r}.",
+            remedy="Rename it.",
         )
 
 

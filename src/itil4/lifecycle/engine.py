@@ -145,7 +145,9 @@ class Engine:
             wrong = self._payload_problems(payload, shape)
             if wrong:
                 reasons = [*(reasons or ()), *wrong]
-                known = {name: value for name, value in payload.items() if not self._payload_problems({name: value}, shape)}
+                known = {
+                    name: value for name, value in payload.items() if not self._payload_problems({name: value}, shape)
+                }
                 proposed = shape.copy(record, known)
             else:
                 proposed = shape.copy(record, payload)
@@ -184,8 +186,10 @@ class Engine:
         wanted = payload[chosen.field]
         if wanted not in chosen.among:
             near = nearest(wanted, chosen.among)
-            return None, rest, Reason.of(
-                "not_a_choice", field=chosen.field, value=wanted, choices=chosen.among, nearest=near
+            return (
+                None,
+                rest,
+                Reason.of("not_a_choice", field=chosen.field, value=wanted, choices=chosen.among, nearest=near),
             )
         return wanted, rest, None
 

@@ -28,7 +28,9 @@ def extended(
     for key in remove:
         transitions = _split(base, transitions, key, lambda each: None)
     for key, rules in tighten.items():
-        transitions = _split(base, transitions, key, lambda each, key=key, rules=rules: _tighter(base, key, each, rules))  # type: ignore[misc]
+        transitions = _split(
+            base, transitions, key, lambda each, key=key, rules=rules: _tighter(base, key, each, rules)
+        )  # type: ignore[misc]
     return attrs.evolve(
         base,
         name=name or base.name,

@@ -54,14 +54,14 @@ class Guard:
         if verdict is True:
             return None
         if verdict is not False and not isinstance(verdict, str):
-            raise broken(f"the guard {self.name!r}", proposed, f"it answered {verdict!r}, not True, False or a sentence")
+            raise broken(
+                f"the guard {self.name!r}", proposed, f"it answered {verdict!r}, not True, False or a sentence"
+            )
         text = verdict or self.text or "its condition does not hold."
         return Reason.of("guard", event=event, guard=self.name, text=text, remedy=self.remedy)
 
 
-def guard(
-    *, reads: str | Iterable[str] = (), text: str = "", remedy: str = ""
-) -> Callable[[Check], Guard]:
+def guard(*, reads: str | Iterable[str] = (), text: str = "", remedy: str = "") -> Callable[[Check], Guard]:
     """Make a guard of a function, under the function's name.
 
     >>> @guard(reads="port", text="the vessel is not in port.")

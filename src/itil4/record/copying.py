@@ -1,8 +1,9 @@
 """Copies of frozen values, several times faster than `attrs.evolve`, which re-runs every check.
 
 A frozen class refuses assignment. Its *twin* has the same slots and does not, so a copy is filled
-in as a twin and then becomes the frozen class; both have the same layout. Nothing is checked here:
-callers check the changed values at the door first.
+in as a twin and then becomes the frozen class; both have the same layout. A class that adds a slot
+for weak references beside its fields has a layout of its own, so its fields are set one by one
+through their slots. Nothing is checked here: callers check the changed values at the door first.
 """
 
 import dataclasses
@@ -34,21 +35,23 @@ def copier(cls: type) -> Copier:
         )
     if "__slots__" not in vars(cls):
         return _with_dict
-    twin = twin_of(cls)
+    if "__weakref__" in vars(cls)["__slots__"]:
+        return _by_slots(cls, names)
     lines = [f"    new.{name} = old.{name}" for name in names]
-    source = "\n".join(
-        [
-            "def copy(old, changes):",
-            "    new = make(twin)",
-            *lines,
-            "    for name, value in changes.items():",
-            "        put(new, name, value)",
-            "    new.__class__ = cls",
-            "    return new",
-        ]
-    )
-    scope: dict[str, Any] = {"make": object.__new__, "twin": twin, "cls": cls, "put": setattr}
-    exec(source, scope)  # the names are identifiers: they are those of the class's own fields
+    body = ["    new = make(twin)", *lines, "    for name, value in changes.items():", "        put(new, name, value)"]
+    return _compiled([*body, "    new.__class__ = cls"], twin=twin_of(cls), cls=cls, put=setattr)
+
+
+def _by_slots(cls: type, names: tuple[str, ...]) -> Copier:
+    setters = {f"set_{name}": getattr(cls, name).__set__ for name in names}
+    lines = [f"    set_{name}(new, changes['{name}'] if '{name}' in changes else old.{name})" for name in names]
+    return _compiled(["    new = make(cls)", *lines], cls=cls, **setters)
+
+
+def _compiled(body: list[str], **scope: Any) -> Copier:
+    """Compile a copier; the names in its body are identifiers, those of the class's own fields."""
+    scope["make"] = object.__new__
+    exec("\n".join(["def copy(old, changes):", *body, "    return new"]), scope)
     made: Copier = scope["copy"]
     return made
 

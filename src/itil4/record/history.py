@@ -12,9 +12,7 @@ from itil4.record.door import blank
 from itil4.record.shape import Shape
 from itil4.vocabulary import Audience
 
-Op: TypeAlias = Literal[
-    "birth", "step", "update", "comment", "link", "unlink", "import", "correction", "redaction"
-]
+Op: TypeAlias = Literal["birth", "step", "update", "comment", "link", "unlink", "import", "correction", "redaction"]
 Judged: TypeAlias = Literal["full", "graph", "override"]
 """How much was checked: everything; only that the lifecycle has the arrow; or nothing, with a reason."""
 
@@ -116,7 +114,7 @@ class Details(Mapping[str, Any]):
 _NOTHING: Mapping[str, Any] = Frozen()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class Entry:
     """One line of a record's history. Entries are never changed or removed.
 
@@ -273,7 +271,12 @@ def replay(entries: Iterable[Entry], shape: Shape) -> Any:
     expected = 1
     for entry in entries:
         if entry.seq != expected or (expected == 1 and entry.op not in ("birth", "import")):
-            raise StoreError.of("store_failed", action="replay a history", error=f"{entry.id} is not entry {expected}", remedy="Check the store with verify().")
+            raise StoreError.of(
+                "store_failed",
+                action="replay a history",
+                error=f"{entry.id} is not entry {expected}",
+                remedy="Check the store with verify().",
+            )
         if expected == 1:
             values = {"id": entry.record_id, "created_at": entry.at, "created_by": entry.by, "number": entry.number}
         for name, change in entry.changes.items():

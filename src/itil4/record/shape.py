@@ -206,14 +206,18 @@ def make_shape(cls: type, extra: FieldSet | None = None, locked: Iterable[str] =
     try:
         hints = typing.get_type_hints(cls, include_extras=True)
     except Exception as error:  # whatever an annotation raises when it is evaluated
-        raise DefinitionError.of("unresolved_type", record=cls.__name__, field="annotations", error=str(error)) from error
+        raise DefinitionError.of(
+            "unresolved_type", record=cls.__name__, field="annotations", error=str(error)
+        ) from error
     fields = {}
     for name, required, default in _declared(cls):
         fields[name] = field_type(cls.__name__, name, hints[name], required=required, default=default)
     extra = extra or FieldSet()
     for name in extra:
         if name in fields:
-            raise DefinitionError.of("duplicate", where=f"{cls.__name__} with its extra fields", what="the field", name=name)
+            raise DefinitionError.of(
+                "duplicate", where=f"{cls.__name__} with its extra fields", what="the field", name=name
+            )
     if extra and "extra" not in fields:
         raise InvalidInput.of("ill_typed", field="record", expected="a Record, which can hold extra fields", value=cls)
     return Shape(cls, fields, extra, frozenset(locked), copy)
@@ -223,7 +227,11 @@ def _declared(cls: type) -> list[tuple[str, bool, Any]]:
     if dataclasses.is_dataclass(cls):
         gone = dataclasses.MISSING
         return [
-            (each.name, each.default is gone and each.default_factory is gone, None if each.default is gone else each.default)
+            (
+                each.name,
+                each.default is gone and each.default_factory is gone,
+                None if each.default is gone else each.default,
+            )
             for each in dataclasses.fields(cls)
         ]
     declared: list[tuple[str, bool, Any]] = []

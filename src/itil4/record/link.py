@@ -1,12 +1,13 @@
 """Links: typed, directed, each with a name for the way back."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any
-
 import attrs
 
 from itil4.errors import DefinitionError, InvalidInput, nearest
+
+SELF = "self"
+"""In the ends of a relation: the kind of the practice that declares it, whatever a subclass calls it."""
 
 PERSON = "person"
 """The kind of an end that is a person of the host's directory and no record."""
@@ -29,6 +30,11 @@ class Relation:
     ends: frozenset[tuple[str, str]] = attrs.field(default=frozenset(), converter=frozenset)
     acyclic: bool = False
     single: bool = False
+
+    def of(self, kind: str) -> "Relation":
+        """Return the relation with `SELF` replaced by a kind."""
+        named = {(kind if a == SELF else a, kind if b == SELF else b) for a, b in self.ends}
+        return attrs.evolve(self, ends=named)
 
     def allows(self, source: str, target: str) -> bool:
         """Whether it may go from a record of the kind `source` to one of the kind `target`."""
@@ -113,7 +119,3 @@ def person(identity: str) -> str:
     """
     return f"{PERSON}:{identity}"
 
-
-def link_to_dict(link: Link) -> Mapping[str, Any]:
-    """Return the plain data of a link."""
-    return attrs.asdict(link) | {"at": link.at.isoformat()}

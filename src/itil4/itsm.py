@@ -1,0 +1,213 @@
+"""Service management: the practices of one organization on one store."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from itil4.clock import Clock, SystemClock, TimeOrderedIds
+from itil4.errors import DefinitionError, InvalidInput, nearest
+from itil4.practices.base import Outcome, Practice
+from itil4.practices.desk import Desk, House, Subscriber
+from itil4.practices.directory import Anybody, Directory
+from itil4.practices.incident_management import IncidentManagement
+from itil4.practices.linking import link, locate, unlink
+from itil4.record import Actor, FieldSet, Relation, Relations
+from itil4.storage.memory import MemoryStore
+from itil4.storage.protocols import Store
+
+if TYPE_CHECKING:
+    from itil4.practices.incident_management import Incident
+
+BUILT_IN: tuple[type[Practice[Any]], ...] = (IncidentManagement,)
+"""The practices that every service management has, unless another class fills their place."""
+
+RELATIONS = (Relation("relates_to", "relates_to"),)
+"""The relations that any two records may have."""
+
+
+class ServiceManagement(Desk):
+    """The practices on one store; `connect` makes it.
+
+    >>> itsm = connect()
+    >>> ana = Actor("ana", roles={"user"})
+    >>> itsm.incidents.log(summary="Mail is down", impact="high", urgency="high", by=ana).number
+    'INC0000001'
+    """
+
+    @property
+    def incidents(self) -> "IncidentManagement[Incident]":
+        """The practice of restoring service: incident management, or the subclass that fills its place."""
+        return self.in_slot("incidents")  # type: ignore[return-value]  # the slot belongs to that class
+
+    def __getattr__(self, slot: str) -> Any:
+        """Return the practice that a host put into a place of its own."""
+        if slot.startswith("_") or slot not in self.house.practices:
+            known = self.house.practices if "house" in vars(self) else ()
+            near = nearest(slot, known)
+            raise AttributeError(f"There is no practice {slot!r} here." + (f" Did you mean {near}?" if near else ""))
+        return self.in_slot(slot)
+
+    def get(self, reference: str, *, by: Actor | None = None) -> Any:
+        """Return the record of any practice with that number or id.
+
+        Raises:
+            NotFound: there is none, or none that this actor may see.
+        """
+        return locate(self, self.reading(), reference, self.actor if by is None else by)
+
+    # acting
+
+    @contextmanager
+    def unit(self, by: Actor | None = None, *, correlation: str | None = None) -> Iterator[Self]:
+        """Yield a desk on which everything happens together when the block ends, or not at all.
+
+        Numbers are given at the end: read a new record again to see its number.
+
+        Raises:
+            StaleRecord: at the end, when a record that the block read or changed has moved.
+        """
+        if self._unit is not None:
+            with self._unit.savepoint():
+                yield self.clone(actor=by or self.actor)
+            return
+        unit = self.new_unit()
+        yield self.clone(actor=by or self.actor, unit=unit, correlation=correlation or self.correlation)
+        self.house.publish(unit.commit())
+
+    def acting(self, by: Actor, *, correlation: str | None = None) -> Self:
+        """Return the same practices with a default actor; each call still is a unit of its own."""
+        return self.clone(actor=self.who(by, "acting"), correlation=correlation or self.correlation)
+
+    def link(
+        self, source: Any, relation: str, target: Any, *, by: Actor | None = None, reason: str | None = None,
+        at: datetime | None = None,
+    ) -> Any:  # fmt: skip
+        """Link two records: `link(incident, "caused_by", problem)`; return `source` as it is now.
+
+        The name of the way back will do as well: `link(problem, "causes", incident)` is the same link.
+        A link is an entry, and so a version, of the record that the relation starts from.
+        """
+        return link(self, source, relation, target, by, reason, at)
+
+    def unlink(
+        self, source: Any, relation: str, target: Any, *, by: Actor | None = None, reason: str | None = None,
+        at: datetime | None = None,
+    ) -> Any:  # fmt: skip
+        """Remove a link; the history keeps that it was there."""
+        return unlink(self, source, relation, target, by, reason, at)
+
+    # afterwards
+
+    def subscribe(self, call: Subscriber, *, practice: str | None = None) -> Callable[[], None]:
+        """Call `call(entry)` for every committed entry, of one practice or of all; return how to stop it.
+
+        It runs after the commit, in the order of the entries, and cannot undo them: one that raises
+        is logged. For delivery that survives a crash, read the history instead.
+        """
+        names = {cls.name for cls in self.house.practices.values()} | set(self.house.kinds)
+        if practice is not None and practice not in names:
+            raise InvalidInput.of("unknown_practice", name=practice, nearest=nearest(practice, names))
+        held = (practice, call)
+        self.house.subscribers.append(held)
+        return lambda: self.house.subscribers.remove(held)
+
+    def close(self) -> None:
+        """Close the store."""
+        self.house.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def connect(
+    store: str | Store | None = None,
+    *,
+    practices: Iterable[type[Practice[Any]]] = (),
+    clock: Clock | None = None,
+    ids: Callable[[], str] | None = None,
+    tenant: str = "",
+    directory: Directory | None = None,
+    fields: Mapping[str, FieldSet] | None = None,
+    policies: Mapping[str, Any] | None = None,
+) -> ServiceManagement:
+    """Open a service management on a store.
+
+    Args:
+        store: `sqlite:///desk.db` (a path relative to here; four slashes for an absolute one), a
+            store object, or nothing to keep all in memory.
+        practices: classes of the host: those that extend a built-in practice take its place.
+        clock, ids: where time and identity come from; by default the system's clock and UUIDs of version 7.
+        tenant: whose data this is, where a store holds several organizations.
+        directory: the people, as the host knows them.
+        fields: kind -> extra fields of its records.
+        policies: kind -> the policy of its practice, such as an `IncidentPolicy`.
+
+    Raises:
+        DefinitionError: two practices fill one place, or a policy is for nobody.
+        StoreError: the store cannot be opened.
+    """
+    clock = clock or SystemClock()
+    classes = _placed(practices)
+    fields, policies = fields or {}, policies or {}
+    kinds = {}
+    for cls in classes.values():
+        kinds[cls.kind] = cls.stored_kind(cls.fields | fields.get(cls.kind, FieldSet()))
+    for named in (*fields, *policies):
+        if named not in kinds:
+            raise DefinitionError.of(
+                "unknown_name", where="connect", what="kind", name=named, nearest=nearest(named, kinds)
+            )
+    house = House(
+        store=_opened(store),
+        clock=clock,
+        ids=ids or TimeOrderedIds(clock),
+        tenant=tenant,
+        directory=directory or Anybody(),
+        practices=classes,
+        kinds=kinds,
+        relations=Relations([*RELATIONS, *(each.of(cls.kind) for cls in classes.values() for each in cls.relations)]),
+        policies=policies,
+    )
+    house.store.migrate(kind.row for kind in kinds.values())
+    return ServiceManagement(house)
+
+
+def _placed(practices: Iterable[type[Practice[Any]]]) -> dict[str, type[Practice[Any]]]:
+    """Give each class its place; a class of the host replaces the built-in one that it extends."""
+    own: dict[str, type[Practice[Any]]] = {}
+    for cls in practices:
+        if not (isinstance(cls, type) and issubclass(cls, Practice)):
+            raise DefinitionError.of("ill_typed", field="practices", expected="subclasses of Practice", value=cls)
+        for held in own.values():
+            shared = next((key for key in ("slot", "kind", "prefix") if getattr(held, key) == getattr(cls, key)), None)
+            if shared and held is not cls:
+                raise DefinitionError.of(
+                    "slot_taken", first=held.__name__, second=cls.__name__, slot=getattr(cls, shared)
+                )
+        own[cls.slot] = cls
+    placed = {cls.slot: cls for cls in BUILT_IN} | own
+    for first in placed.values():
+        for second in placed.values():
+            if first is not second and (first.kind == second.kind or first.prefix == second.prefix):
+                raise DefinitionError.of("slot_taken", first=first.__name__, second=second.__name__, slot=first.kind)
+    return placed
+
+
+def _opened(store: str | Store | None) -> Store:
+    if store is None:
+        return MemoryStore()
+    if not isinstance(store, str):
+        return store
+    scheme, separator, rest = store.partition("://")
+    if separator and scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
+        from itil4.storage.sqlite import SqliteStore
+
+        return SqliteStore(rest[1:])
+    raise InvalidInput.of("bad_url", value=store)
+
+
+__all__ = ["BUILT_IN", "Outcome", "ServiceManagement", "connect"]

@@ -1,0 +1,1 @@
+"""The practices: one module each, with its records, its lifecycle and what people do."""

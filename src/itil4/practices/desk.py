@@ -1,0 +1,132 @@
+"""What the practices of one service management share, and the scope in which they act."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import attrs
+
+from itil4.clock import Clock
+from itil4.errors import InvalidInput, nearest
+from itil4.practices.directory import Directory
+from itil4.record import Actor, Entry, Relations
+from itil4.storage.kinds import Kind
+from itil4.storage.protocols import Store
+from itil4.storage.unit import Unit
+
+if TYPE_CHECKING:
+    from itil4.practices.base import Practice
+
+P = TypeVar("P", bound="Practice[Any]")
+Subscriber = Callable[[Entry], object]
+
+_log = logging.getLogger("itil4")
+
+
+@attrs.define(eq=False)
+class House:
+    """What all desks of one service management share."""
+
+    store: Store
+    clock: Clock
+    ids: Callable[[], str]
+    tenant: str
+    directory: Directory
+    practices: Mapping[str, "type[Practice[Any]]"]
+    """By slot, such as `incidents`."""
+    kinds: Mapping[str, Kind]
+    relations: Relations
+    policies: Mapping[str, Any]
+    subscribers: list[tuple[str | None, Subscriber]] = attrs.Factory(list)
+
+    def publish(self, entries: list[Entry]) -> None:
+        """Tell the subscribers, in the order of the entries; one that fails is logged and stops nobody.
+
+        What was committed stays committed, so a failing subscriber cannot be an error of the step.
+        """
+        names = {kind: cls.name for cls in self.practices.values() for kind in (cls.kind,)}
+        for entry in entries:
+            for practice, call in list(self.subscribers):
+                if practice is None or practice in (names.get(entry.kind), entry.kind):
+                    try:
+                        call(entry)
+                    except Exception:  # a host's callback may raise anything
+                        _log.exception("A subscriber failed on %s; the entry is committed.", entry.id)
+
+
+class Desk:
+    """Where practices act: each call in a unit of its own, or all in one unit; with or without a default actor."""
+
+    def __init__(
+        self, house: House, actor: Actor | None = None, unit: Unit | None = None, correlation: str | None = None
+    ) -> None:
+        self.house = house
+        self.actor = actor
+        self.correlation = correlation
+        self._unit = unit
+        self._made: dict[type, Any] = {}
+
+    def __getitem__(self, practice: type[P]) -> P:
+        """Return the practice of that class.
+
+        Raises:
+            InvalidInput: this service management has no such practice.
+        """
+        made = self._made.get(practice)
+        if made is None:
+            if practice not in self.house.practices.values():
+                names = [cls.__name__ for cls in self.house.practices.values()]
+                shown = getattr(practice, "__name__", practice)
+                raise InvalidInput.of("unknown_practice", name=shown, nearest=nearest(shown, names))
+            made = self._made[practice] = practice(self)
+        return made  # type: ignore[no-any-return]
+
+    def in_slot(self, slot: str) -> "Practice[Any]":
+        """Return the practice that fills a place such as `incidents`."""
+        found = self.house.practices.get(slot)
+        if found is None:
+            raise InvalidInput.of("unknown_practice", name=slot, nearest=nearest(slot, self.house.practices))
+        return self[found]
+
+    def of_kind(self, kind: str) -> "Practice[Any]":
+        """Return the practice whose records are of that kind."""
+        return self[next(cls for cls in self.house.practices.values() if cls.kind == kind)]
+
+    def who(self, by: Actor | None, event: str) -> Actor:
+        """Return the actor of a call, or the default one of this desk.
+
+        Raises:
+            InvalidInput: there is neither, or it is no Actor.
+        """
+        actor = self.actor if by is None else by
+        if actor is None:
+            raise InvalidInput.of("no_actor", event=event)
+        if not isinstance(actor, Actor):
+            raise InvalidInput.of("ill_typed", field="by", expected="an Actor", value=actor)
+        return actor
+
+    @contextmanager
+    def working(self) -> Iterator[Unit]:
+        """Yield the unit to work in: the open one, or a new one that is committed and published at the end."""
+        if self._unit is not None:
+            with self._unit.savepoint():
+                yield self._unit
+            return
+        unit = self.new_unit()
+        yield unit
+        self.house.publish(unit.commit())
+
+    def reading(self) -> Unit:
+        """Return the unit to read through: the open one, or a new one that will not be written."""
+        return self._unit if self._unit is not None else self.new_unit()
+
+    def new_unit(self) -> Unit:
+        """Return an empty unit of work."""
+        house = self.house
+        return Unit(house.store, house.tenant, house.kinds, house.relations, house.ids())
+
+    def clone(self, **changes: Any) -> Self:
+        """Return a desk like this one, acting for somebody else or in a unit."""
+        kept = {"actor": self.actor, "unit": self._unit, "correlation": self.correlation}
+        return type(self)(self.house, **{**kept, **changes})

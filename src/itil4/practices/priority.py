@@ -1,0 +1,63 @@
+"""Priority from impact and urgency, by a matrix that an organization may replace."""
+
+from collections.abc import Mapping
+from typing import Self
+
+import attrs
+
+from itil4.errors import DefinitionError
+from itil4.vocabulary import Level, choices
+
+_LEVELS: tuple[Level, ...] = choices(Level)  # type: ignore[assignment]  # the values of that very type
+
+
+@attrs.frozen
+class PriorityMatrix:
+    """A total function from (impact, urgency) to a priority, 1 being the highest (INV-024, INV-025).
+
+    >>> PriorityMatrix.default()("high", "medium")
+    2
+
+    Raises:
+        DefinitionError: a pair is missing, a priority is no whole number from 1, or more impact or
+            urgency would lower the priority.
+    """
+
+    cells: Mapping[tuple[Level, Level], int] = attrs.field(hash=False)
+
+    @classmethod
+    def default(cls) -> Self:
+        """Return the matrix with four priorities: 1 only for high impact at high urgency."""
+        return cls.of({"high": (1, 2, 3), "medium": (2, 3, 4), "low": (3, 4, 4)})
+
+    @classmethod
+    def of(cls, rows: Mapping[str, tuple[int, ...]]) -> Self:
+        """Build it from rows: impact -> the priorities at high, medium and low urgency."""
+        return cls({(impact, urgency): cell for impact, row in rows.items() for urgency, cell in zip(_LEVELS, row)})  # type: ignore[misc]  # noqa: B905 - a short row is found below
+
+    def __attrs_post_init__(self) -> None:
+        for impact in _LEVELS:
+            for urgency in _LEVELS:
+                cell = self.cells.get((impact, urgency))
+                where = f"the priority matrix at impact {impact}, urgency {urgency}"
+                if type(cell) is not int or cell < 1:
+                    raise DefinitionError.of(
+                        "definition", where=where, text=f"{cell!r} is no priority.", remedy="Give a whole number from 1."
+                    )
+                for other in (self._next(impact, urgency), self._next(urgency, impact, swap=True)):
+                    if other is not None and self.cells.get(other, cell) < cell:
+                        raise DefinitionError.of(
+                            "definition", where=where, text=f"less of it, {other}, has a higher priority.",
+                            remedy="Never let more impact or urgency lower a priority.",
+                        )  # fmt: skip
+
+    @staticmethod
+    def _next(level: Level, kept: Level, *, swap: bool = False) -> tuple[Level, Level] | None:
+        place = _LEVELS.index(level) + 1
+        if place == len(_LEVELS):
+            return None
+        return (kept, _LEVELS[place]) if swap else (_LEVELS[place], kept)
+
+    def __call__(self, impact: Level, urgency: Level) -> int:
+        """Return the priority of a pair."""
+        return self.cells[impact, urgency]

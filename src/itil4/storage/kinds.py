@@ -1,0 +1,71 @@
+"""A kind of record as storage sees it: its shape, its number series and what it is found by."""
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
+
+import attrs
+
+from itil4.errors import DefinitionError, nearest
+from itil4.record import Shape
+from itil4.storage.codec import RecordCodec
+from itil4.storage.protocols import KindRow
+from itil4.storage.query import COLUMNS
+
+
+@attrs.frozen(eq=False)
+class Kind:
+    """A kind of record.
+
+    Attributes:
+        name: the type tag in rows, such as `incident`; never a class path.
+        prefix: that of its numbers, which are the prefix and seven digits.
+        shape: its compiled record type.
+        indexed: the fields that records are found and ordered by, besides those that all have.
+        category: the category of a state.
+        schema: the number of the record type's schema.
+        upcasters: schema number -> function on the plain body that leads to the next one.
+    """
+
+    name: str
+    prefix: str
+    shape: Shape
+    indexed: tuple[str, ...]
+    category: Callable[[str], str]
+    schema: int = 1
+    upcasters: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = attrs.field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        for name in self.indexed:
+            field = self.shape.get(name)
+            if field is None:
+                raise DefinitionError.of(
+                    "unknown_name",
+                    where=f"the indexed fields of {self.name}",
+                    what="field",
+                    name=name,
+                    nearest=nearest(name, self.shape.fields),
+                )
+            if not field.sortable:
+                raise DefinitionError.of(
+                    "definition",
+                    where=f"the indexed fields of {self.name}",
+                    text=f"{name!r} is {field.says}, which has no order that all stores agree on.",
+                    remedy="Leave it out.",
+                )
+
+    @cached_property
+    def codec(self) -> RecordCodec:
+        """Turns its records and entries into rows and back."""
+        return RecordCodec(self.name, self.shape, self.indexed, self.category, self.schema, self.upcasters)
+
+    @cached_property
+    def searchable(self) -> frozenset[str]:
+        """Every field that its records can be found by."""
+        return frozenset((*COLUMNS, *self.indexed))
+
+    @cached_property
+    def row(self) -> KindRow:
+        """What the store learns of it."""
+        extra = self.shape.extra
+        return KindRow(self.name, tuple(("extra", name) if name in extra else (name,) for name in self.indexed))

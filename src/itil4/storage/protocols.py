@@ -1,0 +1,179 @@
+"""What a store promises: plain rows in, plain rows out, and one atomic write.
+
+A backend keeps rows and knows nothing of practices. Times are whole microseconds since 1970 in
+UTC, bodies and details are JSON text. The tenant comes first in every key, and no call crosses it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
+
+import attrs
+
+from itil4.storage.query import Query
+
+
+class RecordRow(NamedTuple):
+    """A record as stored: what every kind has, and the rest as JSON in `body`.
+
+    `links` counts the links made and unmade at either end. `fields` repeats the declared indexed
+    fields of the body as plain values, for backends that cannot look into JSON; a backend that can
+    may return it empty.
+    """
+
+    id: str
+    kind: str
+    number: str | None
+    state: str
+    category: str
+    version: int
+    links: int
+    created_at: int
+    updated_at: int
+    created_by: str
+    schema: int
+    origin_system: str | None
+    origin_key: str | None
+    body: str
+    fields: Mapping[str, Any] = {}
+
+
+class EntryRow(NamedTuple):
+    """A line of history as stored: its headers, and the rest as JSON in `details`."""
+
+    record_id: str
+    seq: int
+    kind: str
+    op: str
+    lifecycle: str | None
+    event: str | None
+    from_state: str | None
+    to_state: str | None
+    at: int
+    recorded_at: int
+    by: str
+    judged: str
+    unit: str | None
+    origin_system: str | None
+    origin_key: str | None
+    origin_row: str | None
+    number: str | None
+    details: str
+
+
+class LinkRow(NamedTuple):
+    """A link as stored, on its source end."""
+
+    source: str
+    relation: str
+    target: str
+    source_kind: str
+    target_kind: str
+    at: int
+    by: str
+
+
+class OnceRow(NamedTuple):
+    """What a `once=` key led to: the entry (record and place), and a mark of what was asked."""
+
+    key: str
+    record_id: str
+    seq: int
+    mark: str
+
+
+@attrs.define
+class Batch:
+    """One atomic write: all of it happens, or nothing.
+
+    Attributes:
+        births: new rows; with a series (the number's prefix) when they are to be numbered.
+        updates: rows with the version that must be stored now.
+        entries: new lines of history.
+        links, unlinks: links to add and to remove.
+        bumps: ids whose link counter goes up, with by how much.
+        checks: rows that facts were read from: id -> (version, link counter) that must still hold.
+        once: keys to be taken.
+    """
+
+    births: list[tuple[RecordRow, str | None]] = attrs.Factory(list)
+    updates: list[tuple[RecordRow, int]] = attrs.Factory(list)
+    entries: list[EntryRow] = attrs.Factory(list)
+    links: list[LinkRow] = attrs.Factory(list)
+    unlinks: list[LinkRow] = attrs.Factory(list)
+    bumps: dict[str, int] = attrs.Factory(dict)
+    checks: dict[str, tuple[int, int]] = attrs.Factory(dict)
+    once: list[OnceRow] = attrs.Factory(list)
+
+
+class Conflict(Exception):  # noqa: N818 - a signal to the unit of work, not an error that users see
+    """The batch met something else than it expected; nothing was written.
+
+    `what` is `version` (of the record `key`), `origin`, `once`, `id` or `link`.
+    """
+
+    def __init__(self, what: "ConflictKind", key: str, expected: object = None, found: object = None) -> None:
+        super().__init__(what, key, expected, found)
+        self.what, self.key, self.expected, self.found = what, key, expected, found
+
+
+ConflictKind: TypeAlias = Literal["version", "origin", "once", "id", "link"]
+
+
+class KindRow(NamedTuple):
+    """What a store learns of a kind: its name, and the body's fields that records are found by.
+
+    A path has one name, or two where the field is a declared extra field.
+    """
+
+    kind: str
+    indexed: tuple[tuple[str, ...], ...]
+
+
+class Store(Protocol):
+    """Where records live. Nine methods; every call is safe from any thread."""
+
+    def migrate(self, kinds: Iterable[KindRow]) -> None:
+        """Make or complete what the kinds need; safe to run again, and from two processes."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections; later calls raise StoreError."""
+        ...
+
+    def load(self, tenant: str, ids: Sequence[str]) -> list[RecordRow]:
+        """Return the rows with these ids, in no particular order; unknown ids are left out."""
+        ...
+
+    def find(self, tenant: str, query: Query) -> list[RecordRow]:
+        """Return a page of rows."""
+        ...
+
+    def count(self, tenant: str, query: Query) -> int:
+        """Return how many rows meet the query, whatever its limit."""
+        ...
+
+    def history(
+        self, tenant: str, *, record_id: str | None = None, kind: str | None = None
+    ) -> Iterator[EntryRow]:
+        """Return entries: of a record by seq, or of a whole kind by record and seq, without holding all of them."""
+        ...
+
+    def links(self, tenant: str, ids: Sequence[str], *, backwards: bool = False) -> list[LinkRow]:
+        """Return the links whose source (or target, `backwards`) is one of these ids, oldest first."""
+        ...
+
+    def known(self, tenant: str, what: Literal["origin", "once"], keys: Sequence[tuple[str, ...]]) -> list[Any]:
+        """Return what unique keys are known: OnceRows, or (system, key, row, record id) of origins.
+
+        Origins are asked for by (system, key), and found for every row of it; once keys by (key,).
+        """
+        ...
+
+    def write(self, tenant: str, batch: Batch) -> dict[str, str]:
+        """Write it all and return the numbers given: record id -> number. Or write nothing.
+
+        Raises:
+            Conflict: a row, key or fact has moved.
+            StoreError: the medium failed.
+        """
+        ...

@@ -1,1 +1,90 @@
-"""An embeddable ITIL 4 domain library."""
+"""An embeddable ITIL 4 domain library: records that cannot skip their workflow, and a history that explains every figure.
+
+    >>> import itil4
+    >>> itsm = itil4.connect()
+    >>> ana = itil4.Actor("ana", roles={"user"})
+    >>> itsm.incidents.log(summary="Mail is down", impact="high", urgency="high", by=ana).priority
+    1
+
+The names below are loaded when they are first used; importing the package does nothing else.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from itil4.clock import Clock, SystemClock, TimeOrderedIds
+    from itil4.errors import (
+        BrokenRule,
+        Decision,
+        DefinitionError,
+        InvalidInput,
+        ITIL4Error,
+        MissingExtra,
+        NotFound,
+        Reason,
+        Refused,
+        SchemaTooNew,
+        StaleRecord,
+        StoreError,
+    )
+    from itil4.itsm import ServiceManagement, connect
+    from itil4.lifecycle import Context, FollowUp, Guard, In, Lifecycle, State, Transition, guard
+    from itil4.practices.base import Outcome, Practice
+    from itil4.practices.directory import Directory, People
+    from itil4.practices.incident_management import Incident, IncidentManagement, IncidentModel, IncidentPolicy
+    from itil4.practices.priority import PriorityMatrix
+    from itil4.practices.reading import Page
+    from itil4.record import (
+        Actor,
+        Attachment,
+        Comment,
+        Entry,
+        FieldSet,
+        Line,
+        Link,
+        Note,
+        Origin,
+        Record,
+        Relation,
+    )
+    from itil4.storage.memory import MemoryStore
+    from itil4.storage.sqlite import SqliteStore
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "itil4.clock": ("Clock", "SystemClock", "TimeOrderedIds"),
+    "itil4.errors": (
+        "BrokenRule", "Decision", "DefinitionError", "ITIL4Error", "InvalidInput", "MissingExtra", "NotFound", "Reason",
+        "Refused", "SchemaTooNew", "StaleRecord", "StoreError",
+    ),
+    "itil4.itsm": ("ServiceManagement", "connect"),
+    "itil4.lifecycle": ("Context", "FollowUp", "Guard", "In", "Lifecycle", "State", "Transition", "guard"),
+    "itil4.practices.base": ("Outcome", "Practice"),
+    "itil4.practices.directory": ("Directory", "People"),
+    "itil4.practices.incident_management": ("Incident", "IncidentManagement", "IncidentModel", "IncidentPolicy"),
+    "itil4.practices.priority": ("PriorityMatrix",),
+    "itil4.practices.reading": ("Page",),
+    "itil4.record": (
+        "Actor", "Attachment", "Comment", "Entry", "FieldSet", "Line", "Link", "Note", "Origin", "Record", "Relation",
+    ),
+    "itil4.storage.memory": ("MemoryStore",),
+    "itil4.storage.sqlite": ("SqliteStore",),
+}  # fmt: skip
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'itil4' has no attribute {name!r}")
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from itil4.clock import Clock, SystemClock, TimeOrderedIds
 from itil4.errors import DefinitionError, InvalidInput, nearest
-from itil4.practices.base import Outcome, Practice
+from itil4.practices.base import Practice
 from itil4.practices.desk import Desk, House, Subscriber
 from itil4.practices.directory import Anybody, Directory
+from itil4.practices.import_run import ImportRuns
 from itil4.practices.incident_management import IncidentManagement
 from itil4.practices.linking import link, locate, unlink
 from itil4.record import Actor, FieldSet, Relation, Relations
@@ -17,9 +18,10 @@ from itil4.storage.memory import MemoryStore
 from itil4.storage.protocols import Store
 
 if TYPE_CHECKING:
+    from itil4.practices.import_run import ImportRun
     from itil4.practices.incident_management import Incident
 
-BUILT_IN: tuple[type[Practice[Any]], ...] = (IncidentManagement,)
+BUILT_IN: tuple[type[Practice[Any]], ...] = (IncidentManagement, ImportRuns)
 """The practices that every service management has, unless another class fills their place."""
 
 RELATIONS = (Relation("relates_to", "relates_to"),)
@@ -39,6 +41,11 @@ class ServiceManagement(Desk):
     def incidents(self) -> "IncidentManagement[Incident]":
         """The practice of restoring service: incident management, or the subclass that fills its place."""
         return self.in_slot("incidents")  # type: ignore[return-value]  # the slot belongs to that class
+
+    @property
+    def import_runs(self) -> "ImportRuns[ImportRun]":
+        """What was imported from other systems, and which rows could not be used."""
+        return self.in_slot("import_runs")  # type: ignore[return-value]  # the slot belongs to that class
 
     def __getattr__(self, slot: str) -> Any:
         """Return the practice that a host put into a place of its own."""
@@ -208,6 +215,3 @@ def _opened(store: str | Store | None) -> Store:
 
         return SqliteStore(rest[1:])
     raise InvalidInput.of("bad_url", value=store)
-
-
-__all__ = ["BUILT_IN", "Outcome", "ServiceManagement", "connect"]

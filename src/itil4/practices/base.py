@@ -11,31 +11,26 @@ from typing import Any, ClassVar, Literal
 
 import attrs
 
-from itil4.clock import instant
 from itil4.errors import (
     Decision,
     DefinitionError,
     InvalidInput,
-    ITIL4Error,
     NotFound,
     Reason,
     Refused,
     StaleRecord,
     nearest,
 )
-from itil4.lifecycle import Context, Lifecycle, Step
-from itil4.lifecycle.rules import FollowUp
-from itil4.practices.reading import Page, R, Reading
+from itil4.lifecycle import Lifecycle, Step
+from itil4.practices.reading import Page, R
+from itil4.practices.work import NOTHING, Working
 from itil4.record import (
     PROTECTED,
     Actor,
     Attachment,
-    Change,
     Comment,
-    Entry,
     FieldSet,
     Frozen,
-    Origin,
     Override,
     Record,
     Relation,
@@ -45,8 +40,6 @@ from itil4.record.door import text_problem
 from itil4.storage.kinds import Kind
 from itil4.storage.unit import Unit
 from itil4.vocabulary import Audience, PracticeGroup
-
-_NOTHING: Mapping[str, Any] = Frozen()
 
 
 @attrs.frozen
@@ -59,7 +52,7 @@ class Outcome:
     reasons: tuple[Reason, ...] = ()
 
 
-class Practice(Reading[R]):
+class Practice(Working[R]):
     """The base of all practices; generic in its record type.
 
     Class attributes that a practice sets:
@@ -91,8 +84,6 @@ class Practice(Reading[R]):
     indexed: ClassVar[tuple[str, ...]] = ()
     fields: ClassVar[FieldSet] = FieldSet()
     upcasters: ClassVar[Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {}
-
-    _deciding: ClassVar[Mapping[str, Lifecycle]] = {}
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -136,63 +127,14 @@ class Practice(Reading[R]):
         shape = make_shape(cls.record, fields, cls.locked())
         extra = tuple(name for name, field in fields.types.items() if field.sortable)
         return Kind(
-            cls.kind, cls.prefix, shape, (*cls.indexed, *extra), cls.lifecycle.category, cls.record.schema, cls.upcasters
+            cls.kind,
+            cls.prefix,
+            shape,
+            (*cls.indexed, *extra),
+            cls.lifecycle.category,
+            cls.record.schema,
+            cls.upcasters,
         )
-
-    # what a practice may decide otherwise
-
-    def derive(self, proposed: R) -> Mapping[str, Any]:
-        """Return the computed fields of a proposed record; pure, run at birth, update and step."""
-        return _NOTHING
-
-    def at_birth(self, values: Mapping[str, Any], actor: Actor, at: datetime) -> Mapping[str, Any]:
-        """Return the fields that a new record gets where the caller gave none."""
-        return _NOTHING
-
-    def inconsistencies(self, record: R) -> Iterable[Reason]:
-        """Yield what contradicts itself in a proposed record; nothing of it is written then."""
-        return ()
-
-    def roles_of(self, actor: Actor, record: R | None, at: datetime) -> frozenset[str]:
-        """Return the roles of an actor, those relative to the record included: the hook to a host's permissions.
-
-        The default adds `requester`, `owner`, `assignee` and `team_member`, where the record has the fields.
-        """
-        roles = set(actor.roles)
-        if record is not None:
-            for role in ("requester", "owner", "assignee"):
-                if getattr(record, role, None) == actor.id:
-                    roles.add(role)
-            groups = self.desk.house.directory.groups(actor.id, at)
-            if groups and not {getattr(record, "group", None), getattr(record, "owner", None)}.isdisjoint(groups):
-                roles.add("team_member")
-                if getattr(record, "owner", None) in groups:
-                    roles.add("owner")
-        return frozenset(roles)
-
-    def follow_ups(
-        self, record: R, event: str, rows: tuple[FollowUp, ...], roles: frozenset[str]
-    ) -> tuple[FollowUp, ...]:
-        """Return the rows of the cascade table that hold for a record now."""
-        return rows
-
-    def fact(self, name: str, record: R, unit: Unit) -> Any:
-        """Return a fact that a transition declared.
-
-        `links.<relation>` is the linked records; `<relation>.<field>` that field of each of them.
-        Override it for facts of the host; what is read through `unit` joins the commit.
-        """
-        first, _, second = name.partition(".")
-        relation = second if first == "links" else first
-        ids = self._ends(record, relation, unit)
-        records = tuple(unit.get_all(ids))
-        unit.depend([record.id, *ids])
-        return records if first == "links" else tuple(getattr(each, second) for each in records)
-
-    def _ends(self, record: R, relation: str, unit: Unit) -> list[str]:
-        known, backwards = self.desk.house.relations.directed(relation)
-        rows = unit.links(record.id, backwards=backwards)
-        return [row.source if backwards else row.target for row in rows if row.relation == known.name]
 
     # birth
 
@@ -226,39 +168,6 @@ class Practice(Reading[R]):
             return record
 
         return self._run("log", once, work)
-
-    def _newborn(self, context: Context, values: Mapping[str, Any], state: str | None = None) -> tuple[R, Entry]:
-        shape = self.shape
-        if wrong := shape.problems(values):
-            raise InvalidInput(*wrong)
-        given = {**self.at_birth(values, context.actor, context.at), **values}
-        if gone := shape.missing(given):
-            raise InvalidInput(*(Reason.of("blank", field=name) for name in gone))
-        made = shape.made(
-            {
-                "id": self.desk.house.ids(),
-                "state": state or self.lifecycle.initial[0],
-                "created_at": context.at,
-                "created_by": context.actor.id,
-                "updated_at": context.at,
-                "origin": Origin(context.origin.system, context.origin.key) if context.origin else None,
-                **{each.field: each.initial[0] for each in self.aspects},
-                **given,
-            }
-        )
-        made = shape.copy(made, self._derived(made))
-        self._consistent(made, InvalidInput)
-        changes = {}
-        for name, field in shape.fields.items():
-            value = getattr(made, name)
-            if name not in _BORN_WITH and value != field.default:
-                changes[name] = Change(None, value)
-        changes |= {name: Change(None, value) for name, value in made.extra.items()}
-        entry = self.lifecycle.engine.entry(
-            "import" if context.origin else "birth", context, made.id, 1, event="log", target=made.state,
-            changes=changes, judged="graph" if context.origin else "full",
-        )  # fmt: skip
-        return made, entry
 
     # steps
 
@@ -303,7 +212,13 @@ class Practice(Reading[R]):
         return self._run(event, once, work)
 
     def fire_each(
-        self, records: Iterable[str | R], event: str, *, by: Actor | None = None, reason: str | None = None, **payload: Any
+        self,
+        records: Iterable[str | R],
+        event: str,
+        *,
+        by: Actor | None = None,
+        reason: str | None = None,
+        **payload: Any,
     ) -> tuple[Outcome, ...]:
         """Take the same step on many records, each on its own: one that refuses stops no other."""
         return tuple(self._tried(record, event, by, reason, payload) for record in records)
@@ -345,55 +260,10 @@ class Practice(Reading[R]):
         steps: list[Step] = []
         for lifecycle in self.lifecycles():
             facts = dict.fromkeys(name for each in lifecycle.transitions for name in each.facts)
-            context = self._context(unit, actor, current, None, _NOTHING, None, None)
+            context = self._context(unit, actor, current, None, NOTHING, None, None)
             context.facts = {name: self.fact(name, current, unit) for name in facts}
             steps += lifecycle.available(current, context)
         return tuple(steps)
-
-    def _step(
-        self,
-        unit: Unit,
-        current: R,
-        event: str,
-        actor: Actor,
-        payload: Mapping[str, Any],
-        at: datetime | None,
-        reason: str | None,
-        cause: str | None,
-        seen: frozenset[str] = frozenset(),
-    ) -> R:
-        """Judge and take a step and what follows from it, in the unit, writing nothing yet."""
-        context = self._context(unit, actor, current, event, payload, at, reason, cause)
-        lifecycle = self._lifecycle(event)
-        new, entry = lifecycle.fire(current, event, context)
-        self._consistent(new, Refused)
-        rows = [row for each in lifecycle.transitions if each.event == event for row in each.follow_ups]
-        added: R = unit.add(new, entry)
-        if rows:
-            self._cascade(unit, new, entry, context, self.follow_ups(new, event, tuple(dict.fromkeys(rows)), context.roles), seen | {new.id})
-        return added
-
-    def _cascade(
-        self, unit: Unit, new: R, entry: Entry, context: Context, rows: tuple[FollowUp, ...], seen: frozenset[str]
-    ) -> None:
-        """Take the steps that this one brings with it; those that refuse are skipped and noted, or refuse all."""
-        skipped: list[tuple[str, str]] = []
-        for row in rows:
-            for other in self.fact(row.over, new, unit):
-                practice = self.desk.of_kind(unit.kind_of(other.id).name)
-                if other.id in seen or (row.states and other.state not in row.states):
-                    continue
-                handed = {theirs: getattr(new, ours) for theirs, ours in row.payload.items()}
-                at = max(context.at, other.updated_at)
-                try:
-                    with unit.savepoint():
-                        practice._step(unit, other, row.event, context.actor, handed, at, context.reason, entry.id, seen)
-                except Refused as error:
-                    if row.on_refusal == "refuse":
-                        raise
-                    skipped.append((other.reference, ", ".join(reason.code for reason in error.reasons)))
-        if skipped:
-            entry.details.data["skipped"] = skipped  # type: ignore[index]  # the entry is not written yet
 
     # other changes
 
@@ -428,16 +298,6 @@ class Practice(Reading[R]):
 
         return self._run("update", once, work)
 
-    def editors(self) -> frozenset[str] | None:
-        """Return the roles that may change fields and link records; None: everybody who may see them."""
-        return None
-
-    def _may_edit(self, current: R, actor: Actor, event: str) -> None:
-        needs = self.editors()
-        has = self.roles_of(actor, current, self.desk.house.clock.now())
-        if needs is not None and needs.isdisjoint(has):
-            raise Refused.of("role", event=event, actor=actor.id, has=sorted(has), needs=sorted(needs))
-
     def override(
         self, record: str | R, *, by: Actor | None = None, reason: str, at: datetime | None = None, **values: Any
     ) -> R:
@@ -458,11 +318,13 @@ class Practice(Reading[R]):
             for name in values:
                 if name not in computed:
                     near = nearest(name, computed)
-                    raise Refused.of("unknown_field", record=f"the computed fields of {self.kind}", field=name, nearest=near)
+                    raise Refused.of(
+                        "unknown_field", record=f"the computed fields of {self.kind}", field=name, nearest=near
+                    )
             wrong = self.shape.problems(values)
             if wrong:
                 raise Refused(*wrong)
-            context = self._context(unit, actor, current, None, _NOTHING, at, reason)
+            context = self._context(unit, actor, current, None, NOTHING, at, reason)
             by_hand = Override(actor.id, context.at, reason)
             overrides = Frozen({**current.overrides, **dict.fromkeys(values, by_hand)})
             return self._changed(unit, current, context, {**values, "overrides": overrides}, "override")
@@ -478,7 +340,7 @@ class Practice(Reading[R]):
             self._may_edit(current, actor, "release")
             gone = fields or tuple(current.overrides)
             overrides = Frozen({name: held for name, held in current.overrides.items() if name not in gone})
-            context = self._context(unit, actor, current, None, _NOTHING, None, reason)
+            context = self._context(unit, actor, current, None, NOTHING, None, reason)
             computed = {name: value for name, value in self.derive(current).items() if name in gone}
             return self._changed(unit, current, context, {**computed, "overrides": overrides}, "release")
 
@@ -516,105 +378,11 @@ class Practice(Reading[R]):
 
         def work(unit: Unit) -> R:
             current = self._held(unit, record, actor, None)
-            context = self._context(unit, actor, current, None, _NOTHING, at, None)
+            context = self._context(unit, actor, current, None, NOTHING, at, None)
             new, entry = self.lifecycle.engine.append(current, "comment", context, details=said)
             return unit.add(new, entry)  # type: ignore[no-any-return]
 
         return self._run("comment", once, work)
-
-    def _changed(self, unit: Unit, current: R, context: Context, changes: Mapping[str, Any], event: str) -> R:
-        new, entry = self.lifecycle.engine.append(current, "update", context, changes=changes, event=event)
-        self._consistent(new, Refused)
-        return unit.add(new, entry)  # type: ignore[no-any-return]
-
-    # shared parts
-
-    def _held(self, unit: Unit, record: str | R, actor: Actor, expected: int | None) -> R:
-        stored = self._get(unit, record, actor)
-        if isinstance(record, Record):
-            return unit.current(record, expected)  # type: ignore[no-any-return]
-        unit.expect(stored, expected)
-        return stored
-
-    def _lifecycle(self, event: str) -> Lifecycle:
-        """Return the lifecycle that decides about an event; the main one for those that nobody knows."""
-        return self._deciding.get(event, self.lifecycle)
-
-    def _context(
-        self,
-        unit: Unit,
-        actor: Actor,
-        record: R | None,
-        event: str | None,
-        payload: Mapping[str, Any],
-        at: datetime | None,
-        reason: str | None,
-        cause: str | None = None,
-        origin: Origin | None = None,
-    ) -> Context:
-        house = self.desk.house
-        now = house.clock.now()
-        happened = now if at is None else instant(at)
-        if happened > now:
-            raise InvalidInput.of("future", event=event or "this", at=happened, now=now)
-        if record is not None and at is not None and happened < record.updated_at:
-            raise InvalidInput.of("out_of_order", event=event or "this", at=happened, last=record.updated_at)
-        if record is not None and happened < record.updated_at:
-            happened = record.updated_at  # the clock of this machine lies behind that of another one
-        if reason is not None and (problem := _reason_problem(reason)):
-            raise InvalidInput(problem)
-        names = [name for each in self._lifecycle(event).transitions if each.event == event for name in each.facts] if event else []
-        facts = {name: self.fact(name, record, unit) for name in names} if record is not None else {}
-        return Context(
-            actor, happened, payload, reason, facts, roles=self.roles_of(actor, record, happened), now=now,
-            shape=self.shape, derive=self._derived, kind=self.kind, tenant=house.tenant, unit=unit.name, cause=cause,
-            correlation=self.desk.correlation, origin=origin,
-        )  # fmt: skip
-
-    def _derived(self, proposed: R) -> Mapping[str, Any]:
-        computed = self.derive(proposed)
-        held = proposed.overrides
-        return {name: value for name, value in computed.items() if name not in held} if held else computed
-
-    def _consistent(self, record: R, error: type[ITIL4Error]) -> None:
-        reasons = tuple(self.inconsistencies(record))
-        if reasons:
-            raise error(*reasons)
-
-    def _run(self, event: str, once: str | None, work: Callable[[Unit], R]) -> R:
-        """Do the work in the open unit or one of its own; a `once` key that was used returns its first result."""
-        mark = f"{self.kind}.{event}"
-        if once is not None and (first := self._first(once, mark)) is not None:
-            return first
-        try:
-            with self.desk.working() as unit:
-                new = work(unit)
-                if once is not None:
-                    unit.once(once, new.id, new.version, mark)
-        except InvalidInput as error:
-            if once is None or error.detail.get("what") != "once":
-                raise
-            return self._first(once, mark) or new  # somebody took the same key a moment ago
-        return unit.get(new.id) or new
-
-    def _first(self, key: str, mark: str) -> R | None:
-        if reason := text_problem("once", key, longest=255, lines=False, may_be_blank=False):
-            raise InvalidInput(reason)
-        house = self.desk.house
-        for found in house.store.known(house.tenant, "once", [(key,)]):
-            if found.mark != mark:
-                raise InvalidInput.of("once_differs", value=key, first=found.mark, second=mark)
-            return self.rebuilt(self.history(found.record_id)[: found.seq])
-        return None
-
-
-_BORN_WITH = ("id", "number", "version", "created_at", "created_by", "updated_at", "extra")
-
-
-def _reason_problem(reason: object) -> Reason | None:
-    if not isinstance(reason, str):
-        return Reason.of("ill_typed", field="reason", expected="a text", value=reason)
-    return text_problem("reason", reason)
 
 
 def _events(cls: type[Practice[Any]]) -> dict[str, Lifecycle]:
@@ -622,7 +390,9 @@ def _events(cls: type[Practice[Any]]) -> dict[str, Lifecycle]:
     for lifecycle in cls.lifecycles():
         for event in lifecycle.events:
             if event in deciding:
-                raise DefinitionError.of("duplicate", where=f"the lifecycles of {cls.__name__}", what="the event", name=event)
+                raise DefinitionError.of(
+                    "duplicate", where=f"the lifecycles of {cls.__name__}", what="the event", name=event
+                )
             deciding[event] = lifecycle
     return deciding
 

@@ -20,8 +20,9 @@ from itil4.errors import InvalidInput, Reason, Refused, nearest
 from itil4.lifecycle import Context, FollowUp, Lifecycle, State, Transition, guard
 from itil4.practices import linking
 from itil4.practices.base import Practice
+from itil4.practices.merging import merge, unmerge
 from itil4.practices.priority import PriorityMatrix
-from itil4.record import SELF, Actor, Entry, Frozen, Line, Note, Record, Relation, person
+from itil4.record import SELF, Actor, Entry, Frozen, Line, Note, Record, Relation
 from itil4.storage.query import Compare, Some, Where
 from itil4.storage.unit import Unit
 from itil4.vocabulary import Level
@@ -92,6 +93,14 @@ I = TypeVar("I", bound=Incident)  # noqa: E741 - I for Incident, as R for Record
 # what an organization may decide
 
 
+def _roles(value: Iterable[str]) -> frozenset[str]:
+    return frozenset(value)
+
+
+def _steps(value: Iterable[str]) -> tuple[str, ...]:
+    return tuple(value)
+
+
 @attrs.frozen
 class IncidentModel:
     """A prepared way to handle a known kind of incident: fields, team and steps set in advance.
@@ -101,7 +110,7 @@ class IncidentModel:
 
     name: str
     presets: Mapping[str, Any] = attrs.field(factory=Frozen, hash=False)
-    steps: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    steps: tuple[str, ...] = attrs.field(default=(), converter=_steps)
 
 
 @attrs.frozen(kw_only=True)
@@ -124,11 +133,12 @@ class IncidentPolicy:
     reopen_within: timedelta | None = None
     reopen_closed: bool = False
     reopen_roles: frozenset[str] = attrs.field(
-        default=frozenset({"service_desk", "technical_specialist", "incident_manager", "requester"}), converter=frozenset
+        default=frozenset({"service_desk", "technical_specialist", "incident_manager", "requester"}),
+        converter=_roles,
     )
     default_owner: str = "service desk"
     confidential_roles: frozenset[str] = attrs.field(
-        default=frozenset({"incident_manager", "major_incident_manager", "security"}), converter=frozenset
+        default=frozenset({"incident_manager", "major_incident_manager", "security"}), converter=_roles
     )
     review_major: bool = True
     models: Mapping[str, IncidentModel] = attrs.field(factory=Frozen, hash=False)
@@ -311,7 +321,11 @@ MAJOR_INCIDENT = Lifecycle(
     transitions=[
         Transition("propose_major", ["none", "rejected", "ended"], "proposed", roles=WORKERS),
         Transition(
-            "accept_major", ["none", "proposed"], "accepted", roles=_MAJOR, requires=["coordinator", "communication_plan"]
+            "accept_major",
+            ["none", "proposed"],
+            "accepted",
+            roles=_MAJOR,
+            requires=["coordinator", "communication_plan"],
         ),
         Transition("reject_major", "proposed", "rejected", roles=_MAJOR),
         Transition("demote_major", "accepted", "rejected", roles=_MAJOR),
@@ -373,7 +387,9 @@ class IncidentManagement(Practice[I]):
             given |= self._presets(model)
         staff = actor.is_system or not STAFF.isdisjoint(actor.roles)
         groups = self.desk.house.directory.groups(actor.id, at) if staff else ()
-        given["owner"] = groups[0] if groups else actor.id if staff and not actor.is_system else self.rules.default_owner
+        given["owner"] = (
+            groups[0] if groups else actor.id if staff and not actor.is_system else self.rules.default_owner
+        )
         if not staff:
             given["requester"] = actor.on_behalf_of or actor.id
         if actor.via is not None:
@@ -390,7 +406,11 @@ class IncidentManagement(Practice[I]):
         model = self.rules.models.get(name)
         if model is None:
             raise InvalidInput.of(
-                "unknown_name", where="model", what="incident model", name=name, nearest=nearest(name, self.rules.models)
+                "unknown_name",
+                where="model",
+                what="incident model",
+                name=name,
+                nearest=nearest(name, self.rules.models),
             )
         wrong = self.shape.problems(model.presets)
         if wrong:
@@ -412,6 +432,14 @@ class IncidentManagement(Practice[I]):
         for (first, earlier), (second, later) in pairs:
             if earlier > later:
                 yield Reason.of("time_order", earlier=first, earlier_at=earlier, later=second, later_at=later)
+
+    def stamps(self, source: str | None, target: str, at: datetime) -> Mapping[str, Any]:
+        """Entering resolved or closed has its time, and leaving them takes it away."""
+        if target == "resolved":
+            return {"resolved_at": at, "closed_at": None}
+        if target in ("closed", "cancelled"):
+            return {"closed_at": at}
+        return {"resolved_at": None, "closed_at": None} if source in ("resolved", "closed") else {}
 
     def visible(self, actor: Actor) -> Where | None:
         """Confidential incidents are seen by those whom the policy names and those who work on them."""
@@ -447,7 +475,9 @@ class IncidentManagement(Practice[I]):
         """The policy is a fact of its steps."""
         return self.rules if name == "policy" else super().fact(name, record, unit)
 
-    def follow_ups(self, record: I, event: str, rows: tuple[FollowUp, ...], roles: frozenset[str]) -> tuple[FollowUp, ...]:
+    def follow_ups(
+        self, record: I, event: str, rows: tuple[FollowUp, ...], roles: frozenset[str]
+    ) -> tuple[FollowUp, ...]:
         """The cascade table from parent to children.
 
         Nothing follows while a major incident runs; waiting for a user is between that user and the
@@ -462,7 +492,13 @@ class IncidentManagement(Practice[I]):
     # verbs
 
     def assign(
-        self, record: str | I, *, to: str | None = None, group: str | None = None, by: Actor | None = None, **options: Any
+        self,
+        record: str | I,
+        *,
+        to: str | None = None,
+        group: str | None = None,
+        by: Actor | None = None,
+        **options: Any,
     ) -> I:
         """Give it to a person, a group, or both.
 
@@ -525,7 +561,9 @@ class IncidentManagement(Practice[I]):
             code: a word of the organization; `solved` where none is given.
         """
         given = {"resolution": resolution, "resolution_code": code}
-        return self.fire(record, "resolve", by=by, **{name: value for name, value in given.items() if value is not None}, **options)
+        return self.fire(
+            record, "resolve", by=by, **{name: value for name, value in given.items() if value is not None}, **options
+        )
 
     def reopen(self, record: str | I, *, by: Actor | None = None, **options: Any) -> I:
         """Take it up again, as far as the policy allows; history and counts stay (INV-029)."""
@@ -556,70 +594,11 @@ class IncidentManagement(Practice[I]):
         Raises:
             Refused: the one that stays is closed or cancelled, or is itself a duplicate of this one.
         """
-        actor = self.desk.who(by, "merge")
-        with self.desk.working() as unit:
-            desk = self.desk.clone(actor=actor, unit=unit)
-            own = desk[type(self)]
-            source, target = own._held(unit, record, actor, None), own._held(unit, into, actor, None)
-            if target.state in ("closed", "cancelled"):
-                raise Refused.of(
-                    "merged", source=source.reference, text=f"{target.reference} is {target.state}.",
-                    remedy="Merge into an open incident, or reopen that one first.",
-                )  # fmt: skip
-            source = linking.link(desk, source, "duplicate_of", target, actor, reason, None)
-            moved = own._move_links(unit, desk, source.id, target.id, actor)
-            current = unit.get(source.id)
-            context = own._context(unit, actor, current, "cancel", {"close_reason": "duplicate"}, None, reason)
-            new, entry = own.lifecycle.fire(current, "cancel", context)
-            entry.details.data["moved"] = moved  # type: ignore[index]  # the entry is not written yet
-            unit.add(new, entry)
-        return unit.get(source.id)  # type: ignore[no-any-return]
-
-    def _move_links(self, unit: Unit, desk: Any, source: str, target: str, actor: Actor) -> list[list[str]]:
-        moved = []
-        taken = {row[:3] for side in (False, True) for row in unit.links(target, backwards=side)}
-        for backwards in (False, True):
-            for row in list(unit.links(source, backwards=backwards)):
-                if row.relation == "duplicate_of" and row.source == source:
-                    continue
-                other = row.source if backwards else row.target
-                goes = (other, row.relation, target) if backwards else (target, row.relation, other)
-                if goes in taken or other == target or not self._room(unit, goes):
-                    continue
-                self._relink(unit, desk, row[:3], goes, actor)
-                moved.append([*row[:3]])
-        return moved
-
-    def _room(self, unit: Unit, link: tuple[str, str, str]) -> bool:
-        relation, _ = self.desk.house.relations.directed(link[1])
-        held = [row for row in unit.links(link[0]) if row.relation == link[1]]
-        return not relation.single or not held or link[0] != held[0].source or held[0].target == link[2]
-
-    @staticmethod
-    def _relink(unit: Unit, desk: Any, old: tuple[str, ...], new: tuple[str, ...], actor: Actor) -> None:
-        def end(identity: str) -> Any:
-            kind, _, name = identity.partition(":")
-            return Actor(name) if kind == "person" and person(name) == identity else unit.get(identity) or identity
-
-        linking.unlink(desk, end(old[0]), old[1], end(old[2]), actor, "moved", None)
-        linking.link(desk, end(new[0]), new[1], end(new[2]), actor, "moved", None)
+        return merge(self, record, into, "cancel", {"close_reason": "duplicate"}, by=by, reason=reason)
 
     def unmerge(self, record: str | I, *, by: Actor | None = None, reason: str | None = None) -> I:
         """Undo a merge: the incident is new again and gets back those of its links that are still where they went."""
-        actor = self.desk.who(by, "unmerge")
-        with self.desk.working() as unit:
-            desk = self.desk.clone(actor=actor, unit=unit)
-            own = desk[type(self)]
-            source = own._held(unit, record, actor, None)
-            merged = [entry for entry in own.history(source) if entry.details.get("moved") is not None]
-            new = own._step(unit, source, "unmerge", actor, {}, None, reason, None)
-            target = next(row.target for row in unit.links(new.id) if row.relation == "duplicate_of")
-            linking.unlink(desk, new, "duplicate_of", unit.get(target), actor, reason, None)
-            for link in merged[-1].details["moved"]:
-                now = tuple(target if each == new.id else each for each in link)
-                if any(row[:3] == now for row in unit.links(now[0])):
-                    self._relink(unit, desk, now, tuple(link), actor)
-        return unit.get(new.id)  # type: ignore[no-any-return]
+        return unmerge(self, record, "unmerge", by=by, reason=reason)
 
     # watching
 
@@ -629,7 +608,9 @@ class IncidentManagement(Practice[I]):
 
     def watchers(self, record: str | I, *, by: Actor | None = None) -> tuple[str, ...]:
         """Return the ids of those who follow it."""
-        return tuple(each.target.partition(":")[2] for each in self.links(record, by=by) if each.relation == "watched_by")
+        return tuple(
+            each.target.partition(":")[2] for each in self.links(record, by=by) if each.relation == "watched_by"
+        )
 
 
 def reassignments(history: Iterable[Entry]) -> int:
@@ -643,6 +624,7 @@ def reopenings(history: Iterable[Entry]) -> int:
     return sum(
         1
         for entry in history
-        if entry.lifecycle == LIFECYCLE.name and entry.from_state in ("resolved", "closed") and entry.to_state in OPEN_STATES
+        if entry.lifecycle == LIFECYCLE.name
+        and entry.from_state in ("resolved", "closed")
+        and entry.to_state in OPEN_STATES
     )
-

@@ -71,9 +71,7 @@ def _changed(
             if not held:
                 raise Refused.of("link_missing", source=start.reference, relation=name, target=_shown(stop))
             unit.remove_link(held[0])
-        new, entry = practice.lifecycle.engine.append(
-            start, op, context, details={"link": (relation.name, stop_id)}
-        )
+        new, entry = practice.lifecycle.engine.append(start, op, context, details={"link": (relation.name, stop_id)})
         unit.add(new, entry)
     return unit.get(source_id(source, start, stop, backwards))
 
@@ -121,7 +119,9 @@ def _allow(unit: Unit, desk: Desk, row: LinkRow, start: Any, stop: Any, acyclic:
         raise Refused.of("self_link", record=start.reference)
     held = [each for each in unit.links(row.source) if each.relation == row.relation]
     inverse = desk.house.relations.inverse(row.relation) == row.relation
-    mirrored = inverse and any(each.target == row.source and each.relation == row.relation for each in unit.links(row.target))
+    mirrored = inverse and any(
+        each.target == row.source and each.relation == row.relation for each in unit.links(row.target)
+    )
     if mirrored or any(each.target == row.target for each in held):
         raise Refused.of("link_exists", **shown)
     if single and held:
@@ -135,5 +135,3 @@ def _allow(unit: Unit, desk: Desk, row: LinkRow, start: Any, stop: Any, acyclic:
 
 def _shown(end: Any) -> str:
     return end if isinstance(end, str) else str(end.reference)
-
-

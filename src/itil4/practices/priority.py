@@ -42,7 +42,10 @@ class PriorityMatrix:
                 where = f"the priority matrix at impact {impact}, urgency {urgency}"
                 if type(cell) is not int or cell < 1:
                     raise DefinitionError.of(
-                        "definition", where=where, text=f"{cell!r} is no priority.", remedy="Give a whole number from 1."
+                        "definition",
+                        where=where,
+                        text=f"{cell!r} is no priority.",
+                        remedy="Give a whole number from 1.",
                     )
                 for other in (self._next(impact, urgency), self._next(urgency, impact, swap=True)):
                     if other is not None and self.cells.get(other, cell) < cell:

@@ -280,7 +280,9 @@ class Reading(Generic[R]):
         by = self._reader(by)
         found = self._get(self.desk.reading(), record, by)
         house = self.desk.house
-        entries = [self.stored.codec.entry(row, house.tenant) for row in house.store.history(house.tenant, record_id=found.id)]
+        entries = [
+            self.stored.codec.entry(row, house.tenant) for row in house.store.history(house.tenant, record_id=found.id)
+        ]
         if by is not None and not self.staff(by, found):
             entries = [entry for entry in entries if entry.comment is None or entry.comment.audience == "user"]
         return tuple(entries)
@@ -355,5 +357,3 @@ def _read_mark(after: str, order_by: str) -> tuple[bool, tuple[Any, ...]]:
     if order != order_by or type(back) is not bool or not 1 <= len(values) <= 2:
         raise InvalidInput.of("bad_cursor", value=after)
     return back, tuple(values)
-
-

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+
 import attrs
 
 from itil4.errors import DefinitionError, InvalidInput, nearest
@@ -11,6 +12,10 @@ SELF = "self"
 
 PERSON = "person"
 """The kind of an end that is a person of the host's directory and no record."""
+
+
+def _ends(value: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    return frozenset(value)
 
 
 @attrs.frozen
@@ -27,7 +32,7 @@ class Relation:
 
     name: str
     inverse: str
-    ends: frozenset[tuple[str, str]] = attrs.field(default=frozenset(), converter=frozenset)
+    ends: frozenset[tuple[str, str]] = attrs.field(default=frozenset(), converter=_ends)
     acyclic: bool = False
     single: bool = False
 
@@ -118,4 +123,3 @@ def person(identity: str) -> str:
     'person:ana'
     """
     return f"{PERSON}:{identity}"
-

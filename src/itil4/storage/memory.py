@@ -92,9 +92,7 @@ class MemoryStore:
                 found.append((row, fields))
         return found
 
-    def history(
-        self, tenant: str, *, record_id: str | None = None, kind: str | None = None
-    ) -> Iterator[EntryRow]:
+    def history(self, tenant: str, *, record_id: str | None = None, kind: str | None = None) -> Iterator[EntryRow]:
         """Return entries by record and seq."""
         with self._lock:
             data = self._of(tenant)

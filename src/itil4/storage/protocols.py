@@ -152,9 +152,7 @@ class Store(Protocol):
         """Return how many rows meet the query, whatever its limit."""
         ...
 
-    def history(
-        self, tenant: str, *, record_id: str | None = None, kind: str | None = None
-    ) -> Iterator[EntryRow]:
+    def history(self, tenant: str, *, record_id: str | None = None, kind: str | None = None) -> Iterator[EntryRow]:
         """Return entries: of a record by seq, or of a whole kind by record and seq, without holding all of them."""
         ...
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from itil4.errors import SchemaTooNew, StoreError
 from itil4.storage.protocols import Batch, Conflict, EntryRow, KindRow, LinkRow, OnceRow, RecordRow
-from itil4.storage.query import COLUMNS, Compare, Every, Linked, Query, Some, Where
+from itil4.storage.query import COLUMNS, Compare, Every, Query, Some, Where
 
 LAYOUT = 1
 """The version of the tables; a file with a later one is refused."""
@@ -205,9 +205,7 @@ class SqliteStore:
             f"AND link.relation = ? AND link.{other} = ?)"
         )
 
-    def history(
-        self, tenant: str, *, record_id: str | None = None, kind: str | None = None
-    ) -> Iterator[EntryRow]:
+    def history(self, tenant: str, *, record_id: str | None = None, kind: str | None = None) -> Iterator[EntryRow]:
         """Return entries by record and seq, read as they are asked for."""
         sql, values = f"SELECT {_ENTRY} FROM entry WHERE tenant = ?", [tenant]
         if record_id is not None:
@@ -315,7 +313,9 @@ class SqliteStore:
 
     @staticmethod
     def _stale(connection: sqlite3.Connection, tenant: str, record_id: str, expected: int) -> None:
-        found = connection.execute("SELECT version FROM record WHERE tenant = ? AND id = ?", (tenant, record_id)).fetchone()
+        found = connection.execute(
+            "SELECT version FROM record WHERE tenant = ? AND id = ?", (tenant, record_id)
+        ).fetchone()
         raise Conflict("version", record_id, expected, found and found[0])
 
 

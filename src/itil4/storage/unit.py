@@ -130,7 +130,9 @@ class Unit:
 
     def links_of(self, ids: list[str], *, backwards: bool = False) -> list[LinkRow]:
         """Return the links at one end of several records, oldest first."""
-        stored = [row for row in self.store.links(self.tenant, ids, backwards=backwards) if row[:3] not in self._unlinks]
+        stored = [
+            row for row in self.store.links(self.tenant, ids, backwards=backwards) if row[:3] not in self._unlinks
+        ]
         new = [row for row in self._links.values() if (row.target if backwards else row.source) in ids]
         return [*stored, *new]
 
@@ -286,8 +288,4 @@ def link_of(row: LinkRow) -> Link:
 
 def link_row(link: Link, source_kind: str, target_kind: str) -> LinkRow:
     """Return the row of a link."""
-    return LinkRow(
-        link.source, link.relation, link.target, source_kind, target_kind, microseconds(link.at), link.by
-    )
-
-
+    return LinkRow(link.source, link.relation, link.target, source_kind, target_kind, microseconds(link.at), link.by)

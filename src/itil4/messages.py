@@ -91,6 +91,17 @@ ENGLISH: Catalogue = {
     "bad_file": ("{file} cannot be read as {format}: {error}", "{remedy}"),
     "missing_columns": ("{file} lacks the columns {columns}.", "Name the right columns in a mapping file."),
     "bad_mapping": ("The mapping {file}: {text}", "{remedy}"),
+    # value
+    "negative": ("{field} cannot be negative: {value!r}.", "Give zero or more."),
+    "not_positive": ("{field} must be more than zero, not {value!r}.", "Give a positive number."),
+    "none_given": ("{field} is empty, and needs at least one.", "Give one or more."),
+    "practice_taken": (
+        "There is a practice {name!r} already ({holder}).",
+        "Give your own practice another id and name; the 34 built in stay as they are.",
+    ),
+    "practice_built_in": ("{name!r} is one of the 34 practices of ITIL 4, which stay.", "Only your own can be taken out."),
+    "unknown_term": ("The glossary has no {name!r}.", "Did you mean {nearest}?"),
+    "practice_in_use": ("{name!r} is still used by {users}.", "Change those first."),
 }
 
 

@@ -47,8 +47,9 @@ class Course:
         path: the places, repetitions in a row taken together.
         closing: number of the observation that finished the case, None while it is open.
         stays: the times spent.
-        open, finished: how many cases took it and count as open, or as finished in the window.
-        times, finished_times: per stay, the sum over all cases, and over the finished ones.
+        spans: number, start and end of those stays that can take time.
+        finished, others: how many cases took it and finished inside the window, or did not.
+        finished_times, other_times: per stay, the sums over the ones and the others.
     """
 
     places: tuple[str, ...]
@@ -56,9 +57,9 @@ class Course:
     closing: int | None
     stays: tuple[Stay, ...]
     spans: tuple[tuple[int, int, int], ...]
-    cases: int = 0
     finished: int = 0
-    times: list[timedelta] = attrs.Factory(lambda self: [_ZERO] * len(self.stays), takes_self=True)
+    others: int = 0
+    other_times: list[timedelta] = attrs.Factory(lambda self: [_ZERO] * len(self.stays), takes_self=True)
     finished_times: list[timedelta] = attrs.Factory(lambda self: [_ZERO] * len(self.stays), takes_self=True)
 
 

@@ -4,8 +4,10 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from operator import eq, itemgetter, lt
+from operator import eq, itemgetter, lt, sub
 from typing import Any, TypeAlias
+
+import attrs
 
 from itil4.clock import Calendar, instant
 from itil4.errors import InvalidInput, Reason
@@ -18,12 +20,12 @@ from itil4.vocabulary import Category
 
 _ZERO = timedelta(0)
 _HOUR = timedelta(hours=1)
-_AT = itemgetter(2)
-_SIGN = itemgetter(1, 3, 4, 7)
+_TICK = timedelta.resolution
+_PLACE, _AT, _SIGN = itemgetter(1), itemgetter(2), itemgetter(1, 3, 4, 7)
 _WHOLE = 9
 
 Row: TypeAlias = tuple[Any, ...]
-Elapsed: TypeAlias = Callable[[datetime, datetime], timedelta]
+Between: TypeAlias = Callable[[datetime, datetime], timedelta]
 
 
 def observe(
@@ -46,7 +48,7 @@ def observe(
         stream: the stream whose steps to use; None to take places as they are.
         observations: tuples (case, place, at), or `Observation` with more; in any order.
         calendar: when the service is delivered; without it, durations are calendar time.
-        window: `(start, end)`; without it, from the first observation to the last.
+        window: `[start, end)`; without it, from the first observation to the last.
         categories: what places mean, where observations do not say it themselves.
         kinds: what is waited for in a waiting place, likewise.
         ends: places in which a case is finished, besides those of the categories resolved, closed and cancelled.
@@ -68,57 +70,58 @@ def observe(
     """
     if stream is not None:
         stream.check({*stream.practices, *(practice for step in stream.steps for practice, _ in step.states)})
-    cases, problems, silent, rich = _by_case(observations)
-    silent = silent and not categories and not ends
+    seen = _by_case(observations)
+    silent = seen.silent and not categories and not ends
     reader = Reader(stream, categories or {}, kinds or {}, frozenset(ends), silent)
-    start, end = _window(window, cases)
-    elapsed: Elapsed = calendar.elapsed if calendar is not None else _calendar_time
+    start, end, last = _window(window, seen)
+    # `between(later, earlier)`: a builtin where it can be, for it runs once per stay
+    between: Between = sub if calendar is None else lambda later, earlier: calendar.elapsed(earlier, later)
+    sign = _PLACE if seen.plain else _SIGN
     courses: dict[tuple[Any, ...], Course] = {}
     hands = Hands()
     leads: list[timedelta] = []
     ages: list[timedelta] = []
     arrived, load = 0, _ZERO
-    for rows in cases.values():
-        signs = tuple(map(_SIGN, rows))
+    for rows, times in seen.cases:
+        signs = tuple(map(sign, rows))
         course = courses.get(signs)
         if course is None:
-            course = courses[signs] = reader.course(signs)
-        times = course.times
-        course.cases += 1
-        first = rows[0][2]
-        over = None if course.closing is None else rows[course.closing][2]
-        inside = over is not None and start <= over <= end
-        for number, begin, finish in course.spans:
-            time = elapsed(rows[begin][2], rows[finish][2])
-            times[number] += time
-            if inside:
-                course.finished_times[number] += time
-        if start <= first <= end:
-            arrived += 1
-        if over is not None and inside:
-            leads.append(elapsed(first, over))
+            told = [(place, None, None, None) for place in signs] if seen.plain else signs
+            course = courses[signs] = reader.course(told)
+        first = times[0]
+        over = None if course.closing is None else times[course.closing]
+        arrived += start <= first <= last
+        if over is not None and start <= over <= last:
+            lead_time = between(over, first)
+            leads.append(lead_time)
+            load += lead_time if first >= start else between(over, start)
             course.finished += 1
-            if rich:
+            sums = course.finished_times
+            if seen.rich:
                 hands.add(rows, course.places)
-        elif first <= end and (over is None or over > end):
-            ages.append(elapsed(first, end))
-        if first < end and (over is None or over > start):
-            load += elapsed(max(first, start), end if over is None else min(over, end))
+        else:
+            course.others += 1
+            sums = course.other_times
+            if first < end and (over is None or over >= end):
+                ages.append(between(end, first))
+                load += between(end, max(first, start))
+        for number, begin, finish in course.spans:
+            sums[number] += between(times[finish], times[begin])
 
-    tally, span, lead = Tally(courses.values(), hands), elapsed(start, end), total(leads)
+    tally, span, lead = Tally(courses.values(), hands), between(end, start), total(leads)
     shares, unknown = ratios(stream, tally, lead)
     steps = tally.figures(stream, span)
     ways: Counter[tuple[str, ...]] = Counter()
     finished_ways: Counter[tuple[str, ...]] = Counter()
     for course in courses.values():
-        ways[course.path] += course.cases
+        ways[course.path] += course.finished + course.others
         finished_ways[course.path] += course.finished
     return StreamMap(
         stream=stream.id if stream is not None else None,
         source=source,
         start=start,
         end=end,
-        cases=len(cases),
+        cases=len(seen.cases),
         arrived=arrived,
         finished=len(leads),
         open=len(ages),
@@ -141,30 +144,34 @@ def observe(
         ),
         handoffs=hands.handoffs,
         bottleneck=bottleneck(steps),
-        problems=(*problems, *reader.strays()),
+        problems=(*seen.problems, *reader.strays()),
         unknown=unknown,
         **shares,
     )
 
 
-def _calendar_time(start: datetime, end: datetime) -> timedelta:
-    return end - start
+@attrs.frozen
+class _Seen:
+    """Rows by case in time order, each with its times, and what all of them leave out.
+
+    `plain`: nothing beyond case, place and time; `silent`: no category; `rich`: people, judgements or hands-on time.
+    """
+
+    cases: list[tuple[list[Row], list[datetime]]]
+    problems: tuple[Reason, ...]
+    plain: bool
+    silent: bool
+    rich: bool
 
 
-def _by_case(observations: Iterable[Row]) -> tuple[dict[str, list[Row]], list[Reason], bool, bool]:
-    """Group rows by case in time order; tell also whether all categories, and all personal details, are left out."""
+def _by_case(observations: Iterable[Row]) -> _Seen:
     cases: dict[str, list[Row]] = {}
-    silent, rich = True, False
-    rest: tuple[None, ...] = (None,) * (_WHOLE - 3)
+    plain = True
     for row in observations:
         if not isinstance(row, tuple) or not 3 <= len(row) <= _WHOLE:
             raise InvalidInput.of("ill_typed", field="observations", expected="(case, place, at)", value=row)
-        if len(row) == 3:
-            row += rest
-        else:
-            row = (*row, *rest[len(row) - 3 :])
-            silent = silent and row[3] is None
-            rich = rich or row[5] is not None or row[6] is not None or row[8] is not None
+        if len(row) != 3:
+            plain = False
         at = row[2]
         # two times of one zone with daylight saving subtract as wall clocks do, so all are brought to UTC
         if type(at) is not datetime or at.tzinfo is not UTC:
@@ -177,6 +184,7 @@ def _by_case(observations: Iterable[Row]) -> tuple[dict[str, list[Row]], list[Re
     if not cases:
         raise InvalidInput.of("none_given", field="observations")
     unsorted = equal = 0
+    timed: list[tuple[list[Row], list[datetime]]] = []
     for rows in cases.values():
         times = list(map(_AT, rows))
         if any(map(lt, islice(times, 1, None), times)):
@@ -184,14 +192,20 @@ def _by_case(observations: Iterable[Row]) -> tuple[dict[str, list[Row]], list[Re
             rows.sort(key=_AT)
             times.sort()
         equal += sum(map(eq, islice(times, 1, None), times))
+        timed.append((rows if plain else [(*row, *(None,) * (_WHOLE - len(row))) for row in rows], times))
     problems = [Reason.of("out_of_time_order", count=unsorted)] if unsorted else []
-    return cases, problems + ([Reason.of("equal_times", count=equal)] if equal else []), silent, rich
+    problems += [Reason.of("equal_times", count=equal)] if equal else []
+    silent = plain or all(row[3] is None for rows, _ in timed for row in rows)
+    rich = not plain and any(row[5:7] != (None, None) or row[8] is not None for rows, _ in timed for row in rows)
+    return _Seen(timed, tuple(problems), plain, silent, rich)
 
 
-def _window(window: tuple[datetime, datetime] | None, cases: Mapping[str, list[Row]]) -> tuple[datetime, datetime]:
+def _window(window: tuple[datetime, datetime] | None, seen: _Seen) -> tuple[datetime, datetime, datetime]:
+    """Return start, end and the last moment that lies inside: a window without an end includes its last observation."""
     if window is None:
-        return min(rows[0][2] for rows in cases.values()), max(rows[-1][2] for rows in cases.values())
+        start, end = min(times[0] for _, times in seen.cases), max(times[-1] for _, times in seen.cases)
+        return start, end, end
     start, end = (instant(moment, "window") for moment in window)
     if start >= end:
         raise InvalidInput.of("empty_window", start=start, end=end)
-    return start, end
+    return start, end, end - _TICK

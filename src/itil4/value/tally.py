@@ -164,11 +164,11 @@ def follow_times(courses: Iterable[Course]) -> Mapping[tuple[str, str], timedelt
     counts: Counter[tuple[str, str]] = Counter()
     for course in courses:
         held = _ZERO
-        for number, (stay, time) in enumerate(zip(course.stays, course.times, strict=True)):
-            held += time
+        for number, stay in enumerate(course.stays):
+            held += course.finished_times[number] + course.other_times[number]
             if number + 1 < len(course.stays) and course.stays[number + 1].place != stay.place:
                 pair = (stay.place, course.stays[number + 1].place)
                 times[pair] = times.get(pair, _ZERO) + held
-                counts[pair] += course.cases
+                counts[pair] += course.finished + course.others
                 held = _ZERO
     return {pair: time / counts[pair] for pair, time in times.items()}

@@ -121,6 +121,14 @@ ENGLISH: Catalogue = {
     "bottleneck_queue": ("{share:.0%} of all time in queues is spent before {step!r}.", "Look there first."),
     "bottleneck_busy": ("{step!r} is busy {share:.0%} of the time, more than any other step.", "Look there first."),
     "bottleneck_time": ("{share:.0%} of all lead time is spent in {step!r}.", "Look there first."),
+    "no_working_time": ("{step!r} of {stream!r} has no working time.", "Give one for each step in `service`."),
+    "bad_odds": ("The odds of going on from {step!r} are {odds}.", "Each lies from 0 to 1, and their sum is at most 1."),
+    "few_samples": (
+        "{count} periods are too few to forecast from; {least} are needed.",
+        "Count finished items over more periods, or over shorter ones.",
+    ),
+    "no_throughput": ("Nothing was finished in any of the {count} periods.", "Forecast from periods with finished items."),
+    "one_question": ("A forecast answers one question, not: {given}.", "Give either items or periods."),
     "unknown_term": ("The glossary has no {name!r}.", "Did you mean {nearest}?"),
     "practice_in_use": ("{name!r} is still used by {users}.", "Change those first."),
 }

@@ -58,10 +58,7 @@ def flag(_: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
 
 def at_least_one(_: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
     """Accept a whole number of one or more."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise InvalidInput.of("ill_typed", field=attribute.name, expected="a whole number", value=value)
-    if value < 1:
-        raise InvalidInput.of("not_positive", field=attribute.name, value=value)
+    counted(attribute.name, value)
 
 
 def number(_: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
@@ -127,3 +124,11 @@ def must(kind: type, field: str, value: Any) -> None:
     """Refuse an argument that is not a `kind`."""
     if not isinstance(value, kind):
         raise InvalidInput.of("ill_typed", field=field, expected=f"a {kind.__name__}", value=value)
+
+
+def counted(field: str, value: Any, least: int = 1) -> None:
+    """Refuse an argument that is not a whole number of `least` or more."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidInput.of("ill_typed", field=field, expected="a whole number", value=value)
+    if value < least:
+        raise InvalidInput.of("not_positive" if least else "negative", field=field, value=value)

@@ -129,6 +129,22 @@ ENGLISH: Catalogue = {
     ),
     "no_throughput": ("Nothing was finished in any of the {count} periods.", "Forecast from periods with finished items."),
     "one_question": ("A forecast answers one question, not: {given}.", "Give either items or periods."),
+    "output_not_outcome": (
+        "{output!r} is an output of {service!r}, which is not an outcome.",
+        "Say what a stakeholder achieves with it.",
+    ),
+    "same_unit": ("{unit!r} cannot provide a service to itself.", "Name the units on the two sides."),
+    "no_holder": ("Nobody in the agreement is {role}.", "Name one; one person may hold several roles."),
+    "not_monitored": ("{monitor!r} of the directive {directive!r} has not been monitored since {since}.", "Look at it."),
+    "not_consumer_side": (
+        "{stakeholder!r} is on the side {side!r} and cannot confirm an outcome.",
+        "Ask somebody on the consumer's side.",
+    ),
+    "unlike_units": ("{first} and {second} cannot be added.", "Convert one of them first, at a rate that you state."),
+    "not_reversible": (
+        "The posting {posting!r} cannot take back {reverses!r}.",
+        "Take back an earlier posting once, with the same stakeholder, kind, amount and service.",
+    ),
     "unknown_term": ("The glossary has no {name!r}.", "Did you mean {nearest}?"),
     "practice_in_use": ("{name!r} is still used by {users}.", "Change those first."),
 }

@@ -128,4 +128,4 @@ def test_the_door_opens_every_name_and_no_other():
     for name in value.__all__:
         assert getattr(value, name) is not None and name in dir(value)
     with pytest.raises(AttributeError):
-        value.nothing
+        _ = value.nothing

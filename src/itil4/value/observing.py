@@ -102,7 +102,7 @@ def observe(
         else:
             course.others += 1
             sums = course.other_times
-            if first < end and (over is None or over >= end):
+            if first <= last and (over is None or over > last):
                 ages.append(between(end, first))
                 load += between(end, max(first, start))
         for number, begin, finish in course.spans:

@@ -91,6 +91,16 @@ ENGLISH: Catalogue = {
     "bad_file": ("{file} cannot be read as {format}: {error}", "{remedy}"),
     "missing_columns": ("{file} lacks the columns {columns}.", "Name the right columns in a mapping file."),
     "bad_mapping": ("The mapping {file}: {text}", "{remedy}"),
+    # service levels
+    "unknown_zone": ("{field} {value!r} is not a time zone.", "Did you mean {nearest}? Give an IANA name such as Europe/Paris; where the system has no zones, run: pip install tzdata"),
+    "out_of_time": ("{field} lies outside the years 1 to 9999: {value}.", "Give an earlier instant or a shorter duration."),
+    "out_of_years": (
+        "{field} lies outside the years {first} to {last} that a service calendar knows: {value}.",
+        "Give a nearer date or a shorter duration.",
+    ),
+    "negative_duration": ("{field} is negative: {value}.", "Give a duration of zero or more; to look back, use before()."),
+    "never_open": ("The calendar {calendar} has no more open hours, seen from {at}.", "Give it weekly windows or an exceptional opening."),
+    "unreadable": ("{field} cannot be read as {format}: {error}.", "Write it again with to_json or to_toml, or mend that place."),
 }
 
 

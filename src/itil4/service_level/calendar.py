@@ -23,7 +23,8 @@ _FORM = ("zone", "weekly", "holidays", "exceptions", "name")
 
 
 def _zone_name(value: object) -> str:
-    return find_zone(value).key
+    find_zone(value)
+    return str(value)
 
 
 def _text(value: object) -> str:
@@ -55,7 +56,7 @@ class ServiceCalendar:
     >>> calendar.due(thursday, timedelta(hours=2)).isoformat()
     '2026-05-04T08:00:00+00:00'
     >>> calendar
-    <ServiceCalendar Europe/Paris: 40 h a week, 1 holiday, revision 53d5a81ab7a8>
+    <ServiceCalendar Europe/Paris: 40 h a week, 1 holiday, revision e9957fb23185>
 
     Raises:
         InvalidInput: a zone, weekday, time or date that does not exist; `detail` names field and value.
@@ -297,5 +298,5 @@ def _known(form: Mapping[str, Any]) -> None:
             raise InvalidInput.of("unknown_field", record="ServiceCalendar", field=key, nearest=nearest(key, _FORM))
 
 
-ALWAYS = ServiceCalendar(zone="UTC", weekly=dict.fromkeys(WEEKDAYS, [("00:00", "24:00")]), name="always")
+ALWAYS = ServiceCalendar(zone="UTC", weekly={day: [("00:00", "24:00")] for day in WEEKDAYS}, name="always")
 """Round the clock, every day: service time is elapsed time."""

@@ -6,7 +6,7 @@ one rule that joins the two is `Zone.reach`.
 """
 
 from bisect import bisect_right
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -94,7 +94,7 @@ class Zone:
         """Return the earliest instant at which the local clock has reached a wall time."""
         i = bisect_right(self._after, wall) - 1
         at, changed = wall - self._offset[i], self._at[i]
-        return at if at > changed else changed
+        return max(at, changed)
 
     def steady(self, wall: int) -> tuple[int, int]:
         """Return the offset in force at a wall time, and the wall time up to which it surely holds."""
@@ -110,12 +110,14 @@ def zone_between(key: str, first_year: int, last_year: int) -> Zone:
     return Zone(key, first_year, last_year)
 
 
-def find_zone(key: object) -> ZoneInfo:
-    """Return the zone of an IANA name such as `Europe/Paris`.
+def find_zone(key: object) -> tzinfo:
+    """Return the zone of an IANA name such as `Europe/Paris`. UTC needs no zone data on the machine.
 
     Raises:
         InvalidInput: there is no such zone; the message offers the nearest name.
     """
+    if key == "UTC":
+        return UTC
     if isinstance(key, str) and key:
         try:
             return ZoneInfo(key)
@@ -124,12 +126,12 @@ def find_zone(key: object) -> ZoneInfo:
     raise InvalidInput.of("unknown_zone", field="zone", value=key, nearest=nearest(key, sorted(available_timezones())))
 
 
-def _offset(zone: ZoneInfo, at: int) -> int:
+def _offset(zone: tzinfo, at: int) -> int:
     offset = (EPOCH + timedelta(microseconds=at)).astimezone(zone).utcoffset()
     return (offset.days * 86_400 + offset.seconds) * SECOND if offset is not None else 0
 
 
-def _change(zone: ZoneInfo, low: int, high: int) -> int:
+def _change(zone: tzinfo, low: int, high: int) -> int:
     """Return the instant between `low` and `high`, to the second, at which the offset changes."""
     before = _offset(zone, low)
     while high - low > SECOND:

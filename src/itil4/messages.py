@@ -109,6 +109,7 @@ ENGLISH: Catalogue = {
     ),
     "bad_mark": ("{value!r} is not an entry that a clock can read.", "Did you mean {nearest}? Give (instant, mark) with one of: {choices}."),
     "retarget_without": ("The mark 'retarget' at {at} has no new target.", "Give (instant, 'retarget', timedelta)."),
+    "unknown_country": ("The package holidays does not know {value!r}: {error}", "Give an ISO 3166 code such as FR."),
     "interval_counted": ("counted: the clock ran in service hours", ""),
     "interval_continued": ("counted: stopped, but reopened as if it had never been", ""),
     "interval_closed": ("not counted: outside service hours", ""),

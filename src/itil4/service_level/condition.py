@@ -33,12 +33,12 @@ class Moment:
     by_staff: bool = False
 
 
-def _words(field: str, value: object) -> tuple[str, ...]:
+def _words(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         return (value,)
     if isinstance(value, (tuple, list, set, frozenset)) and all(isinstance(word, str) for word in value):
         return tuple(sorted(value)) if isinstance(value, (set, frozenset)) else tuple(value)
-    raise DefinitionError.of("ill_typed", field=field, expected="a word or a list of words", value=value)
+    raise DefinitionError.of("ill_typed", field="condition", expected="made of words and lists of words", value=value)
 
 
 def _wanted(value: object) -> tuple[tuple[str, tuple[Any, ...]], ...]:
@@ -64,11 +64,11 @@ class Condition:
         DefinitionError: no part is given, or a category or audience does not exist.
     """
 
-    categories: tuple[str, ...] = attrs.field(default=(), converter=lambda value: _words("categories", value))
-    states: tuple[str, ...] = attrs.field(default=(), converter=lambda value: _words("states", value))
-    kinds: tuple[str, ...] = attrs.field(default=(), converter=lambda value: _words("kinds", value))
+    categories: tuple[str, ...] = attrs.field(default=(), converter=_words)
+    states: tuple[str, ...] = attrs.field(default=(), converter=_words)
+    kinds: tuple[str, ...] = attrs.field(default=(), converter=_words)
     fields: tuple[tuple[str, tuple[Any, ...]], ...] = attrs.field(default=(), converter=_wanted, hash=False)
-    events: tuple[str, ...] = attrs.field(default=(), converter=lambda value: _words("events", value))
+    events: tuple[str, ...] = attrs.field(default=(), converter=_words)
     comment: Audience | None = None
     """A comment by staff that this audience can read."""
 

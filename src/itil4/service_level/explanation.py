@@ -9,7 +9,7 @@ import attrs
 
 from itil4.errors import Reason
 from itil4.service_level.timeline import number
-from itil4.service_level.zone import DAY, micro, moment
+from itil4.service_level.zone import DAY, find_zone, micro, moment
 
 if TYPE_CHECKING:
     from itil4.service_level.calendar import ServiceCalendar
@@ -41,7 +41,7 @@ class Interval:
 
     @property
     def why(self) -> str:
-        """The reason as one word: counted, continued, closed, closed_date, paused, held, stopped, cancelled, dropped."""
+        """The reason as one word, such as counted, continued, closed, paused, held, stopped or dropped."""
         return self.reason.code.removeprefix("interval_")
 
     @property
@@ -91,7 +91,8 @@ class Explanation:
         Args:
             width: in pixels. Each block names its interval when pointed at.
         """
-        head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="72" role="img" font-family="sans-serif">'
+        size = f'width="{width}" height="72"'
+        head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" font-family="sans-serif">'
         title = escape(f"{self.label}: consumed {self.consumed}")
         parts = [head, f"<title>{title}</title>", f'<text x="4" y="14" font-size="12">{title}</text>']
         if self.intervals:
@@ -130,8 +131,6 @@ class Explanation:
         }
 
     def _local(self, at: datetime) -> str:
-        from itil4.service_level.zone import find_zone
-
         local = at.astimezone(find_zone(self.zone))
         return local.isoformat(timespec="seconds" if local.second or local.microsecond else "minutes")
 
@@ -146,8 +145,8 @@ def explanation(
 ) -> Explanation:
     """Cut the spells of a clock at the opening hours and say of each piece why it counted or not."""
     found: list[Interval] = []
-    special = sorted({*calendar.holidays, *calendar.exceptions})
-    numbers = [number(day) * DAY for day in special]
+    wall = calendar.timeline.wall
+    special = [(day, number(day)) for day in sorted({*calendar.holidays, *calendar.exceptions})]
     for index, (start, end, kind, holders) in enumerate(spells):
         if start == end:
             continue
@@ -158,14 +157,14 @@ def explanation(
             at = start
             for opened, closed in [*calendar.timeline.windows(start, end), (end, end)]:
                 if at < opened:
-                    # a local date lies within 15 hours of the same date in UTC
-                    near = [
+                    dates = tuple(
                         day.isoformat()
-                        for day, wall in zip(special, numbers, strict=True)
-                        if calendar.timeline.wall(wall // DAY, 0) < opened and at < calendar.timeline.wall(wall // DAY, DAY)
-                    ]
-                    if near:
-                        found.append(_interval(at, opened, False, "closed_date", dates=tuple(near)))
+                        for day, n in special
+                        # most dates are far away, and the exact test has to look at the zone
+                        if (n - 2) * DAY < opened and at < (n + 3) * DAY and wall(n, 0) < opened and at < wall(n, DAY)
+                    )
+                    if dates:
+                        found.append(_interval(at, opened, False, "closed_date", dates=dates))
                     else:
                         found.append(_interval(at, opened, False, "closed"))
                 if opened < closed:
@@ -189,4 +188,5 @@ def counted_between(intervals: Iterable[Interval], start: datetime, end: datetim
 
 
 def _interval(start: int, end: int, counted: bool, why: str, **detail: Any) -> Interval:
-    return Interval(start=moment(start), end=moment(end), counted=counted, reason=Reason.of(f"interval_{why}", **detail))
+    reason = Reason.of(f"interval_{why}", **detail)
+    return Interval(start=moment(start), end=moment(end), counted=counted, reason=reason)

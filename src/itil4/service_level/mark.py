@@ -15,6 +15,7 @@ import attrs
 from itil4.errors import InvalidInput, nearest
 from itil4.service_level.condition import Condition, Moment
 from itil4.service_level.target import Target, iso_instant, minutes
+from itil4.service_level.timeline import EVER
 from itil4.service_level.zone import micro, span
 from itil4.vocabulary import choices
 
@@ -64,20 +65,28 @@ def entries(history: History, target: Target) -> list[Entry]:
     """
     found: list[Entry] = []
     moments: list[tuple[int, Moment]] = []
+    last, ordered = -EVER, True
+    if not isinstance(history, Iterable):
+        raise InvalidInput.of("ill_typed", field="history", expected="a list of (instant, mark)", value=history)
     for item in history:
-        at, mark, to = _parts(item)
+        at, mark, to = (*item, None) if type(item) is tuple and len(item) == 2 else _parts(item)
         if type(mark) is str and mark in EVENTS and mark != "retarget":
-            found.append((micro(at), "", mark, None))
+            entry: Entry = (micro(at), "", mark, None)
         elif isinstance(mark, Moment):
             moments.append((micro(at), mark))
+            continue
         elif mark is None or mark == "":
             micro(at)
+            continue
         else:
-            found.append(_read(item, at, mark, to))
+            entry = _read(item, at, mark, to)
+        found.append(entry)
+        ordered = ordered and entry[0] >= last and not entry[1]
+        last = entry[0]
     if moments:
         moments.sort(key=_instant)
         found += marks(moments, target)
-    if any(a[:2] > b[:2] for a, b in zip(found, found[1:], strict=False)):
+    if moments or not ordered:
         found.sort(key=_order)
     return found
 
@@ -139,7 +148,7 @@ def _parts(item: object) -> tuple[Any, Any, Any]:
     raise _bad(item)
 
 
-def _read(item: object, at: object, mark: object, to: object) -> Entry:
+def _read(item: object, at: object, mark: Any, to: Any) -> Entry:
     source = ""
     if isinstance(mark, Mark):
         mark, to, source = mark.event, mark.to, mark.source

@@ -4,7 +4,7 @@ Nothing ticks. What a clock says at an instant follows from the marks up to then
 no job, a change of priority loses no pause, and any figure can be explained from its history.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
 import attrs
@@ -38,6 +38,8 @@ class Reading:
     state: ClockState
     promised: timedelta | None
     """The duration now in force, after any retarget; None for a deadline."""
+    deadline: datetime | None = None
+    """The deadline now in force; None for a duration."""
     consumed: timedelta
     remaining: timedelta
     """What is left until the target; negative when breached."""
@@ -75,9 +77,8 @@ class Reading:
 
     def explain(self) -> Explanation:
         """Return every interval of the clock with why it counted or not; prints as text, draws itself as SVG."""
-        return explanation(
-            self.calendar, self.spells, self.dropped, self.target.label, self.asof, self.due_at or self.reached_target_at
-        )
+        due = self.due_at or self.reached_target_at
+        return explanation(self.calendar, self.spells, self.dropped, self.target.label, self.asof, due)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that any JSON encoder takes: instants in ISO 8601, durations in minutes."""
@@ -88,7 +89,7 @@ class Reading:
             "state": self.state,
             "asof": _text(self.asof),
             "target_minutes": None if self.promised is None else _minutes(self.promised),
-            "deadline": _text(self.target.deadline),
+            "deadline": _text(self.deadline),
             "consumed_minutes": _minutes(self.consumed),
             "remaining_minutes": _minutes(self.remaining),
             "breached": self.breached,
@@ -116,10 +117,10 @@ def clock(target: Target, calendar: ServiceCalendar | None, history: History, as
             not fit the state of the clock (a second start, a resume while running) has no effect.
         asof: the instant to read it at. Later marks are left out, marks at the same instant apply.
 
-    >>> from datetime import UTC
     >>> office = ServiceCalendar(zone="UTC", weekly={"mon": [("09:00", "17:00")], "tue": [("09:00", "17:00")]})
     >>> nine, ten, four = (datetime(2026, 3, 2, hour, tzinfo=UTC) for hour in (9, 10, 16))
-    >>> reading = clock(Target(duration=timedelta(hours=4)), office, [(nine, "start"), (ten, "pause"), (four, "resume")], asof=four)
+    >>> history = [(nine, "start"), (ten, "pause"), (four, "resume")]
+    >>> reading = clock(Target(duration=timedelta(hours=4)), office, history, asof=four)
     >>> reading.state, str(reading.consumed), reading.due_at.isoformat()
     ('running', '1:00:00', '2026-03-03T11:00:00+00:00')
     >>> print(reading.explain())
@@ -143,7 +144,7 @@ def clock(target: Target, calendar: ServiceCalendar | None, history: History, as
             break
         fold.take(entry, target)
     fold.close(now)
-    return _reading(target, calendar, now, fold)
+    return _reading(target, calendar, now, asof if asof.tzinfo is UTC else moment(now), fold)
 
 
 class _Fold:
@@ -199,7 +200,7 @@ class _Fold:
         self.state, self.since, self.holders = state, at, holders or set()
 
 
-def _reading(target: Target, calendar: ServiceCalendar, now: int, fold: _Fold) -> Reading:
+def _reading(target: Target, calendar: ServiceCalendar, now: int, asof: datetime, fold: _Fold) -> Reading:
     timeline, state = calendar.timeline, fold.state
     counted = [
         (a, b, kind == "running", timeline.elapsed(a, b))
@@ -207,9 +208,9 @@ def _reading(target: Target, calendar: ServiceCalendar, now: int, fold: _Fold) -
         if kind in ("running", "continued")
     ]
     consumed = sum(item[3] for item in counted)
-    promised, deadline = fold.goal
-    if promised is None:
-        assert deadline is not None
+    duration, deadline = fold.goal
+    promised = duration or 0
+    if deadline is not None:
         promised = sum(timeline.elapsed(a, min(b, deadline)) for a, b, _, _ in counted)
         if state in ("running", "paused"):
             promised += timeline.elapsed(now, deadline)
@@ -239,9 +240,10 @@ def _reading(target: Target, calendar: ServiceCalendar, now: int, fold: _Fold) -
     return Reading(
         target=target,
         calendar=calendar,
-        asof=moment(now),
+        asof=asof,
         state=state,  # type: ignore[arg-type]
         promised=None if deadline is not None else _delta(promised),
+        deadline=None if deadline is None else moment(deadline),
         consumed=_delta(consumed),
         remaining=_delta(remaining),
         breached=breached,
@@ -263,11 +265,13 @@ def _ahead(
 ) -> tuple[datetime | None, datetime | None]:
     """Return when what remains will have passed, and when more than that will; None where hours never suffice."""
     due = late = None
+    since, left = (now, remaining) if deadline is None else (max(now, deadline), 0)
     try:
         due = moment(timeline.due(now, remaining) if deadline is None else deadline)
-        late = moment(timeline.late_from(now, remaining) if deadline is None else timeline.late_from(max(now, deadline), 0))
+        late = moment(timeline.late_from(since, left))
     except InvalidInput:
-        pass
+        # no hours are left, or only after the year 2200: it will not fall due, or not be late
+        return due, None
     return due, late
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, Self, TypeAlias
 
 import attrs
 
-from itil4.errors import DefinitionError, InvalidInput, nearest
+from itil4.errors import DefinitionError, InvalidInput, Reason, nearest
 from itil4.service_level.calendar import ServiceCalendar
 from itil4.service_level.condition import FILLED, Condition
 from itil4.service_level.zone import micro, moment, span
@@ -67,7 +67,7 @@ def _fractions(value: object) -> tuple[float, ...]:
     numbers = tuple(value) if isinstance(value, (tuple, list, set, frozenset)) else (value,)
     for item in numbers:
         if isinstance(item, bool) or not isinstance(item, (int, float)) or not 0 < item <= 100:
-            raise InvalidInput.of("ill_typed", field="warnings", expected="fractions of the target, as 0.75", value=item)
+            raise InvalidInput.of("ill_typed", field="warnings", expected="made of fractions as 0.75", value=item)
     return tuple(sorted({float(item) for item in numbers}))
 
 
@@ -104,7 +104,7 @@ class Target:
     deadline: datetime | None = None
     """A fixed instant instead of a duration."""
     metric: str = attrs.field(default="resolve", validator=_text)
-    """What is measured: `respond`, `own`, `resolve`, `update` have conditions of their own; others get those of `resolve`."""
+    """What is measured. `respond`, `own`, `resolve` and `update` have conditions of their own, others those of `resolve`."""
     kind: Kind = attrs.field(default="sla", validator=_choice(Kind))
     name: str = attrs.field(default="", validator=_text)
     calendar: ServiceCalendar | None = attrs.field(default=None, validator=_calendar)
@@ -121,7 +121,7 @@ class Target:
     retroactive_pause: bool = attrs.field(default=False, validator=_flag)
     """With a retroactive start, leave out the pauses before `start` held."""
     warnings: tuple[float, ...] = attrs.field(default=(), converter=_fractions)
-    """Fractions of the target at which people want to know."""
+    """Fractions of the duration at which people want to know; a deadline has none."""
     reopen: Reopen = attrs.field(default="resume", validator=_choice(Reopen))
     retarget: Retarget = attrs.field(default="restate", validator=_choice(Retarget))
 
@@ -175,7 +175,7 @@ class Target:
         itil4.errors.DefinitionError: The target resolve (stop) names the state 'solved', which is not there. \
 Did you mean 'resolved'?
         """
-        faults = []
+        faults: list[Reason] = []
         for name in CONDITIONS:
             possible = False
             for condition in getattr(self, name):
@@ -184,13 +184,14 @@ Did you mean 'resolved'?
                 gone = [fault for fault in unknown if fault[0] != "category"]
                 for what, missing, known in gone:
                     where = f"The target {self.label} ({name})"
-                    faults.append(("unknown_name", dict(where=where, what=what, name=missing, nearest=nearest(missing, known))))
+                    near = nearest(missing, known)
+                    faults.append(Reason.of("unknown_name", where=where, what=what, name=missing, nearest=near))
                 lacking = {missing for what, missing, _ in unknown if what == "category"}
                 possible = possible or not (condition.categories and lacking.issuperset(condition.categories))
             if name in ("start", "stop") and not possible:
-                faults.append(("target_endless", dict(target=self.label, condition=name)))
+                faults.append(Reason.of("target_endless", target=self.label, condition=name))
         if faults:
-            raise DefinitionError(*(DefinitionError.of(code, **detail).reasons[0] for code, detail in faults))
+            raise DefinitionError(*faults)
         return self
 
     @classmethod

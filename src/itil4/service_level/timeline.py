@@ -91,7 +91,9 @@ class Timeline:
         """Return the service time between two instants; 0 when the end is not later."""
         if end <= start:
             return 0
-        table = self._covering(start, end)
+        table = self._table
+        if table is None or start < table.low or end >= table.high:
+            table = self._covering(start, end)
         return table.served(end) - table.served(start)
 
     def due(self, start: int, duration: int) -> int:
@@ -198,13 +200,13 @@ class Timeline:
     def _later(self, table: Table, at: int) -> Table:
         first, last = self._years(table, at)
         if last >= LAST_YEAR:
-            raise InvalidInput.of("out_of_years", field="result", value=LAST_YEAR + 1, first=FIRST_YEAR, last=LAST_YEAR)
+            raise _beyond("result", LAST_YEAR + 1)
         return self._build(first, min(LAST_YEAR, last + (last - first + 1)))
 
     def _earlier(self, table: Table, at: int) -> Table:
         first, last = self._years(table, at)
         if first <= FIRST_YEAR:
-            raise InvalidInput.of("out_of_years", field="result", value=FIRST_YEAR - 1, first=FIRST_YEAR, last=LAST_YEAR)
+            raise _beyond("result", FIRST_YEAR - 1)
         return self._build(max(FIRST_YEAR, first - (last - first + 1)), last)
 
     def _years(self, table: Table, at: int) -> Span:
@@ -216,7 +218,7 @@ class Timeline:
     def _year(self, at: int) -> int:
         year = moment(at).year
         if not FIRST_YEAR <= year <= LAST_YEAR and not self._bounded:
-            raise InvalidInput.of("out_of_years", field="at", value=year, first=FIRST_YEAR, last=LAST_YEAR)
+            raise _beyond("at", year)
         return year
 
     @property
@@ -315,6 +317,10 @@ def number(day: date) -> int:
 def weekday(day: int) -> int:
     """Return the weekday of a day number; 0 is Monday."""
     return (day + 3) % 7
+
+
+def _beyond(field: str, year: int) -> InvalidInput:
+    return InvalidInput.of("out_of_years", field=field, value=year, first=FIRST_YEAR, last=LAST_YEAR)
 
 
 def _table(low: int, high: int, found: list[Span]) -> Table:

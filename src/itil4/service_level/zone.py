@@ -28,7 +28,9 @@ def micro(value: object, field: str = "at") -> int:
         InvalidInput: it is not a datetime, is naive, or lies outside the years 1 to 9999 in UTC.
     """
     try:
-        since = instant(value, field) - EPOCH
+        # most instants are in UTC already, and a clock reads many of them
+        utc = value if type(value) is datetime and value.tzinfo is UTC else instant(value, field)
+        since = utc - EPOCH
     except OverflowError:
         raise InvalidInput.of("out_of_time", field=field, value=str(value)) from None
     return (since.days * 86_400 + since.seconds) * SECOND + since.microseconds

@@ -104,7 +104,7 @@ class Target:
     deadline: datetime | None = None
     """A fixed instant instead of a duration."""
     metric: str = attrs.field(default="resolve", validator=_text)
-    """What is measured. `respond`, `own`, `resolve` and `update` have conditions of their own, others those of `resolve`."""
+    """What is measured. `respond`, `own` and `update` have conditions of their own, all others those of `resolve`."""
     kind: Kind = attrs.field(default="sla", validator=_choice(Kind))
     name: str = attrs.field(default="", validator=_text)
     calendar: ServiceCalendar | None = attrs.field(default=None, validator=_calendar)

@@ -27,6 +27,7 @@ FIXED = [
         datetime(2024, 10, 22, tzinfo=UTC),
     ),
     (form("Europe/Paris", every_day(("02:00", "03:00"), ("23:30", "00:15"))), datetime(2024, 3, 28, tzinfo=UTC)),
+    (form("Europe/Paris", every_day(("02:30", "04:00"), ("23:00", "02:15"))), datetime(2024, 3, 28, tzinfo=UTC)),
     (form("America/New_York", every_day(("01:30", "02:30"))), datetime(2024, 10, 31, tzinfo=UTC)),
     (form("America/New_York", every_day(("00:30", "01:30"))), datetime(2024, 10, 31, tzinfo=UTC)),
     (form("Australia/Lord_Howe", every_day(("01:45", "02:15"))), datetime(2024, 4, 4, tzinfo=UTC)),
@@ -55,8 +56,11 @@ def check(definition: dict[str, Any], start: datetime, *, step: int = 97) -> Non
                     assert getattr(calendar, word)(at, duration) == expected, (word, at, minutes)
     for first, last in zip(instants, instants[7:], strict=False):
         assert calendar.elapsed(first, last) == oracle.elapsed(first, last), (first, last)
-    opened, closed = calendar.windows(start, start + timedelta(days=DAYS))[0]
-    assert oracle.elapsed(opened, closed) == closed - opened
+    inner = start + timedelta(days=DAYS)
+    for opened, closed in calendar.windows(start, inner):
+        assert oracle.elapsed(opened, closed) == closed - opened, opened
+        assert opened == start or not oracle.is_open(opened - timedelta(minutes=1)), opened
+        assert closed == inner or not oracle.is_open(closed), closed
 
 
 def check_all() -> None:

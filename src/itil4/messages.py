@@ -119,7 +119,7 @@ ENGLISH: Catalogue = {
     "interval_stopped": ("not counted: stopped", ""),
     "interval_cancelled": ("not counted: cancelled", ""),
     "interval_dropped": ("no longer counted: the clock began again at zero afterwards", ""),
-    "unreadable": ("{field} cannot be read as {format}: {error}.", "Write it again with to_json or to_toml, or mend that place."),
+    "unreadable": ("{field} cannot be read as {format}: {error}.", "Mend that place and read it again."),
 }
 
 

@@ -4,6 +4,7 @@ Both are optional packages, imported when a function is called. What they return
 `ServiceCalendar(holidays=...)`, so a calendar never depends on them once it is made.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from importlib import import_module
@@ -13,8 +14,11 @@ from typing import Any
 from itil4.errors import InvalidInput, MissingExtra
 from itil4.service_level.hours import civil_date
 
-_MOST = 20_000
-"""Occurrences of one event that are looked at: a rule that recurs each day for 50 years fits."""
+_MOST = 110_000
+"""Occurrences of one event that are looked at: each day of the years that a calendar knows."""
+
+_UNTIL = re.compile(r"(UNTIL=\d{8})T\d{6}Z?")
+"""An all-day event ends its rule with a date, but many programs write a time of day there."""
 
 
 def public_holidays(country: str, years: Iterable[int], *, subdivision: str | None = None) -> tuple[date, ...]:
@@ -81,7 +85,7 @@ def _days(event: Any, first: date, last: date, rrulestr: Any) -> Iterable[date]:
     begins = {start} | set(_dates(event, "RDATE"))
     rules = event.get("RRULE", [])
     for rule in rules if isinstance(rules, list) else [rules]:
-        recurrence = rrulestr(rule.to_ical().decode(), dtstart=datetime.combine(start, datetime.min.time()))
+        recurrence = rrulestr(_UNTIL.sub(r"\1", rule.to_ical().decode()), dtstart=datetime.combine(start, datetime.min.time()))
         for at in islice(recurrence, _MOST):
             if at.date() > last:
                 break

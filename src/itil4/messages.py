@@ -171,6 +171,35 @@ ENGLISH: Catalogue = {
     ),
     "unknown_term": ("The glossary has no {name!r}.", "Did you mean {nearest}?"),
     "practice_in_use": ("{name!r} is still used by {users}.", "Change those first."),
+    # service levels
+    "unknown_zone": ("{field} {value!r} is not a time zone.", "Did you mean {nearest}? Give an IANA name such as Europe/Paris; where the system has no zones, run: pip install tzdata"),
+    "out_of_time": ("{field} lies outside the years 1 to 9999: {value}.", "Give an earlier instant or a shorter duration."),
+    "out_of_years": (
+        "{field} lies outside the years {first} to {last} that a service calendar knows: {value}.",
+        "Give a nearer date or a shorter duration.",
+    ),
+    "negative_duration": ("{field} is negative: {value}.", "Give a duration of zero or more; to look back, use before()."),
+    "never_open": ("The calendar {calendar} has no more open hours, seen from {at}.", "Give it weekly windows or an exceptional opening."),
+    "condition_empty": ("A condition that names nothing would always hold.", "Give at least one of: {choices}."),
+    "target_endless": ("The target {target} can never {condition}.", "Give it a {condition} condition that the lifecycle can meet."),
+    "one_promise": ("A target promises either a duration or a deadline.", "Give one of the two."),
+    "weaker_target": (
+        "{target} is weaker than {supported}, which it supports: seen from {start} it is due {late} later.",
+        "Shorten {target}, or agree longer hours for it.",
+    ),
+    "bad_mark": ("{value!r} is not an entry that a clock can read.", "Did you mean {nearest}? Give (instant, mark) with one of: {choices}."),
+    "retarget_without": ("The mark 'retarget' at {at} has no new target.", "Give (instant, 'retarget', timedelta)."),
+    "unknown_country": ("The package holidays does not know {value!r}: {error}", "Give an ISO 3166 code such as FR."),
+    "interval_counted": ("counted: the clock ran in service hours", ""),
+    "interval_continued": ("counted: stopped, but reopened as if it had never been", ""),
+    "interval_closed": ("not counted: outside service hours", ""),
+    "interval_closed_date": ("not counted: outside service hours, with closed or exceptional dates {dates}", ""),
+    "interval_paused": ("not counted: paused", ""),
+    "interval_held": ("not counted: paused by {sources}", ""),
+    "interval_stopped": ("not counted: stopped", ""),
+    "interval_cancelled": ("not counted: cancelled", ""),
+    "interval_dropped": ("no longer counted: the clock began again at zero afterwards", ""),
+    "unreadable": ("{field} cannot be read as {format}: {error}.", "Mend that place and read it again."),
 }
 
 

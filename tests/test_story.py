@@ -87,3 +87,14 @@ def test_an_unknown_command_is_refused_with_the_usage(tmp_path: Path, capsys: py
         main(["stroy"])
     assert stopped.value.code == 2
     assert "story" in capsys.readouterr().err
+
+
+def test_the_practices_are_shown_and_a_near_miss_is_helped(tmp_path: Path) -> None:
+    """All 34 fit 80 columns; an older name leads to today's, with exit code 2."""
+    shown = run(tmp_path, "practices")
+    assert shown.returncode == 0
+    assert max(map(len, shown.stdout.splitlines())) <= 80
+    assert shown.stdout.count("management") > 20
+    missed = run(tmp_path, "practices", "change management")
+    assert (missed.returncode, missed.stdout) == (2, "")
+    assert "change_enablement" in missed.stderr

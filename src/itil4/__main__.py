@@ -33,6 +33,9 @@ def _parser() -> argparse.ArgumentParser:
         "--into", type=Path, default=Path("itil4-demo"), metavar="FOLDER", help="where it keeps its store"
     )
     story.set_defaults(run=_story)
+    practices = commands.add_parser("practices", help="the 34 practices, or one of them, in 80 columns")
+    practices.add_argument("name", nargs="?", help="id or name, such as 'incident management'")
+    practices.set_defaults(run=_practices)
     return parser
 
 
@@ -41,6 +44,13 @@ def _story(options: argparse.Namespace) -> int:
 
     for line in tell(options.into):
         print(line)
+    return 0
+
+
+def _practices(options: argparse.Namespace) -> int:
+    from itil4.practices.catalogue import show_practices
+
+    print(show_practices(options.name))
     return 0
 
 

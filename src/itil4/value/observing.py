@@ -11,7 +11,7 @@ import attrs
 
 from itil4.clock import Calendar, instant
 from itil4.errors import InvalidInput, Reason
-from itil4.value.courses import Course, Reader
+from itil4.value.courses import Reader, Track
 from itil4.value.flow import Distribution, directly_follows
 from itil4.value.stream_map import LittleCheck, Source, StreamMap, Variant
 from itil4.value.streams import ValueStream
@@ -77,19 +77,20 @@ def observe(
     # `between(later, earlier)`: a builtin where it can be, for it runs once per stay
     between: Between = sub if calendar is None else lambda later, earlier: calendar.elapsed(earlier, later)
     sign = _PLACE if seen.plain else _SIGN
-    courses: dict[tuple[Any, ...], Course] = {}
+    tracks: dict[tuple[Any, ...], Track] = {}
     hands = Hands()
     leads: list[timedelta] = []
     ages: list[timedelta] = []
     arrived, load = 0, _ZERO
     for rows, times in seen.cases:
         signs = tuple(map(sign, rows))
-        course = courses.get(signs)
-        if course is None:
+        track = tracks.get(signs)
+        if track is None:
             told = [(place, None, None, None) for place in signs] if seen.plain else signs
-            course = courses[signs] = reader.course(told)
+            track = tracks[signs] = reader.track(told)
+        course, cuts = track.course, track.cuts
         first = times[0]
-        over = None if course.closing is None else times[course.closing]
+        over = times[-1] if course.ends_last else None if course.closing is None else times[cuts[course.closing]]
         arrived += start <= first <= last
         if over is not None and start <= over <= last:
             lead_time = between(over, first)
@@ -98,22 +99,25 @@ def observe(
             course.finished += 1
             sums = course.finished_times
             if seen.rich:
-                hands.add(rows, course.places)
+                hands.add(rows, track.places)
         else:
             course.others += 1
             sums = course.other_times
             if first <= last and (over is None or over > last):
                 ages.append(between(end, first))
                 load += between(end, max(first, start))
-        for number, begin, finish in course.spans:
-            sums[number] += between(times[finish], times[begin])
+        begins = first
+        for number, cut in enumerate(cuts[1:]):
+            finishes = times[cut]
+            sums[number] += between(finishes, begins)
+            begins = finishes
 
-    tally, span, lead = Tally(courses.values(), hands), between(end, start), total(leads)
+    tally, span, lead = Tally(reader.courses, hands), between(end, start), total(leads)
     shares, unknown = ratios(stream, tally, lead)
     steps = tally.figures(stream, span)
     ways: Counter[tuple[str, ...]] = Counter()
     finished_ways: Counter[tuple[str, ...]] = Counter()
-    for course in courses.values():
+    for course in reader.courses:
         ways[course.path] += course.finished + course.others
         finished_ways[course.path] += course.finished
     return StreamMap(
@@ -138,7 +142,7 @@ def observe(
             time=lead / _HOUR / len(leads) if leads else None,
         ),
         follows=directly_follows(ways),
-        follow_times=follow_times(courses.values()),
+        follow_times=follow_times(reader.courses),
         variants=tuple(
             Variant(path, count, count / len(leads)) for path, count in finished_ways.most_common() if count
         ),

@@ -170,17 +170,15 @@ class _Seen:
 
 def _by_case(observations: Iterable[Row]) -> _Seen:
     cases: dict[str, list[Row]] = {}
-    plain = True
+    known, plain = cases.get, True
     for row in observations:
-        if not isinstance(row, tuple) or not 3 <= len(row) <= _WHOLE:
-            raise InvalidInput.of("ill_typed", field="observations", expected="(case, place, at)", value=row)
-        if len(row) != 3:
-            plain = False
+        if type(row) is not tuple or len(row) != 3:
+            row, plain = _whole(row), False
         at = row[2]
         # two times of one zone with daylight saving subtract as wall clocks do, so all are brought to UTC
         if type(at) is not datetime or at.tzinfo is not UTC:
             row = (*row[:2], instant(at), *row[3:])
-        held = cases.get(row[0])
+        held = known(row[0])
         if held is None:
             cases[row[0]] = [row]
         else:
@@ -196,12 +194,19 @@ def _by_case(observations: Iterable[Row]) -> _Seen:
             rows.sort(key=_AT)
             times.sort()
         equal += sum(map(eq, islice(times, 1, None), times))
-        timed.append((rows if plain else [(*row, *(None,) * (_WHOLE - len(row))) for row in rows], times))
+        timed.append((rows if plain else list(map(_whole, rows)), times))
     problems = [Reason.of("out_of_time_order", count=unsorted)] if unsorted else []
     problems += [Reason.of("equal_times", count=equal)] if equal else []
     silent = plain or all(row[3] is None for rows, _ in timed for row in rows)
     rich = not plain and any(row[5:7] != (None, None) or row[8] is not None for rows, _ in timed for row in rows)
     return _Seen(timed, tuple(problems), plain, silent, rich)
+
+
+def _whole(row: Any) -> Row:
+    """Return an observation with all its nine parts, those that were not given being None."""
+    if not isinstance(row, tuple) or not 3 <= len(row) <= _WHOLE:
+        raise InvalidInput.of("ill_typed", field="observations", expected="a tuple (case, place, at)", value=row)
+    return row if len(row) == _WHOLE else (*row, *(None,) * (_WHOLE - len(row)))
 
 
 def _window(window: tuple[datetime, datetime] | None, seen: _Seen) -> tuple[datetime, datetime, datetime]:

@@ -99,35 +99,60 @@ ENGLISH: Catalogue = {
         "There is a practice {name!r} already ({holder}).",
         "Give your own practice another id and name; the 34 built in stay as they are.",
     ),
-    "practice_built_in": ("{name!r} is one of the 34 practices of ITIL 4, which stay.", "Only your own can be taken out."),
+    "practice_built_in": (
+        "{name!r} is one of the 34 practices of ITIL 4, which stay.",
+        "Only your own can be taken out.",
+    ),
     "overloaded": (
-        "{arrivals} arrivals per unit of time reach what {servers} servers can do, {most}: the queue would grow for ever.",
+        "{arrivals} arrivals per unit of time reach what {servers} servers can do, {most}: the "
+        "queue would grow for ever.",
         "Use at least {enough} servers, or fewer arrivals.",
     ),
     "two_of_three": ("Two of {fields} are needed, not {given}.", "Give exactly two; the third follows."),
     "undefined": ("{wanted} cannot be told while {field} is zero.", "Give a {field} of more than zero."),
     "part_exceeds": ("{part} ({value}) is longer than {whole} ({limit}).", "Correct one of the two."),
-    "two_steps": ("The state {state!r} of {practice} lies in two steps: {first!r} and {second!r}.", "Keep one of them."),
+    "two_steps": (
+        "The state {state!r} of {practice} lies in two steps: {first!r} and {second!r}.",
+        "Keep one of them.",
+    ),
     "empty_window": ("The window from {start} to {end} has no time in it.", "Let it end after it starts."),
-    "no_lead_time": ("{figure} is not known: no case finished in the window, or none took any time.", "Widen the window."),
-    "more_than_lead": ("{figure} is not known: it would be more than the whole lead time.", "Check the recorded times."),
+    "no_lead_time": (
+        "{figure} is not known: no case finished in the window, or none took any time.",
+        "Widen the window.",
+    ),
+    "more_than_lead": (
+        "{figure} is not known: it would be more than the whole lead time.",
+        "Check the recorded times.",
+    ),
     "no_categories": ("{figure} is not known: part of the time is in places of no category.", "Give their categories."),
     "no_touches": ("{figure} is not known: no hands-on time was recorded.", "Record `touched` with observations."),
     "nobody_judged": ("{figure} is not known: no receiver judged what came.", "Record `accepted` with observations."),
     "no_stream": ("{figure} is not known: only a stream says which steps add value.", "Observe with a stream."),
-    "out_of_time_order": ("{count} cases came out of time order and were sorted.", "Check how the history was recorded."),
+    "out_of_time_order": (
+        "{count} cases came out of time order and were sorted.",
+        "Check how the history was recorded.",
+    ),
     "equal_times": ("{count} observations share their time with the one before; their given order was kept.", ""),
-    "no_step": ("The places {places} lie in no step of {stream!r}; each was taken as a place of its own.", "Name them in a step's states."),
+    "no_step": (
+        "The places {places} lie in no step of {stream!r}; each was taken as a place of its own.",
+        "Name them in a step's states.",
+    ),
     "bottleneck_queue": ("{share:.0%} of all time in queues is spent before {step!r}.", "Look there first."),
     "bottleneck_busy": ("{step!r} is busy {share:.0%} of the time, more than any other step.", "Look there first."),
     "bottleneck_time": ("{share:.0%} of all lead time is spent in {step!r}.", "Look there first."),
     "no_working_time": ("{step!r} of {stream!r} has no working time.", "Give one for each step in `service`."),
-    "bad_odds": ("The odds of going on from {step!r} are {odds}.", "Each lies from 0 to 1, and their sum is at most 1."),
+    "bad_odds": (
+        "The odds of going on from {step!r} are {odds}.",
+        "Each lies from 0 to 1, and their sum is at most 1.",
+    ),
     "few_samples": (
         "{count} periods are too few to forecast from; {least} are needed.",
         "Count finished items over more periods, or over shorter ones.",
     ),
-    "no_throughput": ("Nothing was finished in any of the {count} periods.", "Forecast from periods with finished items."),
+    "no_throughput": (
+        "Nothing was finished in any of the {count} periods.",
+        "Forecast from periods with finished items.",
+    ),
     "one_question": ("A forecast answers one question, not: {given}.", "Give either items or periods."),
     "output_not_outcome": (
         "{output!r} is an output of {service!r}, which is not an outcome.",
@@ -135,7 +160,10 @@ ENGLISH: Catalogue = {
     ),
     "same_unit": ("{unit!r} cannot provide a service to itself.", "Name the units on the two sides."),
     "no_holder": ("Nobody in the agreement is {role}.", "Name one; one person may hold several roles."),
-    "not_monitored": ("{monitor!r} of the directive {directive!r} has not been monitored since {since}.", "Look at it."),
+    "not_monitored": (
+        "{monitor!r} of the directive {directive!r} has not been monitored since {since}.",
+        "Look at it.",
+    ),
     "not_consumer_side": (
         "{stakeholder!r} is on the side {side!r} and cannot confirm an outcome.",
         "Ask somebody on the consumer's side.",

@@ -5,9 +5,9 @@ Histories have many cases and few ways through. `Reader` turns each distinct seq
 once per sequence, so that what runs once per case is a look-up and a few subtractions.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import Any, TypeAlias
 
 import attrs
@@ -64,12 +64,16 @@ class Course:
 class Track:
     """A sequence of observations as it was recorded: its course, and at which observation each stay begins.
 
-    `cuts` ends with the number of the last observation, `places` has the step or place of each.
+    `cuts` ends with the number of the last observation.
     """
 
     course: Course
     cuts: tuple[int, ...]
-    places: tuple[str, ...]
+
+    def places(self) -> Iterator[str]:
+        """Yield the step or place of each observation."""
+        for stay, (begin, end) in zip(self.course.stays, pairwise((*self.cuts[:-1], self.cuts[-1] + 1)), strict=True):
+            yield from repeat(stay.place, end - begin)
 
 
 class Reader:
@@ -96,17 +100,10 @@ class Reader:
                     self._homes[practice, state] = step.name
                     self._homes.setdefault((None, state), step.name)
 
-    def track(self, signs: Sequence[Sign]) -> Track:
-        """Return the track of observations of these signs; repetitions of a sign begin no new stay."""
-        starts = [number for number, sign in enumerate(signs) if not number or sign != signs[number - 1]]
-        course = self.course(tuple(signs[number] for number in starts))
-        cuts = (*starts, len(signs) - 1)
-        places = tuple(
-            stay.place
-            for stay, (begin, end) in zip(course.stays, pairwise((*starts, len(signs))), strict=True)
-            for _ in range(begin, end)
-        )
-        return Track(course, cuts, places)
+    def track(self, signs: Sequence[Sign] | Sequence[str]) -> Track:
+        """Return the track of observations of these signs (or bare places); repetitions begin no new stay."""
+        starts = [0, *(n for n, (before, sign) in enumerate(pairwise(signs), 1) if sign != before)]
+        return Track(self.course(tuple(_sign(signs[number]) for number in starts)), (*starts, len(signs) - 1))
 
     def course(self, signs: tuple[Sign, ...]) -> Course:
         """Return the one course of these signs, in which no sign follows itself."""
@@ -163,6 +160,10 @@ class Reader:
         if category is None or category == "active":
             return None
         return category, sign[2] or self._kinds.get(sign[0]) or ("queue" if category == "new" else "unspecified")
+
+
+def _sign(told: Sign | str) -> Sign:
+    return (told, None, None, None) if isinstance(told, str) else told
 
 
 def _known(field: str, category: Any) -> Category:

@@ -86,8 +86,7 @@ def observe(
         signs = tuple(map(sign, rows))
         track = tracks.get(signs)
         if track is None:
-            told = [(place, None, None, None) for place in signs] if seen.plain else signs
-            track = tracks[signs] = reader.track(told)
+            track = tracks[signs] = reader.track(signs)
         course, cuts = track.course, track.cuts
         first = times[0]
         over = times[-1] if course.ends_last else None if course.closing is None else times[cuts[course.closing]]
@@ -99,7 +98,7 @@ def observe(
             course.finished += 1
             sums = course.finished_times
             if seen.rich:
-                hands.add(rows, track.places)
+                hands.add(rows, track.places())
         else:
             course.others += 1
             sums = course.other_times

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
         Interaction,
         co_creation,
     )
+    from itil4.value.comparing import Difference, compare
+    from itil4.value.delivery import Deployment, Dora, dora
     from itil4.value.flow import (
         DirectlyFollows,
         Distribution,
@@ -152,6 +154,8 @@ _HOMES = {
     "built_in_streams": "BUILT_IN_STREAMS DEVELOP_NEW_SERVICE FULFIL_SERVICE_REQUEST RESTORE_LIVE_SERVICE",
     "chain": "ACTIVITIES Activity ActivityId ActivityScheme CHAIN_RULES ITIL_4 ITIL_5",
     "cocreation": "CoCreation Interaction co_creation",
+    "comparing": "Difference compare",
+    "delivery": "Deployment Dora dora",
     "flow": (
         "DirectlyFollows Distribution Ladder LittlesLaw QueueAhead directly_follows flow_efficiency "
         "ladder littles_law queue_ahead rolled_complete_and_accurate takt value_added_ratio"
@@ -212,10 +216,13 @@ __all__ = [
     "Component",
     "Confirmation",
     "ConsumerSide",
+    "Deployment",
+    "Difference",
     "Dimension",
     "Directive",
     "DirectlyFollows",
     "Distribution",
+    "Dora",
     "Evaluation",
     "Evidence",
     "Exponential",
@@ -262,9 +269,11 @@ __all__ = [
     "WarrantyReport",
     "WhatIf",
     "co_creation",
+    "compare",
     "count_outcomes",
     "define",
     "directly_follows",
+    "dora",
     "flow_efficiency",
     "forecast",
     "ladder",

@@ -205,6 +205,8 @@ def test_an_unsound_stream_and_unknown_categories_are_refused():
     with pytest.raises(InvalidInput, match="two steps"):
         observe(twice, ONE)
     with pytest.raises(InvalidInput):
+        observe("desk", ONE)
+    with pytest.raises(InvalidInput):
         observe(DESK, ONE, categories={"new": "fresh"})
 
 

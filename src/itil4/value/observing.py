@@ -12,6 +12,7 @@ import attrs
 from itil4.clock import Calendar, instant
 from itil4.errors import InvalidInput, Reason
 from itil4.value.courses import Reader, Track
+from itil4.value.fields import must
 from itil4.value.flow import Distribution, directly_follows
 from itil4.value.stream_map import LittleCheck, Source, StreamMap, Variant
 from itil4.value.streams import ValueStream
@@ -69,6 +70,7 @@ def observe(
     (1, 1, datetime.timedelta(seconds=10800), 0.333)
     """
     if stream is not None:
+        must(ValueStream, "stream", stream)
         stream.check({*stream.practices, *(practice for step in stream.steps for practice, _ in step.states)})
     seen = _by_case(observations)
     silent = seen.silent and not categories and not ends

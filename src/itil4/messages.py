@@ -128,8 +128,8 @@ ENGLISH: Catalogue = {
         "Only your own can be taken out.",
     ),
     "overloaded": (
-        "{arrivals} arrivals per unit of time reach what {servers} servers can do, {most}: the queue would grow for ever.",
-        "Use at least {enough} servers, or fewer arrivals.",
+        "{arrivals} arrivals reach the {most} that a capacity of {servers} can do: the queue would grow for ever.",
+        "Use a capacity of at least {enough}, or fewer arrivals.",
     ),
     "two_of_three": ("Two of {fields} are needed, not {given}.", "Give exactly two; the third follows."),
     "undefined": ("{wanted} cannot be told while {field} is zero.", "Give a {field} of more than zero."),

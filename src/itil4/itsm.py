@@ -79,7 +79,11 @@ class ServiceManagement(Desk):
                 yield self.clone(actor=by or self.actor)
             return
         unit = self.new_unit()
-        yield self.clone(actor=by or self.actor, unit=unit, correlation=correlation or self.correlation)
+        try:
+            yield self.clone(actor=by or self.actor, unit=unit, correlation=correlation or self.correlation)
+        except BaseException:
+            unit.end()
+            raise
         self.house.publish(unit.commit())
 
     def acting(self, by: Actor, *, correlation: str | None = None) -> Self:

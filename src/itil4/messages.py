@@ -111,6 +111,21 @@ ENGLISH: Catalogue = {
         "Connect with practices=[...] that does.",
     ),
     "broken_row": ("The stored row of {record} cannot be read: {error}", "Give its fields a default or an upcaster."),
+    # stores: batches, units and files
+    "broken_batch": (
+        "The entries of {record} do not lead to its version: {found} does not follow.",
+        "Take every change through a practice.",
+    ),
+    "stale_links": (
+        "The links of {record} have moved on: {changed_by} did {changed} last.",
+        "Read it again and repeat what you want to do.",
+    ),
+    "unstorable": ("{record} cannot be stored: {error}", "Give {field} a value that it can hold."),
+    "unit_over": ("The unit of work is over, and {action} would be lost.", "Open a new one with unit()."),
+    "foreign_file": (
+        "{path} is a SQLite file of something else; it has the tables {tables}.",
+        "Give another path, or an empty file.",
+    ),
     # foreign history
     "bad_file": ("{file} cannot be read as {format}: {error}", "{remedy}"),
     "missing_columns": ("{file} lacks the columns {columns}.", "Name the right columns in a mapping file."),

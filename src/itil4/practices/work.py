@@ -325,19 +325,24 @@ class Working(Reading[R]):
                 new = work(unit)
                 if once is not None:
                     unit.once(once, new.id, new.version, mark)
-        except InvalidInput as error:
-            if once is None or error.detail.get("what") != "once":
+        except ITIL4Error:
+            first = self._first(once, mark) if once is not None else None
+            if first is None:
                 raise
-            return self._first(once, mark) or new  # somebody took the same key a moment ago
+            return first  # somebody took the same key a moment ago, and so the record has moved
         return unit.get(new.id) or new
 
     def _first(self, key: str, mark: str) -> R | None:
         if reason := text_problem("once", key, longest=255, lines=False, may_be_blank=False):
             raise InvalidInput(reason)
         house = self.desk.house
-        for found in house.store.known(house.tenant, "once", [(key,)]):
+        taken = self.desk.reading().taken(key)
+        stored = [(row, None) for row in house.store.known(house.tenant, "once", [(key,)])]
+        for found, record in [taken] if taken else stored:
             if found.mark != mark:
                 raise InvalidInput.of("once_differs", value=key, first=found.mark, second=mark)
+            if record is not None:
+                return record  # type: ignore[no-any-return]  # this very unit took the key
             return self.rebuilt(self.history(found.record_id)[: found.seq])
         return None
 

@@ -100,6 +100,17 @@ ENGLISH: Catalogue = {
         "Take `next` or `previous` of the page before.",
     ),
     "bad_limit": ("limit is a whole number from 1 to {most}, not {value!r}.", "Give such a number."),
+    # figures
+    "nothing_measured": (
+        "{figure} cannot be told: no record stands behind it, or none to compare with.",
+        "Choose a longer period, and see what was left out.",
+    ),
+    "bad_period": ("The period ends at {until}, before it begins at {since}.", "Swap the two times."),
+    "bad_split": (
+        "{record} figures cannot be split by {field!r}.",
+        "Did you mean {nearest}? Choose a field that holds one plain value.",
+    ),
+    "bad_figure": ("The figure {figure} cannot be {value!r}.", "Fold it to a {unit}: see `Figure`."),
     # stores
     "bad_url": ("{value!r} is not the address of a store.", "Use sqlite:///file.db, or pass a store."),
     "missing_extra": ("{what} needs the package {package}.", "Run: pip install 'itil4[{extra}]'"),

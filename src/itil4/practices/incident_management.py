@@ -12,7 +12,7 @@ and what people do with it. The five steps of the process and where they are fou
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import attrs
 
@@ -26,6 +26,9 @@ from itil4.record import SELF, Actor, Entry, Frozen, Line, Note, Record, Relatio
 from itil4.storage.query import Compare, Some, Where
 from itil4.storage.unit import Unit
 from itil4.vocabulary import Level
+
+if TYPE_CHECKING:
+    from itil4.practices.figures import Figures
 
 # what an incident is
 
@@ -599,6 +602,32 @@ class IncidentManagement(Practice[I]):
     def unmerge(self, record: str | I, *, by: Actor | None = None, reason: str | None = None) -> I:
         """Undo a merge: the incident is new again and gets back those of its links that are still where they went."""
         return unmerge(self, record, "unmerge", by=by, reason=reason)
+
+    # figures
+
+    def figures(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        split: str | Iterable[str] = (),
+        by: Actor | None = None,
+        excluding: Iterable[str] = (),
+    ) -> "Figures":
+        """Return the figures of a period: efficiency, quality, downtime and the rest, each with what stands behind it.
+
+        Args:
+            since, until: from `since` on and before `until`, as history stood then; by default all of it.
+            split: fields such as `priority` and `group` whose values make groups.
+            by: the reader; only what they may see is counted.
+            excluding: ids or numbers of records to leave out, such as those with import problems.
+
+        Raises:
+            InvalidInput: a time has no zone, the period ends before it begins, or a field cannot be split by.
+        """
+        from itil4.practices.incident_figures import incident_figures  # read when first asked for
+
+        return incident_figures(self, since=since, until=until, split=split, by=by, excluding=excluding)
 
     # watching
 

@@ -16,6 +16,11 @@ PAGE = ROOT / "docs" / "reference" / "invariants.md"
 FACTS = ROOT.parent / "shared" / "facts" / "invariants.json"
 
 PENDING = {
+    "incident": "its test is on the way",
+    "catalogue": "its test is on the way",
+    "value": "its test is on the way",
+    "value stream": "its test is on the way",
+    "governance": "its test is on the way",
     "improvement": "continual improvement has no records yet",
     "problem": "problem management is not built yet",
     "change": "change enablement is not built yet",

@@ -16,6 +16,7 @@ PAGE = ROOT / "docs" / "reference" / "invariants.md"
 FACTS = ROOT.parent / "shared" / "facts" / "invariants.json"
 
 PENDING = {
+    "deployment": "deployment management is not built yet",
     "incident": "its test is on the way",
     "catalogue": "its test is on the way",
     "value": "its test is on the way",

@@ -81,7 +81,7 @@ class MemoryStore:
         found = []
         for each in data.kinds.get(query.kind, ()):
             row = data.records[each]
-            fields = {**dict.fromkeys(names), **row.fields, **{name: getattr(row, name) for name in COLUMNS}}
+            fields = {**dict.fromkeys(names), **row.fields, **{name: getattr(row, own) for name, own in COLUMNS.items()}}
 
             def linked(where: Linked, each: str = each) -> bool:
                 side = data.backwards if where.backwards else data.forwards

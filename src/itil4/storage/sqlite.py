@@ -354,7 +354,7 @@ def _json(path: tuple[str, ...]) -> str:
 
 
 def _term(name: str) -> str:
-    return name if name in COLUMNS else _json(tuple(name.split(".")))
+    return COLUMNS[name] if name in COLUMNS else _json(tuple(name.split(".")))
 
 
 def _compare(where: Compare, values: list[Any]) -> str:

@@ -42,6 +42,7 @@ class Unit:
         self.kinds = kinds
         self.relations = relations
         self.entries: list[Entry] = []
+        self.ended = False
         self._working: dict[str, _Working] = {}
         self._links: dict[tuple[str, str, str], LinkRow] = {}
         self._unlinks: dict[tuple[str, str, str], LinkRow] = {}
@@ -104,6 +105,8 @@ class Unit:
             raise NotFound.of("not_found", record=type(held).__name__, value=held.reference, actor="anybody")
         if stored.version != held.version:
             raise self._stale(stored.id, held.version)
+        if stored.number is not None and held.number is None:  # it was given when the unit that made it ended
+            held = self.kind_of(stored.id).shape.copy(held, {"number": stored.number})
         if stored != held:
             differing = [name for name in _fields(stored) if getattr(stored, name) != getattr(held, name, None)]
             raise InvalidInput.of("tampered", record=stored.reference, fields=differing or ["its type"])
@@ -192,6 +195,10 @@ class Unit:
         """Take a `once=` key for an entry of this unit."""
         self._once.append(OnceRow(key, record_id, seq, mark))
         self._undo.append(self._once.pop)
+
+    def taken(self, key: str) -> OnceRow | None:
+        """Return what a `once=` key led to in this unit, or None."""
+        return next((row for row in self._once if row.key == key), None)
 
     @property
     def is_empty(self) -> bool:

@@ -78,6 +78,7 @@ ENGLISH: Catalogue = {
     "no_actor": ("Nobody stands behind {event!r}.", "Pass by=, or use acting(by=...) or unit(by=...)."),
     "not_active": ("{person!r} is not active.", "Choose somebody whom the directory knows as active."),
     "merged": ("{source} cannot be merged: {text}", "{remedy}"),
+    "unit_ended": ("The unit of work has ended.", "Open another with unit(), or use the service management itself."),
     "several_kinds": ("A record of kind {found!r} cannot stand where {expected!r} is needed.", "Pass a {expected}."),
     # definitions
     "definition": ("{where}: {text}", "{remedy}"),

@@ -85,7 +85,9 @@ def _days(event: Any, first: date, last: date, rrulestr: Any) -> Iterable[date]:
     begins = {start} | set(_dates(event, "RDATE"))
     rules = event.get("RRULE", [])
     for rule in rules if isinstance(rules, list) else [rules]:
-        recurrence = rrulestr(_UNTIL.sub(r"\1", rule.to_ical().decode()), dtstart=datetime.combine(start, datetime.min.time()))
+        recurrence = rrulestr(
+            _UNTIL.sub(r"\1", rule.to_ical().decode()), dtstart=datetime.combine(start, datetime.min.time())
+        )
         for at in islice(recurrence, _MOST):
             if at.date() > last:
                 break

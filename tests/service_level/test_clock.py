@@ -147,6 +147,7 @@ def test_a_pause_lasts_until_its_resume_condition() -> None:
 
 def test_two_sources_hold_a_clock_until_both_let_go() -> None:
     """Overlapping holds of two systems are one pause over their union."""
+
     def by(source: str, event: Any) -> Mark:
         return Mark(event=event, source=source)
 

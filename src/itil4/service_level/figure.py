@@ -85,9 +85,7 @@ def share(name: str, hits: Sequence[Any], n: int, censored: int = 0) -> Figure[f
     return Figure(name=name, value=len(hits) / n if n else None, n=n, censored=censored, items=tuple(hits))
 
 
-def compliance(
-    readings: Iterable[Reading], start: datetime, end: datetime, *, by: Basis = "stopped"
-) -> Figure[float]:
+def compliance(readings: Iterable[Reading], start: datetime, end: datetime, *, by: Basis = "stopped") -> Figure[float]:
     """Return the share of clocks of a period that met their target.
 
     Args:
@@ -174,9 +172,7 @@ def mtbsi(
     """Return the mean time between service incidents: from each failure to the next one, which lies in the period."""
     low, high = micro(start, "start"), micro(end, "end")
     begins = [a for a, _ in _merged(outages)]
-    gaps = [
-        calendar.timeline.elapsed(a, b) for a, b in pairwise(begins) if low <= b < high
-    ]
+    gaps = [calendar.timeline.elapsed(a, b) for a, b in pairwise(begins) if low <= b < high]
     return _mean("MTBSI", gaps, int(bool(begins) and begins[-1] < high))
 
 

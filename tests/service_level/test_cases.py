@@ -5,7 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import shared_cases
+from shared_cases import shared_cases
 
 from itil4.service_level import ALWAYS, ServiceCalendar, Target, clock
 from itil4.service_level.explanation import counted_between

@@ -228,7 +228,7 @@ ENGLISH: Catalogue = {
     # service levels
     "unknown_zone": (
         "{field} {value!r} is not a time zone.",
-        "Did you mean {nearest}? Give an IANA name such as Europe/Paris; where the system has no zones, run: pip install tzdata",
+        "Did you mean {nearest}? Give an IANA name such as Europe/Paris. Where the system has none: pip install tzdata",
     ),
     "out_of_time": (
         "{field} lies outside the years 1 to 9999: {value}.",

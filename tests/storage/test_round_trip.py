@@ -189,7 +189,14 @@ def test_an_entry_is_read_as_it_was_written(old: Vessel, new: Vessel, reason: st
 
 def _vessel(**fields: Any) -> Vessel:
     moment = datetime(2026, 3, 2, 12, tzinfo=UTC)
-    given = {"id": "v", "state": "new", "created_at": moment, "updated_at": moment, "created_by": "ana", "name": "Aurora"}
+    given = {
+        "id": "v",
+        "state": "new",
+        "created_at": moment,
+        "updated_at": moment,
+        "created_by": "ana",
+        "name": "Aurora",
+    }
     return Vessel(**{**given, **fields})
 
 

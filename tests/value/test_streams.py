@@ -121,7 +121,7 @@ def test_the_built_in_streams_are_sound_and_plain_values():
 
 def test_the_known_practices_are_those_of_the_catalogue():
     """The value room cannot see the catalogue; its list of ids is kept equal here."""
-    assert value.PRACTICE_IDS == catalogue().ids
+    assert catalogue().ids == value.PRACTICE_IDS
 
 
 def test_the_door_opens_every_name_and_no_other():

@@ -68,7 +68,12 @@ def percentile(values: Iterable[Value | None], percent: float) -> Figure[Value]:
     if isinstance(percent, bool) or not isinstance(percent, (int, float)) or not 0 < percent <= 100:
         raise InvalidInput.of("ill_typed", field="percent", expected="a number above 0, up to 100", value=percent)
     listed = list(values)
-    known: list[Any] = sorted(value for value in listed if value is not None)
+    try:
+        known: list[Any] = sorted(value for value in listed if value is not None)
+    except TypeError:
+        raise InvalidInput.of(
+            "ill_typed", field="values", expected="a list of values of one kind", value=listed
+        ) from None
     # exact, as in floating point 0.07 * 100 is more than 7 and the rank would be one too high
     rank = ceil(Fraction(str(percent)) * len(known) / 100)
     return Figure(

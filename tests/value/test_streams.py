@@ -74,7 +74,7 @@ def test_inv_017_every_step_can_emit_an_improvement():
         for step in stream.steps:
             found = stream.improvement(step.name, "People ask for the number twice.")
             assert (found.stream, found.step) == (stream.id, step.name)
-    with pytest.raises(InvalidInput, match="no_such|Did you mean|not there"):
+    with pytest.raises(InvalidInput, match="Did you mean"):
         SAIL.improvement("Take the cal", "It rings too long.")
 
 

@@ -8,9 +8,9 @@ import attrs
 
 from itil4.errors import InvalidInput, Reason, nearest
 from itil4.value.chain import ITIL_4, ActivityScheme
-from itil4.value.fields import a, at_least_one, duration, flag, frozen_list, many, maybe, some, text, word
 from itil4.value.flow import flow_efficiency
 from itil4.value.system import TriggerKind
+from itil4.value.validators import a, at_least_one, duration, flag, frozen_list, many, maybe, some, text, word
 
 PRACTICE_IDS: tuple[str, ...] = (
     "architecture_management", "continual_improvement", "information_security_management", "knowledge_management",

@@ -13,6 +13,7 @@ from itil4.errors import InvalidInput, nearest
 from itil4.practices.directory import Directory
 from itil4.record import Actor, Entry, Relations
 from itil4.storage.kinds import Kind
+from itil4.storage.projections import Projected
 from itil4.storage.protocols import Store
 from itil4.storage.unit import Unit
 
@@ -39,6 +40,8 @@ class House:
     kinds: Mapping[str, Kind]
     relations: Relations
     policies: Mapping[str, Any]
+    project: Callable[[Unit], list[Projected]] | None = None
+    """What keeps due times beside the rows, where service levels are agreed."""
     subscribers: list[tuple[str | None, Subscriber]] = attrs.Factory(list)
 
     def now(self) -> datetime:
@@ -143,7 +146,9 @@ class Desk:
     def new_unit(self) -> Unit:
         """Return an empty unit of work."""
         house = self.house
-        return Unit(house.store, house.tenant, house.kinds, house.relations, house.ids())
+        unit = Unit(house.store, house.tenant, house.kinds, house.relations, house.ids())
+        unit.project = house.project
+        return unit
 
     def clone(self, **changes: Any) -> Self:
         """Return a desk like this one, acting for somebody else or in a unit."""

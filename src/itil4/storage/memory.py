@@ -7,6 +7,7 @@ from operator import attrgetter
 from typing import Any, Literal
 
 from itil4.errors import StoreError
+from itil4.storage.projections import DueTimes, MemoryDueTimes
 from itil4.storage.protocols import Batch, Conflict, EntryRow, KindRow, LinkRow, OnceRow, RecordRow
 from itil4.storage.query import COLUMNS, Compare, Every, Linked, Query, Where, holds, sort_key
 
@@ -28,6 +29,7 @@ class _Tenant:
         self.foreign: dict[str, list[str]] = {}
         self.origins: dict[tuple[str, str], dict[str | None, str]] = {}
         self.once: dict[str, OnceRow] = {}
+        self.due = DueTimes()
 
     def candidates(self, where: Where) -> set[str] | None:
         """Return ids among which all records are that meet the condition, or None where no index helps."""
@@ -55,7 +57,7 @@ class _Tenant:
         return {owner for each in wanted for owner in self.foreign.get(each, ())}
 
 
-class MemoryStore:
+class MemoryStore(MemoryDueTimes):
     """Keeps everything in this process; made for tests, short scripts and as the reference.
 
     Rows are the same plain rows that a database gets, so what it answers is what a database answers.
@@ -184,6 +186,7 @@ class MemoryStore:
                 if each in data.records:
                     data.records[each] = data.records[each]._replace(links=data.records[each].links + by)
             data.once.update({row.key: row for row in batch.once})
+            data.due.put(batch.due)
             return numbers
 
     @staticmethod

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 import attrs
 
 from itil4.errors import StoreError
+from itil4.storage.projections import Projected
 from itil4.storage.query import Query
 
 _NO_FIELDS: Mapping[str, Any] = MappingProxyType({})
@@ -97,6 +98,7 @@ class Batch:
         bumps: ids whose link counter goes up, with by how much.
         checks: rows that facts were read from: id -> (version, link counter) that must still hold.
         once: keys to be taken.
+        due: due times beside the rows, for a store that keeps them (see `itil4.storage.projections`).
     """
 
     births: list[tuple[RecordRow, str | None]] = attrs.Factory(list)
@@ -107,6 +109,7 @@ class Batch:
     bumps: dict[str, int] = attrs.Factory(dict)
     checks: dict[str, tuple[int, int]] = attrs.Factory(dict)
     once: list[OnceRow] = attrs.Factory(list)
+    due: list[Projected] = attrs.Factory(list)
 
     def check(self) -> None:
         """Refuse a batch that contradicts itself, in the same words whatever the store is.

@@ -290,6 +290,10 @@ ENGLISH: Catalogue = {
         "The store {store} keeps no due times.",
         "Use one that implements itil4.storage.projections.KeepsDueTimes.",
     ),
+    "tick_in_unit": (
+        "A tick cannot run inside a unit of work: each thing that it does is a unit of its own.",
+        "Call it on the service management itself.",
+    ),
     "bad_every": ("--every is a number of seconds from 1 on, not {value!r}.", "Give such a number."),
 }
 

@@ -6,10 +6,10 @@ to `connect(policies={"service_level": policy})`, which checks it against the li
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import attrs
 
@@ -25,11 +25,8 @@ from itil4.service_level.target import iso_instant
 BREACH = "breach"
 """The threshold at which more has passed than was promised; the others are fractions of what was promised."""
 
-E = TypeVar("E")
-
-
 def _people(value: object) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)  # type: ignore[arg-type, var-annotated]
+    return (value,) if isinstance(value, str) else tuple(value)  # type: ignore[arg-type]
 
 
 def _threshold(value: object) -> float | str:
@@ -94,6 +91,10 @@ class TargetRule(Scope):
     escalations: tuple[EscalationRule, ...] = attrs.field(default=(), converter=_rules)
     agreement: str | None = None
 
+    def __attrs_post_init__(self) -> None:
+        if not self.kind:
+            raise DefinitionError.of("blank", field=f"kind of the target {self.label}")
+
     @property
     def slot(self) -> str:
         """What competes: one target of a sort of promise and a metric applies to a record, such as `sla/resolve`."""
@@ -117,9 +118,8 @@ class TargetRule(Scope):
     def fields(self) -> frozenset[str]:
         """The fields of a record that decide whether it applies and what its clock does."""
         target = self.target
-        conditions = (
-            *target.start, *target.pause, *target.resume, *target.stop, *target.cancel, *target.reset
-        )  # type: ignore[misc]  # the defaults are filled in when a target is made  # fmt: skip
+        every = (target.start, target.pause, target.resume, target.stop, target.cancel, target.reset)
+        conditions = [each for several in every for each in several]
         return frozenset(self.named) | {name for each in conditions for name, _ in each.fields}
 
 
@@ -144,18 +144,20 @@ class StateTimer:
     kind: str = "incident"
 
 
-def _made(kind: type[E]) -> Callable[[Iterable[Any]], tuple[E, ...]]:
-    def convert(value: Iterable[Any]) -> tuple[E, ...]:
-        listed = tuple(value)
-        for each in listed:
-            if not isinstance(each, kind):
-                raise DefinitionError.of(
-                    "ill_typed", field="policy", expected=f"{kind.__name__} values", value=each
-                )
-        return listed
+def _listed(value: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple(value)
 
-    return convert
 
+def _values(policy: object, field: "attrs.Attribute[Any]", value: tuple[Any, ...]) -> None:
+    kind = _KINDS[field.name]
+    for each in value:
+        if not isinstance(each, kind):
+            raise DefinitionError.of("ill_typed", field=field.name, expected=f"{kind.__name__} values", value=each)
+
+
+_KINDS: Mapping[str, type] = {
+    "targets": TargetRule, "hours": ServiceHours, "timers": StateTimer, "recurring": Recurrence
+}  # fmt: skip
 
 CLOCKWORK = Actor("service level management", roles={"incident_manager"}, kind="system")
 """Who acts when time does, unless the policy names another."""
@@ -190,19 +192,19 @@ class ServiceLevelPolicy:
         DefinitionError: two targets, or hours, tie wherever both apply; a name is not there.
     """
 
-    targets: tuple[TargetRule, ...] = attrs.field(default=(), converter=_made(TargetRule))
+    targets: tuple[TargetRule, ...] = attrs.field(default=(), converter=_listed, validator=_values)
     calendars: Mapping[str, ServiceCalendar] = attrs.field(factory=Frozen, converter=Frozen, hash=False)
-    hours: tuple[ServiceHours, ...] = attrs.field(default=(), converter=_made(ServiceHours))
+    hours: tuple[ServiceHours, ...] = attrs.field(default=(), converter=_listed, validator=_values)
     calendar: ServiceCalendar = ALWAYS
-    timers: tuple[StateTimer, ...] = attrs.field(default=(), converter=_made(StateTimer))
-    recurring: tuple[Recurrence, ...] = attrs.field(default=(), converter=_made(Recurrence))
+    timers: tuple[StateTimer, ...] = attrs.field(default=(), converter=_listed, validator=_values)
+    recurring: tuple[Recurrence, ...] = attrs.field(default=(), converter=_listed, validator=_values)
     actor: Actor = CLOCKWORK
     customer_field: str = "customer"
     agreements: bool = True
 
     def __attrs_post_init__(self) -> None:
-        for rule in (*self.targets, *self.hours):
-            self._named(rule.calendar)
+        for calendar in (*(rule.calendar for rule in self.targets), *(each.calendar for each in self.hours)):
+            self._named(calendar)
         for slot in self.slots:
             if tie := certain_tie([rule for rule in self.targets if rule.slot == slot]):
                 raise DefinitionError.of("target_tie", slot=slot, first=tie[0].label, second=tie[1].label)

@@ -112,6 +112,7 @@ _DIFFERING = (
 )
 _PUT = f"INSERT OR REPLACE INTO due (tenant, {_NAMES}) VALUES ({_MARKS})"
 _DROP = "DELETE FROM due WHERE tenant = ? AND record_id = ? AND sort IN ('clock', 'timer')"
+_STANDS = "SELECT 1 FROM record WHERE tenant = ? AND id = ? AND version = ?"
 _SETTLE = "DELETE FROM due WHERE tenant = ? AND record_id = ? AND sort = ? AND name = ?"
 _FIRST: DueKey = (-(1 << 62), "", "", "")
 
@@ -160,10 +161,7 @@ class SqliteDueTimes:
         """Write due times of records that have not moved since."""
         with self._writing("write due times") as connection:
             for version, each in rows:
-                found = connection.execute(
-                    "SELECT 1 FROM record WHERE tenant = ? AND id = ? AND version = ?", (tenant, each.record_id, version)
-                ).fetchone()
-                if found:
+                if connection.execute(_STANDS, (tenant, each.record_id, version)).fetchone():
                     put(connection, tenant, [each])
 
     def mark(self, tenant: str, row: DueRow) -> None:

@@ -13,6 +13,8 @@ from itil4.practices.directory import Anybody, Directory
 from itil4.practices.import_run import ImportRuns
 from itil4.practices.incident_management import IncidentManagement
 from itil4.practices.linking import link, locate, unlink
+from itil4.practices.service_clockwork import Clockwork
+from itil4.practices.service_level_management import PRACTICES as SERVICE_LEVELS
 from itil4.record import Actor, FieldSet, Relation, Relations
 from itil4.storage.memory import MemoryStore
 from itil4.storage.protocols import Store
@@ -20,8 +22,11 @@ from itil4.storage.protocols import Store
 if TYPE_CHECKING:
     from itil4.practices.import_run import ImportRun
     from itil4.practices.incident_management import Incident
+    from itil4.practices.service_agreements import ServiceLevel
+    from itil4.practices.service_level_management import ServiceLevelManagement
+    from itil4.practices.ticks import Notify, Ticked
 
-BUILT_IN: tuple[type[Practice[Any]], ...] = (IncidentManagement, ImportRuns)
+BUILT_IN: tuple[type[Practice[Any]], ...] = (IncidentManagement, ImportRuns, *SERVICE_LEVELS)
 """The practices that every service management has, unless another class fills their place."""
 
 RELATIONS = (Relation("relates_to", "relates_to"),)
@@ -46,6 +51,25 @@ class ServiceManagement(Desk):
     def import_runs(self) -> "ImportRuns[ImportRun]":
         """What was imported from other systems, and which rows could not be used."""
         return self.in_slot("import_runs")  # type: ignore[return-value]  # the slot belongs to that class
+
+    @property
+    def service_levels(self) -> "ServiceLevelManagement[ServiceLevel]":
+        """What was agreed with customers, the clocks of records, and what falls due."""
+        return self.in_slot("service_levels")  # type: ignore[return-value]  # the slot belongs to that class
+
+    def tick(self, now: datetime | None = None, *, notify: "Notify | None" = None) -> "Ticked":
+        """Do what fell due since the last tick: thresholds and breaches of targets, timers, recurring records.
+
+        Call it from cron, a loop or a scheduler, in as many processes as you like: each entry is made once. See
+        `itil4.practices.ticks.tick`.
+
+        Args:
+            now: the moment to act at; by default that of the clock.
+            notify: called with each `Notice`, at least once; without it subscribers get the entries.
+        """
+        from itil4.practices.ticks import tick
+
+        return tick(self, now, notify=notify)
 
     def __getattr__(self, slot: str) -> Any:
         """Return the practice that a host put into a place of its own."""
@@ -196,6 +220,7 @@ def connect(
         relations=Relations([*RELATIONS, *(each.of(cls.kind) for cls in classes.values() for each in cls.relations)]),
         policies=policies,
     )
+    house.project = Clockwork(house)
     house.store.migrate(kind.row for kind in kinds.values())
     return ServiceManagement(house)
 

@@ -131,6 +131,7 @@ class _Ticking:
         self.held: list[tuple[str, str, tuple[Reason, ...]]] = []
         self.made: list[str] = []
         self.delivered = 0
+        self.tried: set[str] = set()
 
     def run(self) -> Ticked:
         refolded = 0 if self.clockwork.is_current() else self.clockwork.refold()
@@ -296,6 +297,9 @@ class _Ticking:
                     self._deliver(row, published=True)
 
     def _deliver(self, row: DueRow, *, published: bool = False) -> None:
+        if row.name in self.tried:
+            return
+        self.tried.add(row.name)
         desk = self.kind_of_desk(self.house)
         practice = desk.of_kind(row.kind)
         entry = practice._entries(desk.reading(), row.record_id)[int(row.body) - 1]

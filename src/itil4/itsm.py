@@ -86,8 +86,9 @@ class ServiceManagement(Desk):
         unit = self.new_unit()
         try:
             yield self.clone(actor=actor, unit=unit, correlation=told)
-        finally:
-            unit.ended = True
+        except BaseException:
+            unit.end()
+            raise
         self.house.publish(unit.commit())
 
     def acting(self, by: Actor, *, correlation: str | None = None) -> Self:

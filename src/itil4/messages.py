@@ -54,7 +54,7 @@ ENGLISH: Catalogue = {
         "The {record} passed in differs from the stored one in: {fields}.",
         "Change fields with update and state with a step, and pass what those return.",
     ),
-    "foreign_record": ("{value} is not a {record} of this practice.", "Pass a {record}, its number or its id."),
+    "foreign_record": ("{value} is no {record} of this practice.", "Pass the {record}, its number or its id."),
     "not_found": ("There is no {record} {value!r} that {actor} may see.", "Check the number or id."),
     "ambiguous_number": (
         "{value!r} names two records: {own} here, and {foreign} of {system}.",
@@ -78,7 +78,6 @@ ENGLISH: Catalogue = {
     "no_actor": ("Nobody stands behind {event!r}.", "Pass by=, or use acting(by=...) or unit(by=...)."),
     "not_active": ("{person!r} is not active.", "Choose somebody whom the directory knows as active."),
     "merged": ("{source} cannot be merged: {text}", "{remedy}"),
-    "unit_ended": ("The unit of work has ended.", "Open another with unit(), or use the service management itself."),
     "several_kinds": ("A record of kind {found!r} cannot stand where {expected!r} is needed.", "Pass a {expected}."),
     # definitions
     "definition": ("{where}: {text}", "{remedy}"),
@@ -101,6 +100,17 @@ ENGLISH: Catalogue = {
         "Take `next` or `previous` of the page before.",
     ),
     "bad_limit": ("limit is a whole number from 1 to {most}, not {value!r}.", "Give such a number."),
+    # figures
+    "nothing_measured": (
+        "{figure} cannot be told: no record stands behind it, or none to compare with.",
+        "Choose a longer period, and see what was left out.",
+    ),
+    "bad_period": ("The period ends at {until}, before it begins at {since}.", "Swap the two times."),
+    "bad_split": (
+        "{record} figures cannot be split by {field!r}.",
+        "Did you mean {nearest}? Choose a field that holds one plain value.",
+    ),
+    "bad_figure": ("The figure {figure} cannot be {value!r}.", "Fold it to a {unit}: see `Figure`."),
     # stores
     "bad_url": ("{value!r} is not the address of a store.", "Use sqlite:///file.db, or pass a store."),
     "missing_extra": ("{what} needs the package {package}.", "Run: pip install 'itil4[{extra}]'"),
@@ -112,6 +122,21 @@ ENGLISH: Catalogue = {
         "Connect with practices=[...] that does.",
     ),
     "broken_row": ("The stored row of {record} cannot be read: {error}", "Give its fields a default or an upcaster."),
+    # stores: batches, units and files
+    "broken_batch": (
+        "The entries of {record} do not lead to its version: {found} does not follow.",
+        "Take every change through a practice.",
+    ),
+    "stale_links": (
+        "The links of {record} have moved on: {changed_by} did {changed} last.",
+        "Read it again and repeat what you want to do.",
+    ),
+    "unstorable": ("{record} cannot be stored: {error}", "Give {field} a value that it can hold."),
+    "unit_over": ("The unit of work is over, and {action} would be lost.", "Open a new one with unit()."),
+    "foreign_file": (
+        "{path} is a SQLite file of something else; it has the tables {tables}.",
+        "Give another path, or an empty file.",
+    ),
     # foreign history
     "bad_file": ("{file} cannot be read as {format}: {error}", "{remedy}"),
     "missing_columns": ("{file} lacks the columns {columns}.", "Name the right columns in a mapping file."),
@@ -129,8 +154,8 @@ ENGLISH: Catalogue = {
         "Only your own can be taken out.",
     ),
     "overloaded": (
-        "{arrivals} arrivals per unit of time reach what {servers} servers can do, {most}: the queue would grow for ever.",
-        "Use at least {enough} servers, or fewer arrivals.",
+        "{arrivals} arrivals reach the {most} that a capacity of {servers} can do: the queue would grow for ever.",
+        "Use a capacity of at least {enough}, or fewer arrivals.",
     ),
     "two_of_three": ("Two of {fields} are needed, not {given}.", "Give exactly two; the third follows."),
     "undefined": ("{wanted} cannot be told while {field} is zero.", "Give a {field} of more than zero."),

@@ -19,9 +19,7 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 def highest_labels(zone: str, start: datetime, days: int) -> list[datetime]:
     """For each minute, the highest wall time that the local clock has shown up to then."""
     local = ZoneInfo(zone)
-    shown = (
-        (start + step * MINUTE).astimezone(local).replace(tzinfo=None, fold=0) for step in range(days * 1440)
-    )
+    shown = ((start + step * MINUTE).astimezone(local).replace(tzinfo=None, fold=0) for step in range(days * 1440))
     return list(accumulate(shown, max))
 
 

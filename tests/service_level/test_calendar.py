@@ -220,7 +220,9 @@ def test_unreadable_texts_are_refused() -> None:
 
 def test_toml_may_use_its_own_dates_and_times() -> None:
     """Who writes TOML by hand writes times and dates without quotes."""
-    text = 'zone = "UTC"\nholidays = [2024-12-25]\n[weekly]\nmon = [[09:00:00, 17:30:00]]\n[exceptions]\n2024-12-24 = []\n'
+    text = (
+        'zone = "UTC"\nholidays = [2024-12-25]\n[weekly]\nmon = [[09:00:00, 17:30:00]]\n[exceptions]\n2024-12-24 = []\n'
+    )
     calendar = ServiceCalendar.from_toml(text)
     assert calendar.weekly["mon"] == (("09:00", "17:30"),)
     assert calendar.holidays == (date(2024, 12, 25),) and calendar.exceptions == {date(2024, 12, 24): ()}

@@ -147,6 +147,7 @@ def test_a_pause_lasts_until_its_resume_condition() -> None:
 
 def test_two_sources_hold_a_clock_until_both_let_go() -> None:
     """Overlapping holds of two systems are one pause over their union."""
+
     def by(source: str, event: Any) -> Mark:
         return Mark(event=event, source=source)
 
@@ -189,7 +190,9 @@ def test_a_deadline_is_missed_by_running_after_it() -> None:
 def test_an_explanation_tells_every_interval() -> None:
     """Why each stretch counted or not, in the calendar's own time, as text, as data and as a drawing."""
     history = [(datetime(2026, 4, 30, 13, tzinfo=UTC), "start"), (datetime(2026, 5, 4, 9, tzinfo=UTC), "stop")]
-    reading = clock(Target(duration=HOUR, name="<VIP> & co"), OFFICE_CALENDAR, history, datetime(2026, 5, 4, 10, tzinfo=UTC))
+    reading = clock(
+        Target(duration=HOUR, name="<VIP> & co"), OFFICE_CALENDAR, history, datetime(2026, 5, 4, 10, tzinfo=UTC)
+    )
     explanation = reading.explain()
     assert str(explanation).splitlines() == [
         "<VIP> & co as of 2026-05-04T12:00+02:00",
@@ -257,7 +260,12 @@ def test_entries_that_cannot_be_read_are_refused(entry: Any, code: str) -> None:
 
 def test_arguments_of_the_wrong_kind_are_refused() -> None:
     """Target, calendar, history and moment are what they say."""
-    for arguments in ((8, ALWAYS, [], at(2)), (EIGHT, "UTC", [], at(2)), (EIGHT, ALWAYS, 5, at(2)), (EIGHT, ALWAYS, [], 5)):
+    for arguments in (
+        (8, ALWAYS, [], at(2)),
+        (EIGHT, "UTC", [], at(2)),
+        (EIGHT, ALWAYS, 5, at(2)),
+        (EIGHT, ALWAYS, [], 5),
+    ):
         with pytest.raises(InvalidInput):
             clock(*arguments)  # type: ignore[arg-type]
 

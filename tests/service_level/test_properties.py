@@ -47,7 +47,12 @@ def calendars(draw: st.DrawFn) -> tuple[dict[str, Any], datetime]:
     return {"zone": zone, "weekly": weekly, "holidays": holidays, "exceptions": exceptions}, start
 
 
-MODERATE = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow], phases=[Phase.explicit, Phase.reuse, Phase.generate])
+MODERATE = settings(
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+)
 
 
 @MODERATE

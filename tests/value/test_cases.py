@@ -62,7 +62,8 @@ def _dfg(variants: dict[str, int]) -> dict[str, Any]:
 
 
 KINDS: dict[str, Callable[..., dict[str, Any]]] = {
-    "mmc": _mmc, "little": _little, "simple_queue": _queue, "takt": _takt, "ladder": _ladder, "ratio": _ratio, "dfg": _dfg,
+    "mmc": _mmc, "little": _little, "simple_queue": _queue, "takt": _takt, "ladder": _ladder, "ratio": _ratio,
+    "dfg": _dfg,
 }  # fmt: skip
 
 

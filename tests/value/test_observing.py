@@ -5,6 +5,7 @@ import gzip
 import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -204,6 +205,8 @@ def test_an_unsound_stream_and_unknown_categories_are_refused():
     with pytest.raises(InvalidInput, match="two steps"):
         observe(twice, ONE)
     with pytest.raises(InvalidInput):
+        observe("desk", ONE)
+    with pytest.raises(InvalidInput):
         observe(DESK, ONE, categories={"new": "fresh"})
 
 
@@ -304,8 +307,9 @@ def test_the_real_incidents_come_out_as_their_facts_say(real):
         last[case] = place
     edges = {pair: count for pair, count in plain.items() if pair[0] not in (None, pair[1])}
     assert edges == seen.follows.edges
-    reopened = sum(v.cases for v in seen.variants if any(a in ("resolved", "closed") and b not in ("resolved", "closed")
-                                                         for a, b in zip(v.path, v.path[1:], strict=False)))  # fmt: skip
+    done = {"resolved", "closed"}
+    back = [way for way in seen.variants if any(one in done and two not in done for one, two in pairwise(way.path))]
+    reopened = sum(way.cases for way in back)
     assert reopened == facts["cases_reopened"]
     assert seen.little.gap == pytest.approx(0, abs=1e-6)
     through_steps = observe(value.RESTORE_LIVE_SERVICE, rows, categories=meanings)

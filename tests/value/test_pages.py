@@ -20,7 +20,7 @@ MODULES = sorted(
         for found in pkgutil.iter_modules(package.__path__, package.__name__ + ".")
     }
 )
-PAGES = ["docs/reference/practices.md"]
+PAGES = ["docs/reference/practices.md", "docs/explanation/value.md", "docs/explanation/guiding-principles.md"]
 
 
 @pytest.mark.parametrize("name", MODULES)

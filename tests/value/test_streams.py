@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import subprocess
+import sys
 from datetime import timedelta
 
 import attrs
@@ -129,3 +131,15 @@ def test_the_door_opens_every_name_and_no_other():
         assert getattr(value, name) is not None and name in dir(value)
     with pytest.raises(AttributeError):
         _ = value.nothing
+
+
+def test_importing_loads_nothing_before_it_is_used():
+    """Importing the door loads no room behind it, and importing the catalogue reads no practice."""
+    code = (
+        "import sys, itil4.value, itil4.practices.catalogue as c\n"
+        "print([m for m in sys.modules if m.startswith('itil4.value.simul') or m.endswith('catalogue.service')])\n"
+        "c.catalogue(); itil4.value.simulate\n"
+        "print('transitions' in sys.modules, 'cattrs' in sys.modules, 'itil4.value.simulating' in sys.modules)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.split("\n")[:2] == ["[]", "False False True"]

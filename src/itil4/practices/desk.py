@@ -136,8 +136,8 @@ class Desk:
         return self._open_unit() or self.new_unit()
 
     def _open_unit(self) -> Unit | None:
-        if self._unit is not None and self._unit.ended:
-            raise InvalidInput.of("unit_ended")
+        if self._unit is not None and self._unit.is_over:
+            raise InvalidInput.of("unit_over", action="a call")
         return self._unit
 
     def new_unit(self) -> Unit:

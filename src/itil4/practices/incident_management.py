@@ -14,10 +14,11 @@ people do with it. The five steps of the process and where they are found:
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import pairwise
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from itil4.errors import InvalidInput, Reason, Refused, nearest
 from itil4.lifecycle import Context, FollowUp
+from itil4.lifecycle.rules import broken
 from itil4.practices.base import Practice
 from itil4.practices.directory import KnowsGroups
 from itil4.practices.incident_lifecycle import LIFECYCLE, MAJOR_INCIDENT, OF_THE_DESK, OPEN_STATES, Incident
@@ -28,6 +29,9 @@ from itil4.practices.merging import merge, unmerge
 from itil4.record import SELF, Actor, Change, Entry, Relation, person
 from itil4.storage.query import Compare, Linked, Some, Where
 from itil4.storage.unit import Unit
+
+if TYPE_CHECKING:
+    from itil4.practices.figures import Figures
 
 __all__ = [
     "LIFECYCLE",
@@ -103,13 +107,21 @@ class IncidentManagement(Practice[I]):
         model = values.get("model")
         if model is not None:
             given |= self._presets(model)
-        outage = self.rules.agreed_outage
-        if actor.is_system and outage is not None and (name := outage(values, at)) is not None:
+        if actor.is_system and (name := self._outage(values, at)) is not None:
             raise Refused.of(
                 "guard", event="log", guard="agreed_outage", text=f"the outage is agreed: {name}.",
                 remedy="Nothing needs doing; a person may still log an incident.",
             )  # fmt: skip
         return given
+
+    def _outage(self, values: Mapping[str, Any], at: datetime) -> str | None:
+        agreed = self.rules.agreed_outage
+        if agreed is None:
+            return None
+        try:
+            return agreed(values, at)
+        except Exception as error:  # a rule of the host may raise anything
+            raise broken("the policy's agreed_outage", None, error) from error
 
     def _presets(self, name: str) -> Mapping[str, Any]:
         model = self.rules.models.get(name)
@@ -416,6 +428,32 @@ class IncidentManagement(Practice[I]):
         """Undo a merge: the incident is new again and gets back those of its links that are still where they went."""
         made: I = unmerge(self, record, "unmerge", by=by, reason=reason, once=once, expected=expected)
         return made
+
+    # figures
+
+    def figures(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        split: str | Iterable[str] = (),
+        by: Actor | None = None,
+        excluding: Iterable[str] = (),
+    ) -> "Figures":
+        """Return the figures of a period: efficiency, quality, downtime and the rest, each with what stands behind it.
+
+        Args:
+            since, until: from `since` on and before `until`, as history stood then; by default all of it.
+            split: fields such as `priority` and `group` whose values make groups.
+            by: the reader; only what they may see is counted.
+            excluding: ids or numbers of records to leave out, such as those with import problems.
+
+        Raises:
+            InvalidInput: a time has no zone, the period ends before it begins, or a field cannot be split by.
+        """
+        from itil4.practices.incident_figures import incident_figures  # read when first asked for
+
+        return incident_figures(self, since=since, until=until, split=split, by=by, excluding=excluding)
 
     # watching
 

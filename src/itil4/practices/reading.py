@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -146,7 +146,7 @@ class Reading(Generic[R]):
                 for row in rows
             )
 
-        return holds(seen, _PlainValues(self._plain, found), linked)
+        return holds(seen, lambda name: self._plain(name, found), linked)
 
     def _end_is_seen(self, unit: Unit, identity: str, by: Actor) -> bool:
         """Whether an actor may see the other end of a link; persons and kinds that nobody knows here are no secret."""
@@ -367,6 +367,8 @@ class Reading(Generic[R]):
                 return locate(self.desk, unit, reference, by) is not None
             except NotFound:
                 return False
+            except InvalidInput:  # the number of several records, all of which they may see
+                return True
 
         def is_seen(link: list[str]) -> bool:
             return all(self._end_is_seen(unit, end, by) for end in (link[0], link[2]))
@@ -433,23 +435,6 @@ class Reading(Generic[R]):
         unit = self.desk.reading()
         ids = [link.target for link in self.links(record, by=by) if link.relation == relation]
         return tuple(unit.get_all(ids))
-
-
-class _PlainValues(Mapping[str, Any]):
-    """The plain values of a record, by the names that a store knows; made as they are looked at."""
-
-    def __init__(self, plain: Callable[[str, Any], Any], item: Any) -> None:
-        self._plain = plain
-        self._item = item
-
-    def __getitem__(self, name: str) -> Any:
-        return self._plain(name, self._item)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
 
 
 def _write_mark(order_by: str, back: bool, values: tuple[Any, ...]) -> str:

@@ -383,15 +383,17 @@ class Working(Reading[R]):
                 new = work(unit)
                 if once is not None:
                     unit.once(once, new.id, new.version, mark)
-        except InvalidInput as error:
-            if once is None or error.detail.get("what") != "once":
+        except ITIL4Error:
+            first = self._first(once, mark, actor) if once is not None else None
+            if first is None:
                 raise
-            return self._first(once, mark, actor) or new  # somebody took the same key a moment ago
+            return first  # somebody took the same key a moment ago, and so the record has moved
         return unit.get(new.id) or new
 
     def _first(self, key: str, mark: str, actor: Actor) -> R | None:
         house, unit = self.desk.house, self.desk.reading()
-        found = unit.taken(key) or next(iter(house.store.known(house.tenant, "once", [(key,)])), None)
+        taken = unit.taken(key)
+        found = taken[0] if taken else next(iter(house.store.known(house.tenant, "once", [(key,)])), None)
         if found is None:
             return None
         if found.mark != mark:

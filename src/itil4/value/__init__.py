@@ -31,6 +31,8 @@ if TYPE_CHECKING:
         Interaction,
         co_creation,
     )
+    from itil4.value.comparing import Difference, compare
+    from itil4.value.delivery import Deployment, Dora, dora
     from itil4.value.flow import (
         DirectlyFollows,
         Distribution,
@@ -152,7 +154,12 @@ _HOMES = {
     "built_in_streams": "BUILT_IN_STREAMS DEVELOP_NEW_SERVICE FULFIL_SERVICE_REQUEST RESTORE_LIVE_SERVICE",
     "chain": "ACTIVITIES Activity ActivityId ActivityScheme CHAIN_RULES ITIL_4 ITIL_5",
     "cocreation": "CoCreation Interaction co_creation",
-    "flow": "DirectlyFollows Distribution Ladder LittlesLaw QueueAhead directly_follows flow_efficiency ladder littles_law queue_ahead rolled_complete_and_accurate takt value_added_ratio",
+    "comparing": "Difference compare",
+    "delivery": "Deployment Dora dora",
+    "flow": (
+        "DirectlyFollows Distribution Ladder LittlesLaw QueueAhead directly_follows flow_efficiency "
+        "ladder littles_law queue_ahead rolled_complete_and_accurate takt value_added_ratio"
+    ),
     "forecasting": "Forecast forecast",
     "glossary": "TERMS Term define",
     "governing": "Directive Evaluation GovernanceTrace Monitoring",
@@ -164,11 +171,17 @@ _HOMES = {
     "outcomes": "Confirmation Evidence Outcome OutcomeCount count_outcomes",
     "principles": "GUIDING_PRINCIPLES GuidingPrinciple",
     "queueing": "Queue mmc",
-    "services": "Assurance ConsumerSide OfferingComponent Output Product Service ServiceAgreement ServiceOffering ServiceRelationship Stakeholder Utility WarrantyReport roles_in",
+    "services": (
+        "Assurance ConsumerSide OfferingComponent Output Product Service ServiceAgreement "
+        "ServiceOffering ServiceRelationship Stakeholder Utility WarrantyReport roles_in"
+    ),
     "simulating": "Exponential Fixed Measured WhatIf simulate what_if",
     "stream_map": "Bottleneck LittleCheck StepFigures StreamMap Variant",
     "streams": "ImprovementOpportunity PRACTICE_IDS Step ValueStream",
-    "system": "COMPONENTS Component DIMENSIONS Dimension EXTERNAL_FACTORS ExternalFactor GOVERNANCE_ACTS GovernanceAct SERVICE_VALUE_SYSTEM ServiceValueSystem",
+    "system": (
+        "COMPONENTS Component DIMENSIONS Dimension EXTERNAL_FACTORS ExternalFactor GOVERNANCE_ACTS "
+        "GovernanceAct SERVICE_VALUE_SYSTEM ServiceValueSystem"
+    ),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 
@@ -203,10 +216,13 @@ __all__ = [
     "Component",
     "Confirmation",
     "ConsumerSide",
+    "Deployment",
+    "Difference",
     "Dimension",
     "Directive",
     "DirectlyFollows",
     "Distribution",
+    "Dora",
     "Evaluation",
     "Evidence",
     "Exponential",
@@ -253,9 +269,11 @@ __all__ = [
     "WarrantyReport",
     "WhatIf",
     "co_creation",
+    "compare",
     "count_outcomes",
     "define",
     "directly_follows",
+    "dora",
     "flow_efficiency",
     "forecast",
     "ladder",

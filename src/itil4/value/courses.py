@@ -1,11 +1,13 @@
 """Courses: what a sequence of observed places means, worked out once for all cases that share it.
 
 Histories have many cases and few ways through. `Reader` turns each distinct sequence of places into a
-`Course` of stays (which step, which category, how it waits); cases then only add their times to it.
+`Course` of stays (which step, which category, how it waits); cases then only add their times to it. It runs
+once per sequence, so that what runs once per case is a look-up and a few subtractions.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
+from itertools import pairwise, repeat
 from typing import Any, TypeAlias
 
 import attrs
@@ -24,14 +26,11 @@ _ZERO = timedelta(0)
 
 @attrs.frozen
 class Stay:
-    """An unbroken time in one place, from observation number `start` to observation number `end`.
+    """An unbroken time in one place, until the next stay of the course begins.
 
-    The last stay of a course ends nowhere, and takes no time. `counts` says whether the stay belongs to the
-    lead time: what comes after the case was finished does not.
+    `counts` says whether it belongs to the lead time: what comes after the case was finished does not.
     """
 
-    start: int
-    end: int
     place: str
     category: Category | None
     wait: Wait | None
@@ -40,27 +39,41 @@ class Stay:
 
 @attrs.define
 class Course:
-    """One sequence of places with what it means, and the sums of the cases that took it.
+    """One sequence of stays with what it means, and the sums of the cases that took it.
 
     Attributes:
-        places: step or place of each observation.
-        path: the places, repetitions in a row taken together.
-        closing: number of the observation that finished the case, None while it is open.
-        stays: the times spent.
-        spans: number, start and end of those stays that can take time.
+        stays: the times spent, in order.
+        path: the steps and places, stays in one of them taken together.
+        closing: number of the stay whose beginning finished the case, None while it is open.
+        ends_last: the case is finished by its very last observation, whatever that is.
         finished, others: how many cases took it and finished inside the window, or did not.
         finished_times, other_times: per stay, the sums over the ones and the others.
     """
 
-    places: tuple[str, ...]
+    stays: tuple[Stay, ...]
     path: tuple[str, ...]
     closing: int | None
-    stays: tuple[Stay, ...]
-    spans: tuple[tuple[int, int, int], ...]
+    ends_last: bool
     finished: int = 0
     others: int = 0
-    other_times: list[timedelta] = attrs.Factory(lambda self: [_ZERO] * len(self.stays), takes_self=True)
     finished_times: list[timedelta] = attrs.Factory(lambda self: [_ZERO] * len(self.stays), takes_self=True)
+    other_times: list[timedelta] = attrs.Factory(lambda self: [_ZERO] * len(self.stays), takes_self=True)
+
+
+@attrs.frozen
+class Track:
+    """A sequence of observations as it was recorded: its course, and at which observation each stay begins.
+
+    `cuts` ends with the number of the last observation.
+    """
+
+    course: Course
+    cuts: tuple[int, ...]
+
+    def places(self) -> Iterator[str]:
+        """Yield the step or place of each observation."""
+        for stay, (begin, end) in zip(self.course.stays, pairwise((*self.cuts[:-1], self.cuts[-1] + 1)), strict=True):
+            yield from repeat(stay.place, end - begin)
 
 
 class Reader:
@@ -77,6 +90,7 @@ class Reader:
         for name, category in categories.items():
             _known(f"The category of {name!r}", category)
         self._stream, self._categories, self._kinds, self._ends, self._silent = stream, categories, kinds, ends, silent
+        self._courses: dict[tuple[Sign, ...], Course] = {}
         self._homes: dict[tuple[str | None, str], str] = {}
         self._strays: set[str] = set()
         for step in stream.steps if stream is not None else ():
@@ -86,22 +100,22 @@ class Reader:
                     self._homes[practice, state] = step.name
                     self._homes.setdefault((None, state), step.name)
 
-    def course(self, signs: Sequence[Sign]) -> Course:
-        """Return the course that observations of these signs take."""
-        places: list[str] = []
-        categories = [self._category(sign) for sign in signs]
-        for sign, category in zip(signs, categories, strict=True):
-            places.append(self._place(sign, category, places))
-        closing: int | None = len(signs) - 1 if self._silent else None
-        for number, category in enumerate(categories):
-            if category is not None and category not in OPEN:
-                closing = number if closing is None else closing
-            elif not self._silent:
-                closing = None
-        stays = self._stays(signs, places, categories, closing)
-        path = [place for number, place in enumerate(places) if not number or place != places[number - 1]]
-        spans = tuple((number, stay.start, stay.end) for number, stay in enumerate(stays) if stay.end > stay.start)
-        return Course(tuple(places), tuple(path), closing, stays, spans)
+    def track(self, signs: Sequence[Sign] | Sequence[str]) -> Track:
+        """Return the track of observations of these signs (or bare places); repetitions begin no new stay."""
+        starts = [0, *(n for n, (before, sign) in enumerate(pairwise(signs), 1) if sign != before)]
+        return Track(self.course(tuple(_sign(signs[number]) for number in starts)), (*starts, len(signs) - 1))
+
+    def course(self, signs: tuple[Sign, ...]) -> Course:
+        """Return the one course of these signs, in which no sign follows itself."""
+        found = self._courses.get(signs)
+        if found is None:
+            found = self._courses[signs] = self._read(signs)
+        return found
+
+    @property
+    def courses(self) -> Collection[Course]:
+        """All courses that were read."""
+        return self._courses.values()
 
     def strays(self) -> list[Reason]:
         """Return which places lie in no step."""
@@ -125,28 +139,31 @@ class Reader:
             self._strays.add(place)
         return home or place
 
-    def _stays(
-        self, signs: Sequence[Sign], places: Sequence[str], categories: Sequence[Category | None], closing: int | None
-    ) -> tuple[Stay, ...]:
-        last = len(signs) - 1
-        starts = [
-            number
-            for number in range(len(signs))
-            if not number
-            or places[number] != places[number - 1]
-            or signs[number] != signs[number - 1]
-            or number == closing
-        ]
-        stays = []
-        for start, end in zip(starts, [*starts[1:], last], strict=True):
-            category = categories[start]
-            wait = None if category in (None, "active") else self._wait(signs[start], category)
-            stays.append(Stay(start, end, places[start], category, wait, closing is not None and start < closing))
-        return tuple(stays)
+    def _read(self, signs: tuple[Sign, ...]) -> Course:
+        categories = [self._category(sign) for sign in signs]
+        places: list[str] = []
+        closing: int | None = None
+        for number, (sign, category) in enumerate(zip(signs, categories, strict=True)):
+            places.append(self._place(sign, category, places))
+            over = category is not None and category not in OPEN
+            closing = (number if closing is None else closing) if over else None
+        stays = tuple(
+            Stay(
+                place, category, self._wait(sign, category), self._silent or (closing is not None and number < closing)
+            )
+            for number, (place, sign, category) in enumerate(zip(places, signs, categories, strict=True))
+        )
+        path = tuple(place for number, place in enumerate(places) if not number or place != places[number - 1])
+        return Course(stays, path, closing, self._silent)
 
-    def _wait(self, sign: Sign, category: Any) -> Wait:
-        kind = sign[2] or self._kinds.get(sign[0])
-        return category, kind or ("queue" if category == "new" else "unspecified")
+    def _wait(self, sign: Sign, category: Category | None) -> Wait | None:
+        if category is None or category == "active":
+            return None
+        return category, sign[2] or self._kinds.get(sign[0]) or ("queue" if category == "new" else "unspecified")
+
+
+def _sign(told: Sign | str) -> Sign:
+    return (told, None, None, None) if isinstance(told, str) else told
 
 
 def _known(field: str, category: Any) -> Category:

@@ -52,7 +52,8 @@ class GovernanceTrace:
     >>> from datetime import UTC
     >>> day = lambda number: datetime(2026, 3, number, tzinfo=UTC)
     >>> trace = GovernanceTrace(
-    ...     evaluations=[Evaluation(id="E1", about="mail", finding="outages cost us port calls", at=day(1), by="board")],
+    ...     evaluations=[
+    ...         Evaluation(id="E1", about="mail", finding="outages cost us port calls", at=day(1), by="board")],
     ...     directives=[Directive(id="D1", statement="Mail survives the loss of one link.", evaluation="E1",
     ...                           monitors=["outages a month"], at=day(2), by="board")],
     ... )

@@ -107,8 +107,10 @@ class ValueLedger:
     >>> from datetime import UTC
     >>> at = datetime(2026, 3, 2, tzinfo=UTC)
     >>> ledger = ValueLedger().post(
-    ...     Posting(id="1", stakeholder="sales", kind="cost_removed", amount=Amount(900, "EUR"), at=at, evidence=["INV7"]),
-    ...     Posting(id="2", stakeholder="sales", kind="cost_imposed", amount=Amount(250, "EUR"), at=at, evidence=["INV8"]),
+    ...     Posting(id="1", stakeholder="sales", kind="cost_removed", amount=Amount(900, "EUR"), at=at,
+    ...             evidence=["INV7"]),
+    ...     Posting(id="2", stakeholder="sales", kind="cost_imposed", amount=Amount(250, "EUR"), at=at,
+    ...             evidence=["INV8"]),
     ... )
     >>> [(line.kind, str(line.total.value)) for line in ledger.lines()], str(ledger.net("sales", "EUR").value)
     ([('cost_removed', '900'), ('cost_imposed', '250')], '650')
@@ -207,8 +209,10 @@ class Budget:
 
     >>> from datetime import UTC
     >>> march = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)
-    >>> budget = Budget(subject="relay vendor", kind="supplier", planned=Amount(1000, "EUR"), start=march[0], end=march[1])
-    >>> status = budget.status([Spending(subject="relay vendor", amount=Amount(1200, "EUR"), at=march[0], record="INV9")])
+    >>> budget = Budget(
+    ...     subject="relay vendor", kind="supplier", planned=Amount(1000, "EUR"), start=march[0], end=march[1])
+    >>> status = budget.status([
+    ...     Spending(subject="relay vendor", amount=Amount(1200, "EUR"), at=march[0], record="INV9")])
     >>> status.overspent, status.share
     (True, 1.2)
     """

@@ -11,7 +11,8 @@ import attrs
 
 from itil4.clock import Calendar, instant
 from itil4.errors import InvalidInput, Reason
-from itil4.value.courses import Course, Reader
+from itil4.value.courses import Reader, Track
+from itil4.value.fields import must
 from itil4.value.flow import Distribution, directly_follows
 from itil4.value.stream_map import LittleCheck, Source, StreamMap, Variant
 from itil4.value.streams import ValueStream
@@ -69,6 +70,7 @@ def observe(
     (1, 1, datetime.timedelta(seconds=10800), 0.333)
     """
     if stream is not None:
+        must(ValueStream, "stream", stream)
         stream.check({*stream.practices, *(practice for step in stream.steps for practice, _ in step.states)})
     seen = _by_case(observations)
     silent = seen.silent and not categories and not ends
@@ -77,19 +79,19 @@ def observe(
     # `between(later, earlier)`: a builtin where it can be, for it runs once per stay
     between: Between = sub if calendar is None else lambda later, earlier: calendar.elapsed(earlier, later)
     sign = _PLACE if seen.plain else _SIGN
-    courses: dict[tuple[Any, ...], Course] = {}
+    tracks: dict[tuple[Any, ...], Track] = {}
     hands = Hands()
     leads: list[timedelta] = []
     ages: list[timedelta] = []
     arrived, load = 0, _ZERO
     for rows, times in seen.cases:
         signs = tuple(map(sign, rows))
-        course = courses.get(signs)
-        if course is None:
-            told = [(place, None, None, None) for place in signs] if seen.plain else signs
-            course = courses[signs] = reader.course(told)
+        track = tracks.get(signs)
+        if track is None:
+            track = tracks[signs] = reader.track(signs)
+        course, cuts = track.course, track.cuts
         first = times[0]
-        over = None if course.closing is None else times[course.closing]
+        over = times[-1] if course.ends_last else None if course.closing is None else times[cuts[course.closing]]
         arrived += start <= first <= last
         if over is not None and start <= over <= last:
             lead_time = between(over, first)
@@ -98,22 +100,25 @@ def observe(
             course.finished += 1
             sums = course.finished_times
             if seen.rich:
-                hands.add(rows, course.places)
+                hands.add(rows, track.places())
         else:
             course.others += 1
             sums = course.other_times
             if first <= last and (over is None or over > last):
                 ages.append(between(end, first))
                 load += between(end, max(first, start))
-        for number, begin, finish in course.spans:
-            sums[number] += between(times[finish], times[begin])
+        begins = first
+        for number, cut in enumerate(cuts[1:]):
+            finishes = times[cut]
+            sums[number] += between(finishes, begins)
+            begins = finishes
 
-    tally, span, lead = Tally(courses.values(), hands), between(end, start), total(leads)
+    tally, span, lead = Tally(reader.courses, hands), between(end, start), total(leads)
     shares, unknown = ratios(stream, tally, lead)
     steps = tally.figures(stream, span)
     ways: Counter[tuple[str, ...]] = Counter()
     finished_ways: Counter[tuple[str, ...]] = Counter()
-    for course in courses.values():
+    for course in reader.courses:
         ways[course.path] += course.finished + course.others
         finished_ways[course.path] += course.finished
     return StreamMap(
@@ -138,7 +143,7 @@ def observe(
             time=lead / _HOUR / len(leads) if leads else None,
         ),
         follows=directly_follows(ways),
-        follow_times=follow_times(courses.values()),
+        follow_times=follow_times(reader.courses),
         variants=tuple(
             Variant(path, count, count / len(leads)) for path, count in finished_ways.most_common() if count
         ),
@@ -166,17 +171,15 @@ class _Seen:
 
 def _by_case(observations: Iterable[Row]) -> _Seen:
     cases: dict[str, list[Row]] = {}
-    plain = True
+    known, plain = cases.get, True
     for row in observations:
-        if not isinstance(row, tuple) or not 3 <= len(row) <= _WHOLE:
-            raise InvalidInput.of("ill_typed", field="observations", expected="(case, place, at)", value=row)
-        if len(row) != 3:
-            plain = False
+        if type(row) is not tuple or len(row) != 3:
+            row, plain = _whole(row), False
         at = row[2]
         # two times of one zone with daylight saving subtract as wall clocks do, so all are brought to UTC
         if type(at) is not datetime or at.tzinfo is not UTC:
             row = (*row[:2], instant(at), *row[3:])
-        held = cases.get(row[0])
+        held = known(row[0])
         if held is None:
             cases[row[0]] = [row]
         else:
@@ -192,12 +195,19 @@ def _by_case(observations: Iterable[Row]) -> _Seen:
             rows.sort(key=_AT)
             times.sort()
         equal += sum(map(eq, islice(times, 1, None), times))
-        timed.append((rows if plain else [(*row, *(None,) * (_WHOLE - len(row))) for row in rows], times))
+        timed.append((rows if plain else list(map(_whole, rows)), times))
     problems = [Reason.of("out_of_time_order", count=unsorted)] if unsorted else []
     problems += [Reason.of("equal_times", count=equal)] if equal else []
     silent = plain or all(row[3] is None for rows, _ in timed for row in rows)
     rich = not plain and any(row[5:7] != (None, None) or row[8] is not None for rows, _ in timed for row in rows)
     return _Seen(timed, tuple(problems), plain, silent, rich)
+
+
+def _whole(row: Any) -> Row:
+    """Return an observation with all its nine parts, those that were not given being None."""
+    if not isinstance(row, tuple) or not 3 <= len(row) <= _WHOLE:
+        raise InvalidInput.of("ill_typed", field="observations", expected="a tuple (case, place, at)", value=row)
+    return row if len(row) == _WHOLE else (*row, *(None,) * (_WHOLE - len(row)))
 
 
 def _window(window: tuple[datetime, datetime] | None, seen: _Seen) -> tuple[datetime, datetime, datetime]:

@@ -56,8 +56,8 @@ def mmc(arrivals: float, services: float, servers: int = 1) -> Queue:
     >>> mmc(30, 12, 2)
     Traceback (most recent call last):
         ...
-    itil4.errors.InvalidInput: 30 arrivals per unit of time reach what 2 servers can do, 24: the queue would grow \
-for ever. Use at least 3 servers, or fewer arrivals.
+    itil4.errors.InvalidInput: 30 arrivals reach the 24 that a capacity of 2 can do: the queue would grow for ever. \
+Use a capacity of at least 3, or fewer arrivals.
     """
     _rate("arrivals", arrivals)
     _rate("services", services)

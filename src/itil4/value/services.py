@@ -180,8 +180,11 @@ class OfferingComponent:
 class ServiceOffering:
     """One or more services described for a group of consumers, with what they get (INV-009).
 
-    >>> offering = ServiceOffering(id="laptop", name="Laptop with care", services=["workplace"], target="office", components=[
-    ...     OfferingComponent("laptop", "goods"), OfferingComponent("network", "access"), OfferingComponent("repair", "action")])
+    >>> offering = ServiceOffering(
+    ...     id="laptop", name="Laptop with care", services=["workplace"], target="office",
+    ...     components=[OfferingComponent("laptop", "goods"), OfferingComponent("network", "access"),
+    ...                 OfferingComponent("repair", "action")],
+    ... )
     >>> [part.name for part in offering.handed_over]
     ['laptop']
     """

@@ -101,6 +101,7 @@ def simulate(
     >>> figures.finished, figures.open
     (2000, 0)
     """
+    must(ValueStream, "stream", stream)
     stream.check(stream.practices)
     must(int, "seed", seed)
     for field, value in (("items", items), *(("capacity", hands) for hands in (capacity or {}).values())):

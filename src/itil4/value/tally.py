@@ -25,7 +25,7 @@ class Hands:
     judged: Counter[str] = attrs.Factory(Counter)
     accepted: Counter[str] = attrs.Factory(Counter)
 
-    def add(self, rows: Iterable[tuple[Any, ...]], places: tuple[str, ...]) -> None:
+    def add(self, rows: Iterable[tuple[Any, ...]], places: Iterable[str]) -> None:
         """Add one finished case. A judgement is about the place that the case came from."""
         holder = sender = here = None
         for place, row in zip(places, rows, strict=True):

@@ -25,7 +25,8 @@ class PracticeCatalogue(Collection[PracticeProfile]):
     >>> known["change management"]
     Traceback (most recent call last):
         ...
-    itil4.errors.NotFound: There is no practice 'change management'. Did you mean 'change_enablement' (Change enablement)?
+    itil4.errors.NotFound: There is no practice 'change management'. Did you mean 'change_enablement' \
+(Change enablement)?
     >>> ours = known.extended(PracticeProfile(
     ...     id="fleet_management", name="Fleet management", category="technical",
     ...     purpose="Keep the vessels able to sail."))

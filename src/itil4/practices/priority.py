@@ -6,6 +6,7 @@ from typing import Any, NoReturn, Self
 import attrs
 
 from itil4.errors import DefinitionError
+from itil4.record import Frozen
 from itil4.vocabulary import Level, choices
 
 _LEVELS: tuple[Level, ...] = choices(Level)  # type: ignore[assignment]  # the values of that very type
@@ -14,6 +15,11 @@ _LEVELS: tuple[Level, ...] = choices(Level)  # type: ignore[assignment]  # the v
 def _refuse(pair: Any, text: str, remedy: str) -> NoReturn:
     where = f"the priority matrix at impact {pair[0]}, urgency {pair[1]}" if len(pair) == 2 else "the priority matrix"
     raise DefinitionError.of("definition", where=where, text=text, remedy=remedy)
+
+
+def _kept(value: Mapping[tuple[Level, Level], int]) -> Mapping[tuple[Level, Level], int]:
+    kept: Any = Frozen(value)
+    return kept  # type: ignore[no-any-return]
 
 
 @attrs.frozen
@@ -28,7 +34,7 @@ class PriorityMatrix:
             urgency would lower the priority.
     """
 
-    cells: Mapping[tuple[Level, Level], int] = attrs.field(hash=False, converter=dict)
+    cells: Mapping[tuple[Level, Level], int] = attrs.field(hash=False, converter=_kept)
 
     @classmethod
     def default(cls) -> Self:

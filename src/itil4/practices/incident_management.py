@@ -63,6 +63,7 @@ class IncidentManagement(Practice[I]):
     lifecycle = LIFECYCLE
     aspects = (MAJOR_INCIDENT,)
     policy: ClassVar[IncidentPolicy] = IncidentPolicy()
+    relative_roles = Practice.relative_roles | {"coordinator", "participant", "system"}
     relations = (
         Relation("caused_by", "causes", {(SELF, "problem"), (SELF, "change")}),
         Relation("resolved_by", "resolves", {(SELF, "problem"), (SELF, "change")}),

@@ -117,4 +117,4 @@ def instant(value: object, field: str = "at") -> datetime:
     try:
         return value.astimezone(UTC)
     except OverflowError as error:  # an offset that leads out of the years 1 to 9999
-        raise InvalidInput.of("ill_typed", field=field, expected="a datetime that UTC can show", value=value) from error
+        raise InvalidInput.of("out_of_time", field=field, value=value) from error

@@ -54,7 +54,7 @@ ENGLISH: Catalogue = {
         "The {record} passed in differs from the stored one in: {fields}.",
         "Change fields with update and state with a step, and pass what those return.",
     ),
-    "foreign_record": ("{value} is not a {record} of this practice.", "Pass a {record}, its number or its id."),
+    "foreign_record": ("{value} is no {record} of this practice.", "Pass the {record}, its number or its id."),
     "not_found": ("There is no {record} {value!r} that {actor} may see.", "Check the number or id."),
     "ambiguous_number": (
         "{value!r} names two records: {own} here, and {foreign} of {system}.",
@@ -78,7 +78,6 @@ ENGLISH: Catalogue = {
     "no_actor": ("Nobody stands behind {event!r}.", "Pass by=, or use acting(by=...) or unit(by=...)."),
     "not_active": ("{person!r} is not active.", "Choose somebody whom the directory knows as active."),
     "merged": ("{source} cannot be merged: {text}", "{remedy}"),
-    "unit_ended": ("The unit of work has ended.", "Open another with unit(), or use the service management itself."),
     "several_kinds": ("A record of kind {found!r} cannot stand where {expected!r} is needed.", "Pass a {expected}."),
     # definitions
     "definition": ("{where}: {text}", "{remedy}"),

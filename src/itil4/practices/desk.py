@@ -133,11 +133,12 @@ class Desk:
 
     def reading(self) -> Unit:
         """Return the unit to read through: the open one, or a new one that will not be written."""
-        return self._open_unit() or self.new_unit()
+        house = self.house
+        return self._open_unit() or Unit(house.store, house.tenant, house.kinds, house.relations, "reading")
 
     def _open_unit(self) -> Unit | None:
-        if self._unit is not None and self._unit.ended:
-            raise InvalidInput.of("unit_ended")
+        if self._unit is not None and self._unit.is_over:
+            raise InvalidInput.of("unit_over", action="a call")
         return self._unit
 
     def new_unit(self) -> Unit:

@@ -73,7 +73,7 @@ def unmerge(
         for home in merged[-1].details["moved"]:
             was: Triple = (home[0], home[1], home[2])
             now: Triple = (_swapped(was[0], new.id, target), was[1], _swapped(was[2], new.id, target))
-            if any(row[:3] == now for row in unit.links(now[0])) and _has_room(practice, unit, was):
+            if any(row[:3] == now for row in unit.links(now[0])) and _has_room(practice, unit, was, leaving=now):
                 _put(practice, unit, "unlink", now, actor, "unmerged")
                 _put(practice, unit, "link", was, actor, "unmerged")
         return unit.get(new.id)

@@ -208,7 +208,7 @@ def _moment(name: str, value: Any) -> Reason | None:
     try:
         value.astimezone(UTC)
     except OverflowError:
-        return _ill(name, "a datetime that UTC can show", value)
+        return Reason.of("out_of_time", field=name, value=value)
     return None
 
 

@@ -105,8 +105,6 @@ class Unit:
             raise NotFound.of("not_found", record=type(held).__name__, value=held.reference, actor="anybody")
         if stored.version != held.version:
             raise self._stale(stored.id, held.version)
-        if stored.number is not None and held.number is None:  # it was given when the unit that made it ended
-            held = self.kind_of(stored.id).shape.copy(held, {"number": stored.number})
         if stored != held:
             differing = [name for name in _fields(stored) if getattr(stored, name) != getattr(held, name, None)]
             if differing == ["number"] and held.number is None and type(held) is type(stored):
@@ -248,6 +246,11 @@ class Unit:
     def end(self) -> None:
         """Take nothing more; what was collected and not committed is gone."""
         self._over = True
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was committed or given up."""
+        return self._over
 
     def _open(self, action: str) -> None:
         if self._over:

@@ -120,7 +120,8 @@ VESSELS = st.builds(
     Vessel, id=st.uuids().map(str), number=st.none() | LINES, state=LINES, version=st.integers(1, 2**40),
     created_at=MOMENTS, created_by=LINES, updated_at=MOMENTS,
     origin=st.none() | st.builds(Origin, LINES, LINES), overrides=OVERRIDES, extra=EXTRA, name=LINES, log=TEXT,
-    crew=st.none() | WHOLE, draught=st.none() | FLOATS | st.integers(), afloat=st.booleans(), worth=st.none() | DECIMALS,
+    crew=st.none() | WHOLE, draught=st.none() | FLOATS | st.integers(), afloat=st.booleans(),
+    worth=st.none() | DECIMALS,
     arrived_at=st.none() | MOMENTS, built=st.none() | st.dates(), stay=st.none() | st.timedeltas(),
     deck=st.sampled_from(Deck), word=st.none() | st.sampled_from(Word), berth=st.none() | BERTHS,
     flag=st.sampled_from(["NO", "FR", 7, None]), crates=st.lists(TEXT, max_size=3).map(tuple),
@@ -189,7 +190,14 @@ def test_an_entry_is_read_as_it_was_written(old: Vessel, new: Vessel, reason: st
 
 def _vessel(**fields: Any) -> Vessel:
     moment = datetime(2026, 3, 2, 12, tzinfo=UTC)
-    given = {"id": "v", "state": "new", "created_at": moment, "updated_at": moment, "created_by": "ana", "name": "Aurora"}
+    given = {
+        "id": "v",
+        "state": "new",
+        "created_at": moment,
+        "updated_at": moment,
+        "created_by": "ana",
+        "name": "Aurora",
+    }
     return Vessel(**{**given, **fields})
 
 

@@ -16,7 +16,9 @@ from itil4.storage.query import OPERATORS
 from itil4.storage.sqlite import SqliteStore
 
 IDS = st.sampled_from("abcdef")
-TEXTS = st.sampled_from(["", "a", "A", "ab", "ß", "ss", "SS", "Ä", "ä", "z", "10", "9", "ﬁ", "🚢", "\uffff", "'", "%", "_"])
+TEXTS = st.sampled_from(
+    ["", "a", "A", "ab", "ß", "ss", "SS", "Ä", "ä", "z", "10", "9", "ﬁ", "🚢", "\uffff", "'", "%", "_"]
+)
 PRIORITIES = st.none() | st.integers(-2, 3) | st.sampled_from([2**53 + 1, 2**63 - 1, 2**63, -(2**70), 0.5, 1.0, -0.0])
 FIELDS = st.fixed_dictionaries(
     {}, optional={"priority": PRIORITIES, "group": TEXTS, "urgent": st.booleans(), "deck": st.sampled_from("AB")}
@@ -112,8 +114,10 @@ def _compares(draw: st.DrawFn) -> Compare:
 
 WHERES = st.recursive(
     _compares() | st.builds(Linked, st.sampled_from(["r", "q"]), IDS, st.booleans()),
-    lambda parts: st.builds(Every, st.lists(parts, max_size=3).map(tuple))
-    | st.builds(Some, st.lists(parts, max_size=3).map(tuple)),
+    lambda parts: (
+        st.builds(Every, st.lists(parts, max_size=3).map(tuple))
+        | st.builds(Some, st.lists(parts, max_size=3).map(tuple))
+    ),
     max_leaves=4,
 )
 ORDERS = st.lists(st.tuples(st.sampled_from(NAMES), st.booleans()), max_size=3, unique_by=lambda pair: pair[0]).map(

@@ -132,13 +132,20 @@ class SqliteStore:
         """One short write transaction, from the first statement on: nothing read in it can move."""
         with self._doing(action):
             connection = self._connection()
-            connection.execute("BEGIN IMMEDIATE")
             try:
+                connection.execute("BEGIN IMMEDIATE")
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
-                _roll_back(connection)
+                if not _roll_back(connection):
+                    self._drop()
                 raise
+
+    def _drop(self) -> None:
+        """Give up this thread's connection, which cannot end its transaction: closing it does."""
+        held, self._local.held = self._local.held, None
+        with suppress(sqlite3.Error):
+            held.close()
 
     def migrate(self, kinds: Iterable[KindRow]) -> None:
         """Make tables and indexes; those that are there stay, unless an index is another one by now."""
@@ -190,13 +197,14 @@ class SqliteStore:
             if len(texts) == 1:
                 return [RecordRow(*row) for row in connection.execute(*texts[0])]
             rows: list[RecordRow] = []
-            connection.execute("BEGIN")  # one view of the file for both statements
             try:
+                connection.execute("BEGIN")  # one view of the file for both statements
                 for text, values in texts:
                     if query.limit is None or len(rows) < query.limit:
                         rows += [RecordRow(*row) for row in connection.execute(text, values)]
             finally:
-                _roll_back(connection)
+                if not _roll_back(connection):
+                    self._drop()
             return rows[: query.limit]
 
     def count(self, tenant: str, query: Query) -> int:
@@ -343,11 +351,14 @@ def _clash(connection: sqlite3.Connection, tenant: str, batch: Batch, numbers: d
     return StoreError.of("broken_batch", record=what, found="an entry that is there already")
 
 
-def _roll_back(connection: sqlite3.Connection) -> None:
-    """End a transaction, if the failure has not ended it already."""
-    with suppress(sqlite3.Error):
+def _roll_back(connection: sqlite3.Connection) -> bool:
+    """End a transaction, if the failure has not ended it already, and say whether it is over."""
+    try:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+    except sqlite3.Error:
+        return False
+    return True
 
 
 def _chunks(texts: Sequence[str]) -> Iterator[list[str]]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Self
 
 import attrs
@@ -10,6 +9,11 @@ import attrs
 from itil4.errors import Decision, DefinitionError, nearest
 from itil4.lifecycle.rules import Check, Chosen, Effect, FollowUp, Guard, In, as_guard
 from itil4.vocabulary import OPEN, Category, choices
+
+try:  # hashlib would load OpenSSL first, which costs more than this whole module
+    from _blake2 import blake2b
+except ImportError:
+    from hashlib import blake2b
 
 if TYPE_CHECKING:
     from itil4.lifecycle.context import Context, Step

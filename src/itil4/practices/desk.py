@@ -1,6 +1,5 @@
 """What the practices of one service management share, and the scope in which they act."""
 
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
 
 P = TypeVar("P", bound="Practice[Any]")
 Subscriber = Callable[[Entry], object]
-
-_log = logging.getLogger("itil4")
-
 
 @attrs.define(eq=False)
 class House:
@@ -52,7 +48,9 @@ class House:
                     try:
                         call(entry)
                     except Exception:  # a host's callback may raise anything
-                        _log.exception("A subscriber failed on %s; the entry is committed.", entry.id)
+                        import logging  # late: it is most of what this module would cost to import
+
+                        logging.getLogger("itil4").exception("A subscriber failed on %s; the entry is committed.", entry.id)
 
 
 class Desk:

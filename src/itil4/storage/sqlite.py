@@ -8,13 +8,15 @@ import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
-from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from itil4.errors import InvalidInput, SchemaTooNew, StoreError
 from itil4.storage import statements as sql
 from itil4.storage.protocols import Batch, Conflict, EntryRow, KindRow, LinkRow, OnceRow, RecordRow
 from itil4.storage.query import Query, unwritable
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _CHUNK = 500
 
@@ -56,11 +58,11 @@ class SqliteStore:
     """
 
     def __init__(
-        self, path: str | Path, *, timeout: float = 30.0, synchronous: Literal["NORMAL", "FULL"] = "NORMAL"
+        self, path: "str | Path", *, timeout: float = 30.0, synchronous: Literal["NORMAL", "FULL"] = "NORMAL"
     ) -> None:
         if str(path) in ("", ":memory:"):
             raise InvalidInput.of("bad_url", value=str(path))
-        self.path = Path(path).absolute()
+        self.path = os.path.abspath(path)
         self._timeout = timeout
         self._synchronous = synchronous
         self._closed = False
@@ -93,10 +95,10 @@ class SqliteStore:
         if run("PRAGMA application_id").fetchone()[0] != sql.APPLICATION:
             tables = [row[0] for row in run(sql.SELECT_TABLES)]
             if tables:
-                raise StoreError.of("foreign_file", path=str(self.path), tables=tables)
+                raise StoreError.of("foreign_file", path=self.path, tables=tables)
         layout = run("PRAGMA user_version").fetchone()[0]
         if layout > sql.LAYOUT:
-            raise SchemaTooNew.of("schema_too_new", what=str(self.path), found=layout, known=sql.LAYOUT)
+            raise SchemaTooNew.of("schema_too_new", what=self.path, found=layout, known=sql.LAYOUT)
         if run("PRAGMA journal_mode").fetchone()[0] != "wal":
             self._write_ahead(connection)
         connection.create_function("folded", 1, _folded, deterministic=True)

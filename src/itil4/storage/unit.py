@@ -18,14 +18,16 @@ from itil4.storage.protocols import Batch, Conflict, EntryRow, LinkRow, OnceRow,
 from itil4.storage.query import microseconds, moment
 
 
-@attrs.define
 class _Working:
     """A record that the unit has read or changed."""
 
-    kind: Kind
-    row: RecordRow | None
-    record: Any
-    entries: list[Entry] = attrs.Factory(list)
+    __slots__ = ("entries", "kind", "record", "row")
+
+    def __init__(self, kind: Kind, row: RecordRow | None, record: Any, entries: list[Entry]) -> None:
+        self.kind = kind
+        self.row = row
+        self.record = record
+        self.entries = entries
 
 
 class Unit:
@@ -74,7 +76,7 @@ class Unit:
         if lacking:
             for row in self.store.load(self.tenant, lacking):
                 kind = self.kind(row.kind)
-                self._working[row.id] = _Working(kind, row, kind.codec.record(row))
+                self._working[row.id] = _Working(kind, row, kind.codec.record(row), [])
         return [self._working[each].record for each in wanted if each in self._working]
 
     def kind_of(self, record_id: str) -> Kind:

@@ -122,7 +122,7 @@ class Desk:
     def new_unit(self) -> Unit:
         """Return an empty unit of work."""
         house = self.house
-        return Unit(house.store, house.tenant, house.kinds, house.relations, house.ids())
+        return Unit(house.store, house.tenant, house.kinds, house.relations, house.ids)
 
     def clone(self, **changes: Any) -> Self:
         """Return a desk like this one, acting for somebody else or in a unit."""

@@ -12,7 +12,7 @@ from itil4.errors import InvalidInput, NotFound, nearest
 from itil4.practices.desk import Desk
 from itil4.record import Actor, Entry, Link, Record, Shape, replay
 from itil4.storage.kinds import Kind
-from itil4.storage.query import OPERATORS, Compare, Every, Linked, Operator, Query, Some, Where, microseconds
+from itil4.storage.query import OPERATORS, Compare, Every, Linked, Operator, Query, Some, Where, holds, microseconds
 from itil4.storage.unit import Unit, link_of
 from itil4.vocabulary import OPEN
 
@@ -128,11 +128,12 @@ class Reading(Generic[R]):
         seen = self.visible(by) if by is not None else None
         if seen is None:
             return True
-        query = Query(self.kind, Every((Compare("id", "eq", found.id), seen)), limit=1)
-        return bool(self.desk.house.store.find(self.desk.house.tenant, query)) or self._unstored(found)
+        return holds(seen, lambda name: self._plain(name, found), lambda each: self._linked(each, found))
 
-    def _unstored(self, found: R) -> bool:
-        return not self.desk.house.store.load(self.desk.house.tenant, [found.id])
+    def _linked(self, where: Linked, found: R) -> bool:
+        rows = self.desk.reading().links(found.id, backwards=where.backwards)
+        ends = ((row.relation, row.source if where.backwards else row.target) for row in rows)
+        return (where.relation, where.other) in ends
 
     def _not_found(self, reference: object, by: Actor | None) -> NotFound:
         return NotFound.of("not_found", record=self.kind, value=reference, actor=by.id if by else "anybody")

@@ -114,11 +114,10 @@ class Record:
     def __attrs_post_init__(self) -> None:
         from itil4.record.shape import shape_of  # a record type is compiled when its first record is made
 
-        shape = shape_of(type(self))
         reasons = [
             reason
-            for name, field in shape.fields.items()
-            if (reason := field.check(name, getattr(self, name)))  # noqa: B009
+            for name, check, default in shape_of(type(self)).doors
+            if (value := getattr(self, name)) is not default and (reason := check(name, value))
         ]
         if reasons:
             raise InvalidInput(*reasons)

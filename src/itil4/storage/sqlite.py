@@ -186,6 +186,8 @@ class SqliteStore:
         rows: list[RecordRow] = []
         with self._doing("load records"):
             connection = self._connection()
+            if len(ids) == 1 and ids[0].isascii():
+                return [RecordRow(*row) for row in connection.execute(sql.LOAD_ONE, (tenant, ids[0]))]
             for some in _chunks(ids):
                 text = f"SELECT {sql.RECORD} FROM record WHERE tenant = ? AND id IN ({sql.marks(len(some))})"
                 rows += [RecordRow(*row) for row in connection.execute(text, (tenant, *some))]
@@ -200,7 +202,7 @@ class SqliteStore:
                 return [RecordRow(*row) for row in connection.execute(*texts[0])]
             rows: list[RecordRow] = []
             try:
-                connection.execute("BEGIN")  # one view of the file for both statements
+                connection.execute("BEGIN")  # one view of the file for all of them
                 for text, values in texts:
                     if query.limit is None or len(rows) < query.limit:
                         rows += [RecordRow(*row) for row in connection.execute(text, values)]

@@ -37,8 +37,9 @@ class Unit:
     is stored.
     """
 
-    def __init__(self, store: Store, tenant: str, kinds: Mapping[str, Kind], relations: Relations, name: str) -> None:
-        self.name = name
+    def __init__(
+        self, store: Store, tenant: str, kinds: Mapping[str, Kind], relations: Relations, ids: Callable[[], str]
+    ) -> None:
         self.store = store
         self.tenant = tenant
         self.kinds = kinds
@@ -51,6 +52,15 @@ class Unit:
         self._once: dict[str, tuple[OnceRow, Any]] = {}
         self._undo: list[Callable[[], object]] = []
         self._over = False
+        self._ids = ids
+        self._name: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The id that the entries of this unit share; made when the first one asks for it."""
+        if self._name is None:
+            self._name = self._ids()
+        return self._name
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

@@ -295,7 +295,7 @@ class StoreContract:
         ],
     )  # fmt: skip
     def test_conditions_mean_the_same_everywhere(self, shelf: Store, where: Any, expected: str) -> None:
-        """Nothing is smaller than anything and equals itself; numbers come before text; case counts except in contains."""
+        """Nothing is smaller than anything and equals itself; numbers come before text; contains ignores case."""
         assert "".join(ids(shelf.find("", Query("ticket", where)))) == expected
         assert shelf.count("", Query("ticket", where, limit=1)) == len(expected)
 

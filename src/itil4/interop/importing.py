@@ -260,7 +260,7 @@ class _Run:
             if self.file.mapping.shape == "final-rows":
                 unstamped = dict.fromkeys(practice.stamps(None, state or "", row.at))
                 values = {**unstamped, **row.values}
-                return self._arrive(unit, origin, state, values, row, key, by, without_history=True)
+                return self._arrive(unit, origin, state, values, row, key, by, history="none")
             if self.file.mapping.shape == "snapshots" or (state is not None and row.before is None):
                 return self._arrive(unit, origin, state, row.values, row, key, by)
             before = Origin(self.system, key, IMPLIED)
@@ -296,7 +296,7 @@ class _Run:
         if stand_ins:
             details["unrecorded"] = list(stand_ins)
         given = {name: value for name, value in values.items() if value is not None}
-        if "without_history" in details:
+        if "history" in details:
             given = {**values, **given}
         return self.practice.arrive(
             unit, origin, state or "", {**given, **stand_ins}, by=by, at=row.at, details=details

@@ -35,11 +35,9 @@ def zone_of(name: str) -> tzinfo:
         return ZoneInfo(name)
     except (OSError, ValueError, KeyError) as error:  # absent, a folder, no key at all
         known = available_timezones()
-        if not known:
-            raise InvalidInput.of("no_zone_data", zone=name) from error
         last = {each.rpartition("/")[2]: each for each in known}
-        hint = nearest(name, known) or nearest(name, last)
-        raise InvalidInput.of("unknown_zone", zone=name, nearest=hint) from error
+        near = nearest(name, known) or nearest(name, last)
+        raise InvalidInput.of("unknown_zone", field="zone", value=name, nearest=near) from error
 
 
 class TimeReader:

@@ -143,4 +143,4 @@ def without_history(history: Sequence[Entry]) -> bool:
 
     Such records count, and are kept out of every duration.
     """
-    return bool(history) and history[0].op == "import" and bool(history[0].details.get("without_history"))
+    return bool(history) and history[0].op == "import" and history[0].details.get("history") == "none"

@@ -5,11 +5,15 @@ UTC, bodies and details are JSON text. The tenant comes first in every key, and 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import attrs
 
+from itil4.errors import StoreError
 from itil4.storage.query import Query
+
+_NO_FIELDS: Mapping[str, Any] = MappingProxyType({})
 
 
 class RecordRow(NamedTuple):
@@ -34,7 +38,7 @@ class RecordRow(NamedTuple):
     origin_system: str | None
     origin_key: str | None
     body: str
-    fields: Mapping[str, Any] = {}
+    fields: Mapping[str, Any] = _NO_FIELDS
 
 
 class EntryRow(NamedTuple):
@@ -104,11 +108,54 @@ class Batch:
     checks: dict[str, tuple[int, int]] = attrs.Factory(dict)
     once: list[OnceRow] = attrs.Factory(list)
 
+    def check(self) -> None:
+        """Refuse a batch that contradicts itself, in the same words whatever the store is.
 
-class Conflict(Exception):  # noqa: N818 - a signal to the unit of work, not an error that users see
-    """The batch met something else than it expected; nothing was written.
+        Every entry belongs to a birth or an update, and together they lead from the version that
+        must be stored to the new one without a gap.
 
-    `what` is `version` (of the record `key`), `origin`, `once`, `id` or `link`.
+        Raises:
+            Conflict: an id, an origin, a link or a once key stands in it twice.
+            StoreError: the entries do not lead to the versions.
+        """
+        _unique("once", [(row.key, row.key) for row in self.once])
+        places: dict[str, int] = {}
+        for row, expected in (*((row, 0) for row, _ in self.births), *self.updates):
+            if row.id in places:
+                raise Conflict("id", row.id)
+            places[row.id] = expected
+        for entry in self.entries:
+            if places.get(entry.record_id) != entry.seq - 1:
+                raise StoreError.of("broken_batch", record=entry.record_id, found=entry.seq)
+            places[entry.record_id] = entry.seq
+        for row, _ in (*self.births, *self.updates):
+            if places[row.id] != row.version:
+                raise StoreError.of("broken_batch", record=row.id, found=row.version)
+        origins = [
+            (f"{entry.origin_system}:{entry.origin_key}", (entry.origin_system, entry.origin_key, entry.origin_row))
+            for entry in self.entries
+            if entry.origin_system is not None
+        ]
+        _unique("origin", origins)
+        _unique("link", [(row.source, row[:3]) for row in self.unlinks])
+        _unique("link", [(row.source, row[:3]) for row in self.links])
+
+
+def _unique(what: "ConflictKind", named: Sequence[tuple[str, object]]) -> None:
+    if len(named) > 1:
+        seen = set()
+        for name, key in named:
+            if key in seen:
+                raise Conflict(what, name)
+            seen.add(key)
+
+
+class Conflict(Exception):
+    """The batch met something else than it expected; nothing was written. A signal to the unit of work.
+
+    `what` is `version` (of the record `key`), `links` (its link counter), `origin`, `once`, `id`,
+    `number` or `link` (of the source `key`). Stores look for them in this order: once keys, checks,
+    births, updates, origins, links to be removed, links to be added.
     """
 
     def __init__(self, what: "ConflictKind", key: str, expected: object = None, found: object = None) -> None:
@@ -116,7 +163,7 @@ class Conflict(Exception):  # noqa: N818 - a signal to the unit of work, not an 
         self.what, self.key, self.expected, self.found = what, key, expected, found
 
 
-ConflictKind: TypeAlias = Literal["version", "origin", "once", "id", "link"]
+ConflictKind: TypeAlias = Literal["version", "links", "origin", "once", "id", "number", "link"]
 
 
 class KindRow(NamedTuple):

@@ -1,20 +1,31 @@
 """Questions to a store, as plain values that every backend answers alike.
 
-Semantics that all backends share: text compares by code point; `contains` ignores case; nothing
-(None) is smaller than anything, equals only itself, and no other comparison is true of it.
+Semantics that all backends share: text compares by code point; numbers come before text, and True
+and False are 1 and 0; `prefix` and `contains` are true of text only, and `contains` ignores case;
+nothing (None) is smaller than anything, equals only itself, and no other comparison is true of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
 import attrs
 
+from itil4.errors import InvalidInput
+
 Operator: TypeAlias = Literal["eq", "ne", "lt", "le", "gt", "ge", "in", "is_null", "prefix", "contains"]
 OPERATORS: tuple[Operator, ...] = ("eq", "ne", "lt", "le", "gt", "ge", "in", "is_null", "prefix", "contains")
 
-COLUMNS = ("id", "number", "state", "category", "version", "created_at", "updated_at", "created_by", "origin_key")
-"""Fields that every kind has and every store keeps apart from the body."""
+COLUMNS: Mapping[str, str] = {
+    name: "category" if name == "state_category" else name
+    for name in (
+        "id", "number", "state", "state_category", "version", "created_at", "updated_at", "created_by", "origin_key"
+    )
+}  # fmt: skip
+"""Fields that every kind has and every store keeps apart from the body -> their names in a `RecordRow`.
+
+A kind may have a field `category` of its own, so that of the state has a longer name in questions.
+"""
 
 
 @attrs.frozen
@@ -24,6 +35,11 @@ class Compare:
     field: str
     operator: Operator
     value: Any
+
+    def __attrs_post_init__(self) -> None:
+        for each in self.value if self.operator == "in" else (self.value,):
+            if type(each) is str and not each.isascii() and (found := unwritable(each)):
+                raise InvalidInput.of("control_character", field=self.field, character=found)
 
 
 @attrs.frozen
@@ -54,9 +70,14 @@ Where: TypeAlias = Compare | Every | Some | Linked
 
 @attrs.frozen
 class Query:
-    """Records of a kind that meet a condition, in a total order (`id` decides last), a page at a time.
+    """Records of a kind that meet a condition, in a total order, a page at a time.
 
-    `after` holds the values of the order's fields, and the id, of the record before the page.
+    The id decides last, in the direction of the field before it, so that the reverse of an order
+    is the order with every direction turned. `after` holds the values of the order's fields, and
+    the id, of the record before the page.
+
+    Raises:
+        InvalidInput: `after` does not fit the order.
     """
 
     kind: str
@@ -65,8 +86,37 @@ class Query:
     limit: int | None = None
     after: tuple[Any, ...] | None = None
 
+    def __attrs_post_init__(self) -> None:
+        after = self.after
+        if after is None:
+            return
+        if len(after) != len(self.total_order) or any(type(each) not in _SCALARS for each in after):
+            raise InvalidInput.of("bad_cursor", value=after)
+        for each in after:
+            if type(each) is str and unwritable(each):
+                raise InvalidInput.of("bad_cursor", value=after)
 
+    @property
+    def total_order(self) -> tuple[tuple[str, bool], ...]:
+        """The order with the id last; each field with whether it descends."""
+        if not self.order:
+            return _BY_ID
+        last, descending = self.order[-1]
+        return self.order if last == "id" else (*self.order, ("id", descending))
+
+
+_BY_ID = (("id", False),)
+_SCALARS = (str, int, float, bool, type(None))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def unwritable(text: str) -> str | None:
+    """Return the first character of a text that has no UTF-8 form, as U+XXXX, or None."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return f"U+{ord(text[error.start]):04X}"
+    return None
 
 
 def microseconds(moment: datetime) -> int:
@@ -80,33 +130,33 @@ def moment(value: int) -> datetime:
     return _EPOCH + timedelta(microseconds=value)
 
 
-def holds(where: Where, fields: Mapping[str, Any], linked: Any) -> bool:
-    """Judge a condition on a record's plain field values; `linked(Linked)` answers about links."""
+def holds(where: Where, read: Callable[[str], Any], linked: Callable[[Linked], bool]) -> bool:
+    """Judge a condition on a record: `read(field)` gives its plain values, `linked` answers about links."""
     if isinstance(where, Compare):
-        return _compare(fields.get(where.field), where.operator, where.value)
+        return _compare(read(where.field), where.operator, where.value)
     if isinstance(where, Every):
-        return all(holds(part, fields, linked) for part in where.parts)
+        return all(holds(part, read, linked) for part in where.parts)
     if isinstance(where, Some):
-        return any(holds(part, fields, linked) for part in where.parts)
-    return bool(linked(where))
+        return any(holds(part, read, linked) for part in where.parts)
+    return linked(where)
 
 
 def _compare(found: Any, operator: Operator, value: Any) -> bool:
     if operator == "is_null":
-        return (found is None) == value
+        return (found is None) == bool(value)
     if operator == "in":
-        return found in value
+        return sort_key(found) in map(sort_key, value)
     if operator == "eq":
-        return bool(found == value)
+        return sort_key(found) == sort_key(value)
     if operator == "ne":
-        return bool(found != value)
+        return sort_key(found) != sort_key(value)
     if found is None or value is None:
         return False
-    if operator == "prefix":
-        return str(found).startswith(value)
-    if operator == "contains":
-        return value.casefold() in str(found).casefold()
-    return bool(_ORDER[operator](found, value))
+    if operator in ("prefix", "contains"):
+        if type(found) is not str or type(value) is not str:
+            return False
+        return found.startswith(value) if operator == "prefix" else value.casefold() in found.casefold()
+    return bool(_ORDER[operator](sort_key(found), sort_key(value)))
 
 
 _ORDER: Mapping[str, Any] = {
@@ -117,6 +167,18 @@ _ORDER: Mapping[str, Any] = {
 }
 
 
-def sort_key(value: Any) -> tuple[bool, Any]:
-    """Return the key by which a plain value is ordered: nothing comes first."""
-    return (value is not None, value)
+def sort_key(value: Any) -> tuple[int, Any]:
+    """Return the key by which a plain value is ordered: nothing comes first, then numbers, then text."""
+    if value is None:
+        return (0, 0)
+    return (2, value) if isinstance(value, str) else (1, bounded(value))
+
+
+def bounded(value: Any) -> Any:
+    """Return a number as databases compare it: a whole number beyond 64 bits as a floating one."""
+    if type(value) is int and not -(2**63) <= value < 2**63:
+        try:
+            return float(value)
+        except OverflowError:
+            return float("inf") if value > 0 else float("-inf")
+    return value

@@ -3,60 +3,46 @@
 import os
 import sqlite3
 import threading
+import time
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from itil4.errors import SchemaTooNew, StoreError
+from itil4.errors import InvalidInput, SchemaTooNew, StoreError
+from itil4.storage import statements as sql
 from itil4.storage.protocols import Batch, Conflict, EntryRow, KindRow, LinkRow, OnceRow, RecordRow
-from itil4.storage.query import COLUMNS, Compare, Every, Query, Some, Where
+from itil4.storage.query import Query, unwritable
 
-LAYOUT = 1
-"""The version of the tables; a file with a later one is refused."""
-
-_TABLES = (
-    """CREATE TABLE IF NOT EXISTS record (
-        tenant TEXT NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL, number TEXT, state TEXT NOT NULL,
-        category TEXT NOT NULL, version INTEGER NOT NULL, links INTEGER NOT NULL, created_at INTEGER NOT NULL,
-        updated_at INTEGER NOT NULL, created_by TEXT NOT NULL, schema INTEGER NOT NULL, origin_system TEXT,
-        origin_key TEXT, body TEXT NOT NULL, PRIMARY KEY (tenant, id))""",
-    "CREATE UNIQUE INDEX IF NOT EXISTS record_number ON record (tenant, number) WHERE number IS NOT NULL",
-    "CREATE INDEX IF NOT EXISTS record_origin ON record (tenant, kind, origin_key) WHERE origin_key IS NOT NULL",
-    "CREATE INDEX IF NOT EXISTS record_category ON record (tenant, kind, category, id)",
-    """CREATE TABLE IF NOT EXISTS entry (
-        tenant TEXT NOT NULL, record_id TEXT NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL, op TEXT NOT NULL,
-        lifecycle TEXT, event TEXT, from_state TEXT, to_state TEXT, at INTEGER NOT NULL, recorded_at INTEGER NOT NULL,
-        by TEXT NOT NULL, judged TEXT NOT NULL, unit TEXT, origin_system TEXT, origin_key TEXT, origin_row TEXT,
-        number TEXT, details TEXT NOT NULL, PRIMARY KEY (tenant, record_id, seq)) WITHOUT ROWID""",
-    """CREATE UNIQUE INDEX IF NOT EXISTS entry_origin ON entry (tenant, origin_system, origin_key, origin_row)
-        WHERE origin_system IS NOT NULL""",
-    """CREATE TABLE IF NOT EXISTS link (
-        tenant TEXT NOT NULL, source TEXT NOT NULL, relation TEXT NOT NULL, target TEXT NOT NULL,
-        source_kind TEXT NOT NULL, target_kind TEXT NOT NULL, at INTEGER NOT NULL, by TEXT NOT NULL,
-        PRIMARY KEY (tenant, source, relation, target)) WITHOUT ROWID""",
-    "CREATE INDEX IF NOT EXISTS link_target ON link (tenant, target, relation)",
-    """CREATE TABLE IF NOT EXISTS series (
-        tenant TEXT NOT NULL, prefix TEXT NOT NULL, last INTEGER NOT NULL, PRIMARY KEY (tenant, prefix)) WITHOUT ROWID""",
-    """CREATE TABLE IF NOT EXISTS once (
-        tenant TEXT NOT NULL, key TEXT NOT NULL, record_id TEXT NOT NULL, seq INTEGER NOT NULL, mark TEXT NOT NULL,
-        PRIMARY KEY (tenant, key)) WITHOUT ROWID""",
-    """CREATE TRIGGER IF NOT EXISTS entry_stays BEFORE DELETE ON entry
-        BEGIN SELECT RAISE(ABORT, 'history is append-only'); END""",
-    """CREATE TRIGGER IF NOT EXISTS entry_keeps BEFORE UPDATE ON entry
-        BEGIN SELECT RAISE(ABORT, 'history is append-only'); END""",
-)
-
-_RECORD = ", ".join(RecordRow._fields[:-1])
-_ENTRY = ", ".join(EntryRow._fields)
-_LINK = ", ".join(LinkRow._fields)
-_MARKS = {n: ", ".join("?" * n) for n in range(1, 600)}
 _CHUNK = 500
-_SQL = {"eq": "IS", "ne": "IS NOT", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+
+
+class _Held:
+    """A connection that is closed when its thread ends, and never in a child that inherited it."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self._pid = os.getpid()
+        self._now = os.getpid  # kept, because modules are emptied before the last objects go
+
+    def close(self) -> None:
+        """Close the connection, from any thread of the process that made it."""
+        if self._pid == self._now():
+            self.connection.close()
+        else:
+            _abandon(self.connection)
+
+    __del__ = close
+
+
+_stores: "weakref.WeakSet[SqliteStore]" = weakref.WeakSet()
+"""Open stores, which must let go of what they inherited when the process forks."""
 
 
 class SqliteStore:
-    """Records in one SQLite file; a connection per thread, a new one after a fork.
+    """Records in one SQLite file; a connection per thread, new ones after a fork.
 
     Args:
         path: the file, made when it is absent; its folder must exist.
@@ -64,53 +50,81 @@ class SqliteStore:
         synchronous: `NORMAL` survives a crash of the process; `FULL` also one of the machine, for each unit.
 
     Raises:
-        StoreError: the file cannot be opened or is no such database.
+        InvalidInput: the path is none of a file.
+        StoreError: the file cannot be opened, or belongs to something else.
         SchemaTooNew: a later version of the library made it.
     """
 
     def __init__(
         self, path: str | Path, *, timeout: float = 30.0, synchronous: Literal["NORMAL", "FULL"] = "NORMAL"
     ) -> None:
-        self.path = Path(path)
+        if str(path) in ("", ":memory:"):
+            raise InvalidInput.of("bad_url", value=str(path))
+        self.path = Path(path).absolute()
         self._timeout = timeout
         self._synchronous = synchronous
-        self._local = threading.local()
-        self._lock = threading.Lock()
-        self._open: list[sqlite3.Connection] = []
         self._closed = False
+        self._forget()
+        _watch_forks()
+        _stores.add(self)
         with self._doing("open its file"):
             self._connection()
 
     # connections
 
+    def _forget(self) -> None:
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._open: weakref.WeakSet[_Held] = weakref.WeakSet()
+
     def _connection(self) -> sqlite3.Connection:
         if self._closed:
             raise StoreError.of("store_closed")
-        held: tuple[int, sqlite3.Connection] | None = getattr(self._local, "held", None)
-        if held is not None and held[0] == os.getpid():
-            return held[1]
+        held: _Held | None = getattr(self._local, "held", None)
+        if held is None:
+            held = self._local.held = self._opened()
+        return held.connection
+
+    def _opened(self) -> _Held:
         connection = sqlite3.connect(self.path, timeout=self._timeout, isolation_level=None, check_same_thread=False)
-        try:
-            connection.execute(f"PRAGMA synchronous={self._synchronous}")
-            if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-                connection.execute("PRAGMA journal_mode=WAL")
-            layout = connection.execute("PRAGMA user_version").fetchone()[0]
-            if layout > LAYOUT:
-                raise SchemaTooNew.of("schema_too_new", what=str(self.path), found=layout, known=LAYOUT)
-            connection.create_function("folded", 1, _folded, deterministic=True)
-        except BaseException:
-            connection.close()
-            raise
+        held = _Held(connection)
+        run = connection.execute
+        run(f"PRAGMA synchronous={self._synchronous}")
+        if run("PRAGMA application_id").fetchone()[0] != sql.APPLICATION:
+            tables = [row[0] for row in run(sql.SELECT_TABLES)]
+            if tables:
+                raise StoreError.of("foreign_file", path=str(self.path), tables=tables)
+        layout = run("PRAGMA user_version").fetchone()[0]
+        if layout > sql.LAYOUT:
+            raise SchemaTooNew.of("schema_too_new", what=str(self.path), found=layout, known=sql.LAYOUT)
+        if run("PRAGMA journal_mode").fetchone()[0] != "wal":
+            self._write_ahead(connection)
+        connection.create_function("folded", 1, _folded, deterministic=True)
         with self._lock:
-            self._open.append(connection)
-        self._local.held = (os.getpid(), connection)
-        return connection
+            if self._closed:
+                raise StoreError.of("store_closed")
+            self._open.add(held)
+        return held
+
+    def _write_ahead(self, connection: sqlite3.Connection) -> None:
+        """Switch the file to WAL; SQLite does not wait for others who do the same at this moment, so this does."""
+        until = time.monotonic() + self._timeout
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > until:
+                    raise
+            time.sleep(0.01)
 
     @contextmanager
     def _doing(self, action: str) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeEncodeError) as error:
+            if self._closed:
+                raise StoreError.of("store_closed") from error
             raise StoreError.of("store_failed", action=action, error=str(error), remedy=_remedy(error)) from error
 
     @contextmanager
@@ -123,36 +137,38 @@ class SqliteStore:
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+                _roll_back(connection)
                 raise
 
     def migrate(self, kinds: Iterable[KindRow]) -> None:
-        """Make tables and indexes; those that are there stay."""
-        statements = list(_TABLES)
-        for kind in kinds:
-            for path in kind.indexed:
-                name = f"record_{kind.kind}_{'_'.join(path)}"
-                statements.append(
-                    f'CREATE INDEX IF NOT EXISTS "{name}" ON record (tenant, {_json(path)}, id) '
-                    f"WHERE kind = {_quoted(kind.kind)}"
-                )
+        """Make tables and indexes; those that are there stay, unless an index is another one by now."""
+        wanted = [("", statement) for statement in sql.TABLES]
+        wanted += [index for kind in kinds for index in sql.indexes(kind)]
         with self._doing("look at its tables"):
-            there = {row[0] for row in self._connection().execute("SELECT sql FROM sqlite_master")}
-            wanted = [text for text in statements if text.replace("IF NOT EXISTS ", "", 1) not in there]
-        if wanted:
-            with self._writing("make its tables") as connection:
-                for statement in wanted:
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version={LAYOUT}")
+            if not self._lacking(self._connection(), wanted):
+                return
+        with self._writing("make its tables") as connection:
+            for name, statement in self._lacking(connection, wanted):
+                if name:
+                    connection.execute(f'DROP INDEX IF EXISTS "{name}"')
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id={sql.APPLICATION}")
+            connection.execute(f"PRAGMA user_version={sql.LAYOUT}")
+
+    @staticmethod
+    def _lacking(connection: sqlite3.Connection, wanted: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        there = {row[0] for row in connection.execute("SELECT sql FROM sqlite_master")}
+        return [pair for pair in wanted if pair[1].replace("IF NOT EXISTS ", "", 1) not in there]
 
     def close(self) -> None:
         """Close every connection."""
         with self._lock:
             self._closed = True
-            for connection in self._open:
-                connection.close()
+            held = list(self._open)
             self._open.clear()
+        for each in held:
+            with suppress(sqlite3.Error):
+                each.close()
 
     # reading
 
@@ -161,243 +177,215 @@ class SqliteStore:
         rows: list[RecordRow] = []
         with self._doing("load records"):
             connection = self._connection()
-            for start in range(0, len(ids), _CHUNK):
-                some = ids[start : start + _CHUNK]
-                sql = f"SELECT {_RECORD} FROM record WHERE tenant = ? AND id IN ({_MARKS[len(some)]})"
-                rows += map(RecordRow._make, _padded(connection.execute(sql, (tenant, *some))))
+            for some in _chunks(ids):
+                text = f"SELECT {sql.RECORD} FROM record WHERE tenant = ? AND id IN ({sql.marks(len(some))})"
+                rows += [RecordRow(*row) for row in connection.execute(text, (tenant, *some))]
         return rows
 
     def find(self, tenant: str, query: Query) -> list[RecordRow]:
         """Return a page of rows."""
-        kind = _quoted(query.kind)
-        values: list[Any] = [tenant]
-        where = self._where(query.where, values, kind)
-        order = (*query.order, ("id", False))
-        if query.after is not None:
-            where += f" AND {_after(order, query.after, values)}"
-        by = ", ".join(f"{_term(name)} {'DESC' if descending else 'ASC'}" for name, descending in order)
-        sql = f"SELECT {_RECORD} FROM record WHERE tenant = ? AND kind = {kind} AND {where} ORDER BY {by}"
-        if query.limit is not None:
-            sql += f" LIMIT {int(query.limit)}"
+        texts = sql.select(tenant, query)
         with self._doing("find records"):
-            return list(map(RecordRow._make, _padded(self._connection().execute(sql, values))))
+            connection = self._connection()
+            if len(texts) == 1:
+                return [RecordRow(*row) for row in connection.execute(*texts[0])]
+            rows: list[RecordRow] = []
+            connection.execute("BEGIN")  # one view of the file for both statements
+            try:
+                for text, values in texts:
+                    if query.limit is None or len(rows) < query.limit:
+                        rows += [RecordRow(*row) for row in connection.execute(text, values)]
+            finally:
+                _roll_back(connection)
+            return rows[: query.limit]
 
     def count(self, tenant: str, query: Query) -> int:
         """Return how many rows meet the query."""
-        kind = _quoted(query.kind)
-        values: list[Any] = [tenant]
-        where = self._where(query.where, values, kind)
         with self._doing("count records"):
-            sql = f"SELECT count(*) FROM record WHERE tenant = ? AND kind = {kind} AND {where}"
-            return int(self._connection().execute(sql, values).fetchone()[0])
-
-    def _where(self, where: Where, values: list[Any], kind: str) -> str:
-        if isinstance(where, Compare):
-            return _compare(where, values)
-        if isinstance(where, Every):
-            return " AND ".join(f"({self._where(part, values, kind)})" for part in where.parts) or "1"
-        if isinstance(where, Some):
-            return " OR ".join(f"({self._where(part, values, kind)})" for part in where.parts) or "0"
-        own, other = ("target", "source") if where.backwards else ("source", "target")
-        values += (where.relation, where.other)
-        return (
-            f"EXISTS (SELECT 1 FROM link WHERE link.tenant = record.tenant AND link.{own} = record.id "
-            f"AND link.relation = ? AND link.{other} = ?)"
-        )
+            return int(self._connection().execute(*sql.select_count(tenant, query)).fetchone()[0])
 
     def history(self, tenant: str, *, record_id: str | None = None, kind: str | None = None) -> Iterator[EntryRow]:
-        """Return entries by record and seq, read as they are asked for."""
-        sql, values = f"SELECT {_ENTRY} FROM entry WHERE tenant = ?", [tenant]
+        """Return entries by record and seq; those of many records are read as they are asked for.
+
+        They are read through a connection of their own, so they stand as they stood when reading
+        began, and whoever reads may write meanwhile.
+        """
+        text, values = f"SELECT {sql.ENTRY} FROM entry WHERE tenant = ?", [tenant]
         if record_id is not None:
-            sql, values = f"{sql} AND record_id = ?", [tenant, record_id]
+            text, values = f"{text} AND record_id = ?", [tenant, record_id]
         elif kind is not None:
-            sql, values = f"{sql} AND kind = ?", [tenant, kind]
+            text, values = f"{text} AND kind = ?", [tenant, kind]
+        text += " ORDER BY record_id, seq"
         with self._doing("read history"):
-            rows = self._connection().execute(f"{sql} ORDER BY record_id, seq", values)
             if record_id is not None:
-                return iter([EntryRow._make(row) for row in rows])
-            return map(EntryRow._make, rows)
+                return iter([EntryRow._make(row) for row in self._connection().execute(text, values)])
+            self._connection()
+            held = self._opened()
+            return self._read(held, held.connection.execute(text, values))
+
+    def _read(self, held: _Held, rows: Iterator[tuple[Any, ...]]) -> Iterator[EntryRow]:
+        try:
+            while True:
+                with self._doing("read history"):
+                    row = next(rows, None)
+                if row is None:
+                    return
+                yield EntryRow._make(row)
+        finally:
+            held.close()
 
     def links(self, tenant: str, ids: Sequence[str], *, backwards: bool = False) -> list[LinkRow]:
         """Return the links at one end of these records, oldest first."""
         end = "target" if backwards else "source"
         rows: list[LinkRow] = []
         with self._doing("read links"):
-            for start in range(0, len(ids), _CHUNK):
-                some = ids[start : start + _CHUNK]
-                sql = f"SELECT {_LINK} FROM link WHERE tenant = ? AND {end} IN ({_MARKS[len(some)]})"
-                rows += map(LinkRow._make, self._connection().execute(sql, (tenant, *some)))
+            connection = self._connection()
+            for some in _chunks(ids):
+                text = f"SELECT {sql.LINK} FROM link WHERE tenant = ? AND {end} IN ({sql.marks(len(some))})"
+                rows += map(LinkRow._make, connection.execute(text, (tenant, *some)))
         return sorted(rows, key=lambda row: (row.at, row.source, row.relation, row.target))
 
     def known(self, tenant: str, what: Literal["origin", "once"], keys: Sequence[tuple[str, ...]]) -> list[Any]:
         """Return what unique keys are known."""
         with self._doing("look up keys"):
-            connection = self._connection()
+            run = self._connection().execute
             if what == "once":
-                sql = "SELECT key, record_id, seq, mark FROM once WHERE tenant = ? AND key = ?"
-                return [OnceRow._make(row) for key in keys for row in connection.execute(sql, (tenant, *key))]
-            sql = (
-                "SELECT origin_system, origin_key, origin_row, record_id FROM entry "
-                "WHERE tenant = ? AND origin_system = ? AND origin_key = ?"
-            )
-            return [row for key in keys for row in connection.execute(sql, (tenant, *key))]
+                return [OnceRow._make(row) for key in keys for row in run(sql.SELECT_ONCE, (tenant, *key))]
+            return [row for key in keys for row in run(sql.SELECT_ORIGIN, (tenant, *key))]
 
     # writing
 
     def write(self, tenant: str, batch: Batch) -> dict[str, str]:
         """Write it all in one transaction, or nothing."""
+        batch.check()
         with self._writing("write") as connection:
-            run = connection.execute
-            for each, (version, links) in batch.checks.items():
-                found = run("SELECT version, links FROM record WHERE tenant = ? AND id = ?", (tenant, each)).fetchone()
-                if found != (version, links):
-                    raise Conflict("version", each, version, found and found[0])
-            numbers = self._births(connection, tenant, batch)
-            for row, expected in batch.updates:
-                changed = run(_UPDATE, (*_updated(row), tenant, row.id, expected)).rowcount
-                if changed != 1:
-                    self._stale(connection, tenant, row.id, expected)
-            self._entries(connection, tenant, batch.entries, numbers)
-            for link in batch.unlinks:
-                gone = run(_UNLINK, (tenant, link.source, link.relation, link.target)).rowcount
-                if gone != 1:
-                    raise Conflict("link", link.source)
-            for link in batch.links:
-                try:
-                    run(_INSERT_LINK, (tenant, *link))
-                except sqlite3.IntegrityError as error:
-                    raise Conflict("link", link.source) from error
-            for each, by in batch.bumps.items():
-                run("UPDATE record SET links = links + ? WHERE tenant = ? AND id = ?", (by, tenant, each))
-            for once in batch.once:
-                try:
-                    run("INSERT INTO once VALUES (?, ?, ?, ?, ?)", (tenant, *once))
-                except sqlite3.IntegrityError as error:
-                    raise Conflict("once", once.key) from error
+            numbers: dict[str, str] = {}
+            try:
+                _put(connection, tenant, batch, numbers)
+            except sqlite3.IntegrityError as error:
+                _roll_back(connection)
+                raise _clash(connection, tenant, batch, numbers) from error
             return numbers
 
-    @staticmethod
-    def _births(connection: sqlite3.Connection, tenant: str, batch: Batch) -> dict[str, str]:
-        numbers: dict[str, str] = {}
-        wanted: dict[str, list[str]] = {}
-        for row, series in batch.births:
-            if series is not None:
-                wanted.setdefault(series, []).append(row.id)
-        for series, ids in wanted.items():
-            last = connection.execute(_NEXT, (tenant, series, len(ids))).fetchone()[0]
-            first = last - len(ids) + 1
-            numbers.update({each: f"{series}{first + place:07d}" for place, each in enumerate(ids)})
-        if batch.births:
-            rows = [(tenant, *row[:2], numbers.get(row.id, row.number), *row[3:-1]) for row, _ in batch.births]
-            try:
-                connection.executemany(_INSERT_RECORD, rows)
-            except sqlite3.IntegrityError as error:
-                raise Conflict("id", batch.births[0][0].id) from error
-        return numbers
 
-    @staticmethod
-    def _entries(
-        connection: sqlite3.Connection, tenant: str, entries: Sequence[EntryRow], numbers: dict[str, str]
-    ) -> None:
-        rows = [
-            (tenant, *row) if row.seq > 1 else (tenant, *row[:-2], numbers.get(row.record_id, row.number), row.details)
-            for row in entries
-        ]
-        try:
-            connection.executemany(_INSERT_ENTRY, rows)
-        except sqlite3.IntegrityError as error:
-            if "origin" in str(error):
-                origins = {f"{row.origin_system}:{row.origin_key}" for row in entries if row.origin_system}
-                raise Conflict("origin", ", ".join(sorted(origins))) from error
-            raise Conflict("version", entries[0].record_id) from error
-
-    @staticmethod
-    def _stale(connection: sqlite3.Connection, tenant: str, record_id: str, expected: int) -> None:
-        found = connection.execute(
-            "SELECT version FROM record WHERE tenant = ? AND id = ?", (tenant, record_id)
-        ).fetchone()
-        raise Conflict("version", record_id, expected, found and found[0])
+def _put(connection: sqlite3.Connection, tenant: str, batch: Batch, numbers: dict[str, str]) -> None:
+    """Write a batch, in the order in which conflicts are looked for."""
+    run, run_each = connection.execute, connection.executemany
+    if batch.once:
+        run_each(sql.INSERT_ONCE, [(tenant, *once) for once in batch.once])
+    for each, (version, links) in batch.checks.items():
+        found = run(sql.SELECT_VERSION, (tenant, each)).fetchone()
+        if found is None or found[0] != version:
+            raise Conflict("version", each, version, found and found[0])
+        if found[1] != links:
+            raise Conflict("links", each, links, found[1])
+    if batch.births:
+        _number(connection, tenant, batch, numbers)
+        rows = [(tenant, *row[:2], numbers.get(row.id, row.number), *row[3:-1]) for row, _ in batch.births]
+        run_each(sql.INSERT_RECORD, rows)
+    for row, expected in batch.updates:
+        new = (row.state, row.category, row.version, row.updated_at, row.schema, row.body)
+        if run(sql.UPDATE_RECORD, (*new, tenant, row.id, expected)).rowcount != 1:
+            found = run(sql.SELECT_VERSION, (tenant, row.id)).fetchone()
+            raise Conflict("version", row.id, expected, found and found[0])
+    if batch.entries:
+        run_each(sql.INSERT_ENTRY, [(tenant, *_with_number(row, numbers)) for row in batch.entries])
+    for link in batch.unlinks:
+        if run(sql.DELETE_LINK, (tenant, *link[:3])).rowcount != 1:
+            raise Conflict("link", link.source)
+    if batch.links:
+        run_each(sql.INSERT_LINK, [(tenant, *link) for link in batch.links])
+    if batch.bumps:
+        run_each(sql.BUMP_LINKS, [(by, tenant, each) for each, by in batch.bumps.items()])
 
 
-_INSERT_RECORD = f"INSERT INTO record (tenant, {_RECORD}) VALUES ({_MARKS[len(RecordRow._fields)]})"
-_INSERT_ENTRY = f"INSERT INTO entry (tenant, {_ENTRY}) VALUES ({_MARKS[len(EntryRow._fields) + 1]})"
-_INSERT_LINK = f"INSERT INTO link (tenant, {_LINK}) VALUES ({_MARKS[len(LinkRow._fields) + 1]})"
-_UPDATE = (
-    "UPDATE record SET state = ?, category = ?, version = ?, updated_at = ?, schema = ?, body = ? "
-    "WHERE tenant = ? AND id = ? AND version = ?"
-)
-_UNLINK = "DELETE FROM link WHERE tenant = ? AND source = ? AND relation = ? AND target = ?"
-_NEXT = (
-    "INSERT INTO series VALUES (?1, ?2, ?3) ON CONFLICT (tenant, prefix) DO UPDATE SET last = last + ?3 RETURNING last"
-)
+def _number(connection: sqlite3.Connection, tenant: str, batch: Batch, numbers: dict[str, str]) -> None:
+    wanted: dict[str, list[str]] = {}
+    for row, series in batch.births:
+        if series is not None:
+            wanted.setdefault(series, []).append(row.id)
+    for series, ids in wanted.items():
+        last = connection.execute(sql.NEXT_NUMBERS, (tenant, series, len(ids))).fetchone()[0]
+        first = last - len(ids) + 1
+        numbers.update({each: f"{series}{first + place:07d}" for place, each in enumerate(ids)})
 
 
-def _updated(row: RecordRow) -> tuple[Any, ...]:
-    return (row.state, row.category, row.version, row.updated_at, row.schema, row.body)
+def _with_number(row: EntryRow, numbers: dict[str, str]) -> tuple[Any, ...]:
+    number = numbers.get(row.record_id) if row.seq == 1 else None
+    return row if number is None else (*row[:-2], number, row.details)
 
 
-def _padded(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-    nothing: dict[str, Any] = {}
-    return ((*row, nothing) for row in rows)
+def _clash(connection: sqlite3.Connection, tenant: str, batch: Batch, numbers: dict[str, str]) -> Exception:
+    """Say which unique key of a batch that failed is taken, and by whom."""
+    run = connection.execute
+    for once in batch.once:
+        for row in run(sql.SELECT_ONCE, (tenant, once.key)):
+            return Conflict("once", once.key, None, row[1])
+    for birth, _ in batch.births:
+        if run(sql.SELECT_VERSION, (tenant, birth.id)).fetchone():
+            return Conflict("id", birth.id, None, birth.id)
+    taken: set[str | None] = set()
+    for birth, _ in batch.births:
+        number = numbers.get(birth.id, birth.number)
+        owner = run("SELECT id FROM record WHERE tenant = ? AND number = ?", (tenant, number)).fetchone()
+        if owner or (number is not None and number in taken):
+            return Conflict("number", str(number), None, owner and owner[0])
+        taken.add(number)
+    for entry in batch.entries:
+        for row in run(sql.SELECT_ORIGIN, (tenant, entry.origin_system, entry.origin_key)):
+            if row[2] == entry.origin_row:
+                return Conflict("origin", f"{entry.origin_system}:{entry.origin_key}", None, row[3])
+    gone = {link[:3] for link in batch.unlinks}
+    for link in batch.links:
+        if link[:3] not in gone and run(sql.SELECT_LINK, (tenant, *link[:3])).fetchone():
+            return Conflict("link", link.source)
+    what = batch.entries[0].record_id if batch.entries else "a batch"
+    return StoreError.of("broken_batch", record=what, found="an entry that is there already")
 
 
-def _folded(text: str | None) -> str | None:
-    return None if text is None else text.casefold()
+def _roll_back(connection: sqlite3.Connection) -> None:
+    """End a transaction, if the failure has not ended it already."""
+    with suppress(sqlite3.Error):
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
-def _quoted(name: str) -> str:
-    return "'" + name.replace("'", "''") + "'"
+def _chunks(texts: Sequence[str]) -> Iterator[list[str]]:
+    """Yield the texts, each once, in lists that a statement can take; what has no UTF-8 form is stored nowhere."""
+    wanted = [text for text in dict.fromkeys(texts) if text.isascii() or not unwritable(text)]
+    for start in range(0, len(wanted), _CHUNK):
+        yield wanted[start : start + _CHUNK]
 
 
-def _json(path: tuple[str, ...]) -> str:
-    return f"json_extract(body, {_quoted('$.' + '.'.join(path))})"
+def _folded(value: Any) -> str | None:
+    return value.casefold() if isinstance(value, str) else None
 
 
-def _term(name: str) -> str:
-    return name if name in COLUMNS else _json(tuple(name.split(".")))
+@cache
+def _watch_forks() -> None:
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_after_fork)
 
 
-def _compare(where: Compare, values: list[Any]) -> str:
-    term = _term(where.field)
-    if where.operator == "is_null":
-        return f"{term} IS {'' if where.value else 'NOT '}NULL"
-    if where.operator == "in":
-        some = [value for value in where.value if value is not None]
-        values += some
-        listed = f"{term} IN ({', '.join('?' * len(some))})" if some else "0"
-        return listed if len(some) == len(where.value) else f"({listed} OR {term} IS NULL)"
-    if where.operator == "prefix":
-        values += (where.value, len(where.value), where.value)
-        return f"({term} >= ? AND substr({term}, 1, ?) = ?)"
-    if where.operator == "contains":
-        values.append(where.value.casefold())
-        return f"instr(folded({term}), ?) > 0"
-    values.append(where.value)
-    return f"{term} {_SQL[where.operator]} ?"
+def _after_fork() -> None:
+    """Let go of the parent's connections, which a child may neither use nor close, and of its locks."""
+    for store in list(_stores):
+        for held in list(store._open):
+            _abandon(held.connection)
+        store._forget()
 
 
-def _after(order: tuple[tuple[str, bool], ...], mark: tuple[Any, ...], values: list[Any]) -> str:
-    """Say "behind the mark" for mixed directions and for nothing, which comes first."""
-    cases = []
-    for place, ((name, descending), value) in enumerate(zip(order, mark, strict=True)):
-        parts = []
-        for (before, _), held in zip(order[:place], mark[:place], strict=True):
-            parts.append(f"{_term(before)} IS ?")
-            values.append(held)
-        term = _term(name)
-        if value is None:
-            parts.append("0" if descending else f"{term} IS NOT NULL")
-        elif descending:
-            parts.append(f"({term} < ? OR {term} IS NULL)")
-            values.append(value)
-        else:
-            parts.append(f"{term} > ?")
-            values.append(value)
-        cases.append("(" + " AND ".join(parts) + ")")
-    return "(" + " OR ".join(cases) + ")"
+def _abandon(connection: sqlite3.Connection) -> None:
+    """Keep a connection of the parent open for as long as this process lives.
+
+    Closing it here, which dropping it also does, could release locks and files that the parent still uses.
+    """
+    import ctypes
+
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
 
 
-def _remedy(error: sqlite3.Error) -> str:
+def _remedy(error: Exception) -> str:
     text = str(error)
     if "locked" in text:
         return "Another writer holds the file; try again, or give a longer timeout."
@@ -406,7 +394,7 @@ def _remedy(error: sqlite3.Error) -> str:
     if "readonly" in text:
         return "Make the file and its folder writable."
     if "unable to open" in text:
-        return "Check that the folder exists and is writable."
+        return "Check that the folder exists, and that it and the file may be read and written."
     if "full" in text:
         return "Free some space; the store is intact."
     return "Nothing was written."

@@ -12,9 +12,9 @@ from typing import Any
 import attrs
 
 from itil4.errors import InvalidInput, NotFound, Reason, StaleRecord, StoreError
-from itil4.record import Entry, Link, Relations
+from itil4.record import Change, Entry, Link, Relations
 from itil4.storage.kinds import Kind
-from itil4.storage.protocols import Batch, Conflict, LinkRow, OnceRow, RecordRow, Store
+from itil4.storage.protocols import Batch, Conflict, EntryRow, LinkRow, OnceRow, RecordRow, Store
 from itil4.storage.query import microseconds, moment
 
 
@@ -46,8 +46,9 @@ class Unit:
         self._links: dict[tuple[str, str, str], LinkRow] = {}
         self._unlinks: dict[tuple[str, str, str], LinkRow] = {}
         self._checks: dict[str, tuple[int, int]] = {}
-        self._once: list[OnceRow] = []
+        self._once: dict[str, tuple[OnceRow, Any]] = {}
         self._undo: list[Callable[[], object]] = []
+        self._over = False
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -104,23 +105,34 @@ class Unit:
             raise NotFound.of("not_found", record=type(held).__name__, value=held.reference, actor="anybody")
         if stored.version != held.version:
             raise self._stale(stored.id, held.version)
+        if stored.number is not None and held.number is None:  # it was given when the unit that made it ended
+            held = self.kind_of(stored.id).shape.copy(held, {"number": stored.number})
         if stored != held:
             differing = [name for name in _fields(stored) if getattr(stored, name) != getattr(held, name, None)]
+            if differing == ["number"] and held.number is None and type(held) is type(stored):
+                return self._expected(stored, expected)  # it was born in a unit that has given it a number since
             raise InvalidInput.of("tampered", record=stored.reference, fields=differing or ["its type"])
+        return self._expected(stored, expected)
+
+    def _expected(self, stored: Any, expected: int | None) -> Any:
         self.expect(stored, expected)
         return stored
 
     def expect(self, stored: Any, expected: int | None) -> None:
-        """Refuse when the stored version is not the expected one."""
+        """Refuse when the stored version is not the expected one.
+
+        Raises:
+            StaleRecord: with who changed it last, and what.
+        """
         if expected is not None and stored.version != expected:
             raise self._stale(stored.id, expected)
 
     def depend(self, ids: Iterable[str]) -> None:
         """Remember that what happens here rests on these records as they are: none may move before commit."""
-        for each in ids:
-            working = self._working.get(each)
-            if working is not None and working.row is not None:
-                self._checks[each] = (working.row.version, working.row.links)
+        for record in self.get_all(ids):
+            row = self._working[record.id].row
+            if row is not None:
+                self._checks[row.id] = (row.version, row.links)
 
     # links
 
@@ -129,7 +141,12 @@ class Unit:
         return self.links_of([record_id], backwards=backwards)
 
     def links_of(self, ids: list[str], *, backwards: bool = False) -> list[LinkRow]:
-        """Return the links at one end of several records, oldest first."""
+        """Return the links at one end of several records, oldest first.
+
+        Their rows are read before their links, so that whoever rests on the links (`depend`) rests
+        on link counters that are no younger than they.
+        """
+        self.get_all(ids)
         stored = [
             row for row in self.store.links(self.tenant, ids, backwards=backwards) if row[:3] not in self._unlinks
         ]
@@ -145,6 +162,7 @@ class Unit:
         self._swap(link, self._links, self._unlinks)
 
     def _swap(self, link: LinkRow, undone: dict[Any, LinkRow], done: dict[Any, LinkRow]) -> None:
+        self._open("a link")
         key = link[:3]
         gone = undone.pop(key, None)
         if gone is not None:
@@ -168,18 +186,37 @@ class Unit:
     # writing
 
     def born(self, kind: Kind, record: Any, entry: Entry) -> None:
-        """Add a new record with its first entry."""
+        """Add a new record with its first entry.
+
+        Raises:
+            InvalidInput: its id is taken, or the entry is not that of its birth.
+        """
+        self._open("a birth")
+        if record.id in self._working:
+            raise InvalidInput.of("taken", what="id", value=record.id, holder=self._working[record.id].record.reference)
+        if (entry.record_id, entry.seq, entry.to_state) != (record.id, record.version, record.state):
+            raise InvalidInput.of("tampered", record=record.reference, fields=["id", "version", "state"])
         self._working[record.id] = _Working(kind, None, record, [entry])
         self.entries.append(entry)
         self._undo += [partial(self._working.pop, record.id), self.entries.pop]
 
     def add(self, record: Any, entry: Entry) -> Any:
-        """Add what an entry changes; the result must be `record`, folded from what is stored."""
+        """Add what an entry changes; the result must be `record`, folded from what is stored.
+
+        Raises:
+            InvalidInput: the entry does not fit what is stored, or the record is something else.
+        """
+        self._open("an entry")
         working = self._working[entry.record_id]
-        shape = working.kind.shape
-        changes = {name: change.apply(shape.read(working.record, name)) for name, change in entry.changes.items()}
-        folded = shape.copy(working.record, {**changes, "version": entry.seq, "updated_at": entry.at})
-        if folded != record or entry.seq != working.record.version + 1:
+        stored, shape = working.record, working.kind.shape
+        changes = {"version": entry.seq, "updated_at": entry.at}
+        for name, change in entry.changes.items():
+            before = shape.read(stored, name)
+            if name in _FIXED or (type(change) is Change and change.old is not before and change.old != before):
+                raise InvalidInput.of("tampered", record=stored.reference, fields=[name])
+            changes[name] = change.apply(before)
+        folded = shape.copy(stored, changes)
+        if folded != record or entry.seq != stored.version + 1:
             differing = [name for name in _fields(folded) if getattr(folded, name) != getattr(record, name, None)]
             raise InvalidInput.of("tampered", record=folded.reference, fields=differing or ["version"])
         self._undo += [partial(setattr, working, "record", working.record), working.entries.pop, self.entries.pop]
@@ -190,24 +227,45 @@ class Unit:
 
     def once(self, key: str, record_id: str, seq: int, mark: str) -> None:
         """Take a `once=` key for an entry of this unit."""
-        self._once.append(OnceRow(key, record_id, seq, mark))
-        self._undo.append(self._once.pop)
+        self._open("a once key")
+        self._once[key] = (OnceRow(key, record_id, seq, mark), self._working[record_id].record)
+        self._undo.append(partial(self._once.pop, key))
+
+    def taken(self, key: str) -> tuple[OnceRow, Any] | None:
+        """Return what a `once=` key of this unit led to, and the record as it was then; or None."""
+        return self._once.get(key)
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
         return not self.entries
 
+    @property
+    def ended(self) -> bool:
+        """Whether it was committed or given up."""
+        return self._over
+
+    def end(self) -> None:
+        """Take nothing more; what was collected and not committed is gone."""
+        self._over = True
+
+    def _open(self, action: str) -> None:
+        if self._over:
+            raise InvalidInput.of("unit_over", action=action)
+
     def commit(self) -> list[Entry]:
-        """Write everything in one transaction and return the entries, numbers included.
+        """Write everything in one transaction and return the entries, numbers included; the unit is over then.
 
         Raises:
             StaleRecord: a record, or one that a fact was read from, has moved.
+            InvalidInput: an id, number, origin or once key is taken, or a value cannot be stored.
             StoreError: the medium failed.
         """
+        self._open("a second commit")
+        self.end()
         if self.is_empty:
             return []
-        batch = Batch(once=self._once)
+        batch = Batch(once=[row for row, _ in self._once.values()])
         for working in self._working.values():
             self._collect(working, batch)
         batch.links = list(self._links.values())
@@ -228,11 +286,6 @@ class Unit:
         if not working.entries:
             return
         codec, row = working.kind.codec, working.row
-        if working.record.version != (row.version if row else 0) + len(working.entries):
-            raise StoreError.of(
-                "store_failed", action="write", error=f"{working.record.reference} skips a version",
-                remedy="Take every change through the practice.",
-            )  # fmt: skip
         made = codec.row(working.record, row.number if row else None, row.links if row else 0)
         if row is None:
             imported = working.record.origin is not None
@@ -247,34 +300,66 @@ class Unit:
         for each, number in numbers.items():
             working = self._working[each]
             working.record = working.kind.shape.copy(working.record, {"number": number})
-        return [
-            attrs.evolve(entry, details=type(entry.details)({**entry.details.data, "number": numbers[entry.record_id]}))
-            if entry.seq == 1 and entry.record_id in numbers
-            else entry
-            for entry in self.entries
-        ]
+        for entry in self.entries:
+            if entry.seq == 1 and entry.record_id in numbers:
+                entry.details.data["number"] = numbers[entry.record_id]  # type: ignore[index]  # nobody has it yet
+        return self.entries
 
     def _explained(self, conflict: Conflict) -> Exception:
-        if conflict.what in ("version", "link"):
+        if conflict.what == "version":
             return self._stale(conflict.key, conflict.expected)
+        if conflict.what in ("link", "links"):
+            return self._stale_links(conflict.key)
         holder = str(conflict.found or "another record")
         return InvalidInput.of("taken", what=conflict.what, value=conflict.key, holder=holder)
 
     def _stale(self, record_id: str, expected: Any) -> StaleRecord:
-        last = None
-        for last in self.store.history(self.tenant, record_id=record_id):  # noqa: B007 - the last one is wanted
-            pass
+        working = self._working.get(record_id)
+        pending = working.entries[-1:] if working and not self._over else []
+        last = next(iter(pending), None) or self._last(record_id)
         row = next(iter(self.store.load(self.tenant, [record_id])), None)
+        found = pending[0].seq if pending else row.version if row else None
         return StaleRecord(
             Reason.of(
                 "stale",
-                record=(row.number or row.origin_key if row else None) or record_id,
+                record=self._named(record_id, row),
                 expected=expected,
-                found=row.version if row else None,
+                found=found,
                 changed_by=last.by if last else "somebody",
                 changed=(last.event or last.op) if last else "something",
             )
         )
+
+    def _stale_links(self, record_id: str) -> StaleRecord:
+        """Say that links have moved, and tell the newest one; one that was removed is not there to be told."""
+        rows = [row for way in (False, True) for row in self.store.links(self.tenant, [record_id], backwards=way)]
+        row = next(iter(self.store.load(self.tenant, [record_id])), None)
+        newest = max(rows, key=lambda each: each.at, default=None)
+        held = self._working.get(record_id)
+        return StaleRecord(
+            Reason.of(
+                "stale_links",
+                record=self._named(record_id, row),
+                expected=held.row.version if held and held.row else None,
+                found=row.version if row else None,
+                changed_by=newest.by if newest else "somebody",
+                changed=f"link {newest.relation}" if newest else "unlink",
+            )
+        )
+
+    def _last(self, record_id: str) -> EntryRow | None:
+        last = None
+        for last in self.store.history(self.tenant, record_id=record_id):  # noqa: B007 - the last one is wanted
+            pass
+        return last
+
+    @staticmethod
+    def _named(record_id: str, row: RecordRow | None) -> str:
+        return (row.number or row.origin_key if row else None) or record_id
+
+
+_FIXED = frozenset(("id", "number", "version", "created_at", "created_by", "updated_at", "origin"))
+"""What no entry after the first may change (INV-118); version and time follow from the entry itself."""
 
 
 def _fields(record: Any) -> list[str]:

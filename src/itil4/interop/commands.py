@@ -88,7 +88,9 @@ def _bar(done: int, total: int) -> None:
     share = done / total if total else 1.0
     filled = int(_WIDTH * share)
     end = "\n" if done >= total else ""
-    print(f"\r[{'#' * filled}{'.' * (_WIDTH - filled)}] {done:,} of {total:,} rows", end=end, file=sys.stderr, flush=True)
+    print(
+        f"\r[{'#' * filled}{'.' * (_WIDTH - filled)}] {done:,} of {total:,} rows", end=end, file=sys.stderr, flush=True
+    )
 
 
 def _summary(imported: Imported, figures: dict[str, Any], store: str) -> list[str]:
@@ -105,9 +107,13 @@ def _summary(imported: Imported, figures: dict[str, Any], store: str) -> list[st
     if not imported.added:
         lines.append("Nothing was added.")
     if imported.twofold:
-        lines.append(f"{imported.twofold:,} times were shown twice by the clocks of {imported.zone}; the first was taken.")
+        lines.append(
+            f"{imported.twofold:,} times were shown twice by the clocks of {imported.zone}; the first was taken."
+        )
     if imported.unlinked:
-        lines.append(f"{imported.unlinked:,} rows name records that are not in this store, and were not linked to them.")
+        lines.append(
+            f"{imported.unlinked:,} rows name records that are not in this store, and were not linked to them."
+        )
     lines += [
         f"The store has {figures['cases']:,} incidents with {figures['rows']:,} rows now; "
         f"{figures['by_ordinary_steps']:,} went",

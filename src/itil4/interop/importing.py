@@ -17,12 +17,12 @@ from itil4.errors import InvalidInput, Reason, Refused, StaleRecord
 from itil4.interop.mapping import HistoryMapping
 from itil4.interop.rows import Row, RowReader
 from itil4.interop.table import Table
-from itil4.interop.times import zone_of
 from itil4.itsm import ServiceManagement
 from itil4.practices.base import Practice
 from itil4.practices.import_run import IMPLIED, ImportRun, RowProblem, problem_origin
 from itil4.practices.linking import link
 from itil4.record import Actor, Origin
+from itil4.service_level.zone import find_zone
 from itil4.storage.unit import Unit
 
 BATCH = 500
@@ -90,7 +90,7 @@ def import_history(
 def prepare(path: str | Path, mapping: HistoryMapping, zone: str | None = None) -> "Prepared":
     """Check the file and the zone, without any store; see `import_history`."""
     named = zone or mapping.zone
-    zone_of(named or "UTC")
+    find_zone(named or "UTC")
     table = Table(Path(path), mapping.encoding, mapping.delimiter)
     header, total = table.check()
     places = table.columns(header, mapping.file_columns)

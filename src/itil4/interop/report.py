@@ -48,7 +48,10 @@ def report(itsm: ServiceManagement, selection: Selection | None = None) -> dict[
     if not selection.by:
         return parts[()]
     named = [dict(zip(selection.by, key, strict=True)) for key in parts]
-    return {"by": list(selection.by), "parts": [{**name, **part} for name, part in zip(named, parts.values(), strict=True)]}
+    return {
+        "by": list(selection.by),
+        "parts": [{**name, **part} for name, part in zip(named, parts.values(), strict=True)],
+    }
 
 
 def problems(itsm: ServiceManagement) -> list[dict[str, Any]]:

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
-from zoneinfo import ZoneInfo, available_timezones
 
-from itil4.errors import InvalidInput, nearest
+from itil4.errors import InvalidInput
+from itil4.service_level.zone import find_zone
 
 _NUMBERS = {
     "%d": ("day", r"\d{1,2}"), "%m": ("month", r"\d{1,2}"), "%Y": ("year", r"\d{4}"), "%H": ("hour", r"\d{1,2}"),
@@ -21,23 +21,6 @@ class Moment(NamedTuple):
 
     first: datetime
     second: datetime | None = None
-
-
-def zone_of(name: str) -> tzinfo:
-    """Return a zone by its name in the IANA data base.
-
-    Raises:
-        InvalidInput: there is none of that name.
-    """
-    if name.upper() in ("UTC", "Z"):
-        return UTC
-    try:
-        return ZoneInfo(name)
-    except (OSError, ValueError, KeyError) as error:  # absent, a folder, no key at all
-        known = available_timezones()
-        last = {each.rpartition("/")[2]: each for each in known}
-        near = nearest(name, known) or nearest(name, last)
-        raise InvalidInput.of("unknown_zone", field="zone", value=name, nearest=near) from error
 
 
 class TimeReader:
@@ -58,7 +41,7 @@ class TimeReader:
     def __init__(self, form: str, zone: str) -> None:
         self.form = form
         self.zone_name = zone
-        self.zone = zone_of(zone)
+        self.zone = find_zone(zone)
         self._parse = _parser(form)
         self._known = lru_cache(_DISTINCT)(self._read)
 

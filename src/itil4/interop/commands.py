@@ -1,25 +1,30 @@
 """The commands `import` and `report` of `python -m itil4`.
 
 Each is a `Command`: what it adds to a parser, and what it does with the arguments. It returns the
-exit code: 0, or 2 with one message when something it was given cannot be used.
+exit code; what a user can mend is raised as an error of the library, for the caller to print.
 """
 
 import json
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from functools import wraps
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, NamedTuple
 
-from itil4.errors import InvalidInput, ITIL4Error
+import attrs
+
+from itil4.errors import InvalidInput
 from itil4.interop.importing import Imported, prepare
 from itil4.interop.mapping import HistoryMapping, shipped_names
 from itil4.interop.report import Selection, as_csv, as_text, problems, report
-from itil4.itsm import connect
+from itil4.itsm import ServiceManagement, connect
 
-_WIDTH = 30
+_WIDTH = 80
+_BAR = 30
+_SHOWN = 5
+_INTERRUPTED = 130
 
 
 class Command(NamedTuple):
@@ -28,26 +33,6 @@ class Command(NamedTuple):
     help: str
     add_arguments: Callable[[ArgumentParser], None]
     run: Callable[[Namespace], int]
-
-
-def _explained(run: Callable[[Namespace], int]) -> Callable[[Namespace], int]:
-    """Print what a user can mend as one message, and end with 2; with 130 on an interrupt."""
-
-    @wraps(run)
-    def explained(args: Namespace) -> int:
-        try:
-            return run(args)
-        except ITIL4Error as error:
-            print(error, file=sys.stderr)
-            return 2
-        except KeyboardInterrupt:
-            print("\nInterrupted. The same command goes on where the last unit ended.", file=sys.stderr)
-            return 130
-        except BrokenPipeError:  # the reader of our output has gone
-            sys.stderr.close()
-            return 0
-
-    return explained
 
 
 # import
@@ -65,7 +50,6 @@ def add_import_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
 
 
-@_explained
 def run_import(args: Namespace) -> int:
     """Import a file and print what came of it."""
     mapping = HistoryMapping.read(args.mapping) if args.mapping else HistoryMapping.shipped(args.format)
@@ -73,62 +57,61 @@ def run_import(args: Namespace) -> int:
         mapping.check(nowhere.in_slot(mapping.practice), nowhere.house.relations)
     prepared = prepare(args.file, mapping, args.zone)
     with connect(args.store) as itsm:
-        imported = prepared.into(itsm, progress=_bar if sys.stderr.isatty() else None)
+        try:
+            imported = prepared.into(itsm, progress=_bar if sys.stderr.isatty() else None)
+        except KeyboardInterrupt:
+            print("\nInterrupted. The same command goes on after the last rows that were kept.", file=sys.stderr)
+            return _INTERRUPTED
         figures = report(itsm)
         if args.json:
-            print(_json({**figures, "problems": problems(itsm), "import": _plain(imported)}))
-            return 0
-        print("\n".join(_summary(imported, figures, args.store)))
-        for problem in _first(problems(itsm), 5):
-            print(f"  row {problem['row']}, {problem['record'] or 'no record'}: {problem['reason']}"[:200])
+            print(_json({**figures, "problems": problems(itsm), "import": attrs.asdict(imported)}))
+        else:
+            print("\n".join(_summary(imported, figures, args.store)))
+            _show_problems(itsm)
     return 0
 
 
+def _show_problems(itsm: ServiceManagement) -> None:
+    for place, each in enumerate(itsm.import_runs.problems()):
+        if place == _SHOWN:
+            print("The other problems: `report --json` has all of them.")
+            break
+        told = f"{each.file} row {each.row}, {each.record or 'no record'}: {each.reason}"
+        print("\n".join(wrap(told, _WIDTH, initial_indent="- ", subsequent_indent="  ")))
+
+
 def _bar(done: int, total: int) -> None:
-    share = done / total if total else 1.0
-    filled = int(_WIDTH * share)
+    filled = _BAR * done // total if total else _BAR
     end = "\n" if done >= total else ""
-    print(
-        f"\r[{'#' * filled}{'.' * (_WIDTH - filled)}] {done:,} of {total:,} rows", end=end, file=sys.stderr, flush=True
-    )
+    bar = "#" * filled + "." * (_BAR - filled)
+    print(f"\r[{bar}] {done:,} of {total:,} rows", end=end, file=sys.stderr, flush=True)
 
 
-def _summary(imported: Imported, figures: dict[str, Any], store: str) -> list[str]:
-    run = f" (run {imported.run})" if imported.run else ""
-    zone = f"Times without a zone were taken as {imported.zone}"
+def _summary(done: Imported, figures: Mapping[str, Any], store: str) -> Iterator[str]:
+    named = "" if done.zone_was_given else ", because none was named; --zone names one"
     lines = [
-        f"{imported.file} into {store}{run}",
-        f"{zone}." if imported.zone_was_given else f"{zone}, because none was named; --zone names one.",
-        f"{imported.rows:,} rows read: {imported.added:,} added, {imported.repeated:,} there before, "
-        f"{imported.faulty:,} with a problem.",
+        f"{done.file} into {store}" + (f" (run {done.run})." if done.run else "."),
+        f"Times without a zone were taken as {done.zone}{named}.",
+        f"{done.rows:,} rows read: {done.added:,} added, {done.repeated:,} there before, "
+        f"{done.faulty:,} with a problem.",
     ]
-    if imported.resumed_after:
-        lines.append(f"An interrupted run had read {imported.resumed_after:,} of them; this one went on from there.")
-    if not imported.added:
+    if done.resumed_after:
+        lines.append(f"An interrupted run had read {done.resumed_after:,} of them; this one went on from there.")
+    if not done.added:
         lines.append("Nothing was added.")
-    if imported.twofold:
-        lines.append(
-            f"{imported.twofold:,} times were shown twice by the clocks of {imported.zone}; the first was taken."
-        )
-    if imported.unlinked:
-        lines.append(
-            f"{imported.unlinked:,} rows name records that are not in this store, and were not linked to them."
-        )
-    lines += [
-        f"The store has {figures['cases']:,} incidents with {figures['rows']:,} rows now; "
-        f"{figures['by_ordinary_steps']:,} went",
-        f"by ordinary steps, {figures['by_override']:,} by a step that the lifecycle does not have.",
-    ]
+    if done.twofold:
+        lines.append(f"The clocks of {done.zone} showed {done.twofold:,} of the times twice; the first was taken.")
+    if done.unlinked:
+        lines.append(f"{done.unlinked:,} times a row names a record that is not in this store; it was not linked.")
+    lines.append(
+        f"The store now has {figures['cases']:,} incidents with {figures['rows']:,} rows: "
+        f"{figures['by_ordinary_steps']:,} went by ordinary steps, {figures['by_override']:,} by one that the "
+        "lifecycle does not have."
+    )
     if figures["unrecorded"]:
-        named = ", ".join(f"{field} {count:,}" for field, count in figures["unrecorded"].items())
-        lines.append(f"Needed, and never recorded by the source: {named}.")
-    return lines
-
-
-def _plain(imported: Imported) -> dict[str, Any]:
-    import attrs
-
-    return attrs.asdict(imported)
+        fields = ", ".join(f"{field} ({count:,} times)" for field, count in figures["unrecorded"].items())
+        lines.append(f"Needed here and not recorded there: {fields}.")
+    return (part for line in lines for part in wrap(line, _WIDTH, subsequent_indent="  "))
 
 
 # report
@@ -145,19 +128,20 @@ def add_report_arguments(parser: ArgumentParser) -> None:
     form.add_argument("--csv", action="store_true", help="print a table of figure, item and value")
 
 
-@_explained
 def run_report(args: Namespace) -> int:
     """Print the figures of a store."""
     _must_exist(args.store)
     by = tuple(name.strip() for name in args.by.split(",") if name.strip())
     with connect(args.store) as itsm:
         data = report(itsm, Selection(args.since, args.until, by))
+        behind = {f"{each.system}:{each.record}" for each in itsm.import_runs.problems() if each.record}
+        named = itsm.incidents.figures(since=args.since, until=args.until, split=by, excluding=behind)
         if args.json:
-            print(_json({**data, "problems": problems(itsm)}))
+            print(_json({**data, "problems": problems(itsm), "figures": named.to_dict()}))
         elif args.csv:
             print(as_csv(data), end="")
         else:
-            print(as_text(data))
+            print(f"{as_text(data)}\n\n{named.text()}")
     return 0
 
 
@@ -178,10 +162,6 @@ def _moment(text: str) -> datetime:
 
 def _json(data: dict[str, Any]) -> str:
     return json.dumps(data, indent=1, ensure_ascii=False)
-
-
-def _first(items: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:
-    return items[:most]
 
 
 COMMANDS = {

@@ -139,8 +139,22 @@ ENGLISH: Catalogue = {
     ),
     # foreign history
     "bad_file": ("{file} cannot be read as {format}: {error}", "{remedy}"),
-    "missing_columns": ("{file} lacks the columns {columns}.", "Name the right columns in a mapping file."),
+    "missing_columns": (
+        "{file} lacks the columns {columns}.",
+        "Did you mean {nearest}? Name the right columns in a mapping file.",
+    ),
     "bad_mapping": ("The mapping {file}: {text}", "{remedy}"),
+    "bad_columns": ("The row has {found} columns, the header has {wanted}.", "Check the row's quotes and commas."),
+    "foreign_state": ("The state {value!r} is not in the mapping.", "Add it to states. Did you mean {nearest}?"),
+    "foreign_word": ("{column} is {value!r}, which is not in the mapping of {field}.", "Add it to its values."),
+    "no_key": ("The row has no {column}, so it belongs to no record.", "Complete the row."),
+    "bad_time": ("{value!r} is not a time of the form {form!r}.", "Correct it, or time_format in the mapping."),
+    "skipped_time": ("{value!r} does not exist in {zone}: the clocks went forward.", "Check the zone."),
+    "no_store": ("There is no store {url!r}.", "Import something first, or give another address."),
+    "import_elsewhere": (
+        "Another import of {file} into this store went on at the same time; what was added is kept.",
+        "Wait for it to end, and run the same command again.",
+    ),
     # value
     "negative": ("{field} cannot be negative: {value!r}.", "Give zero or more."),
     "not_positive": ("{field} must be more than zero, not {value!r}.", "Give a positive number."),

@@ -142,7 +142,8 @@ class Shape:
 
     def copy(self, record: Any, changes: Mapping[str, Any]) -> Any:
         """Return `record` with `changes` (already checked), extra fields going where they belong."""
-        if self.extra and not self.extra.types.keys().isdisjoint(changes):
+        extra = self.extra.types
+        if extra and not extra.keys().isdisjoint(changes):
             inner = {name: value for name, value in changes.items() if name in self.extra}
             changes = {name: value for name, value in changes.items() if name not in self.extra}
             changes["extra"] = Frozen({**record.extra, **inner})

@@ -112,4 +112,9 @@ def instant(value: object, field: str = "at") -> datetime:
         raise InvalidInput.of("ill_typed", field=field, expected="a datetime with a time zone", value=value)
     if value.tzinfo is None or value.utcoffset() is None:
         raise InvalidInput.of("naive_datetime", field=field, value=value)
-    return value if value.tzinfo is UTC else value.astimezone(UTC)
+    if value.tzinfo is UTC:
+        return value
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:  # an offset that leads out of the years 1 to 9999
+        raise InvalidInput.of("ill_typed", field=field, expected="a datetime that UTC can show", value=value) from error

@@ -78,6 +78,7 @@ ENGLISH: Catalogue = {
     "no_actor": ("Nobody stands behind {event!r}.", "Pass by=, or use acting(by=...) or unit(by=...)."),
     "not_active": ("{person!r} is not active.", "Choose somebody whom the directory knows as active."),
     "merged": ("{source} cannot be merged: {text}", "{remedy}"),
+    "unit_ended": ("The unit of work has ended.", "Open another with unit(), or use the service management itself."),
     "several_kinds": ("A record of kind {found!r} cannot stand where {expected!r} is needed.", "Pass a {expected}."),
     # definitions
     "definition": ("{where}: {text}", "{remedy}"),
@@ -231,7 +232,7 @@ ENGLISH: Catalogue = {
     # service levels
     "unknown_zone": (
         "{field} {value!r} is not a time zone.",
-        "Did you mean {nearest}? Give an IANA name such as Europe/Paris; where the system has no zones, run: pip install tzdata",
+        "Did you mean {nearest}? Give an IANA name such as Europe/Paris. Where the system has none: pip install tzdata",
     ),
     "out_of_time": (
         "{field} lies outside the years 1 to 9999: {value}.",

@@ -234,8 +234,8 @@ def _term(name: str, *values: Any) -> str:
     """Return the field in SQL; a column loses its type before values of another type, which it would convert."""
     if name not in COLUMNS:
         return _json(tuple(name.split(".")))
-    whole = name in _WHOLE
-    return f"+{name}" if any(isinstance(value, str) == whole for value in values) else name
+    whole, column = name in _WHOLE, COLUMNS[name]
+    return f"+{column}" if any(isinstance(value, str) == whole for value in values) else column
 
 
 def _quoted(name: str) -> str:

@@ -105,6 +105,8 @@ class Unit:
             raise NotFound.of("not_found", record=type(held).__name__, value=held.reference, actor="anybody")
         if stored.version != held.version:
             raise self._stale(stored.id, held.version)
+        if stored.number is not None and held.number is None:  # it was given when the unit that made it ended
+            held = self.kind_of(stored.id).shape.copy(held, {"number": stored.number})
         if stored != held:
             differing = [name for name in _fields(stored) if getattr(stored, name) != getattr(held, name, None)]
             if differing == ["number"] and held.number is None and type(held) is type(stored):
@@ -237,6 +239,11 @@ class Unit:
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
         return not self.entries
+
+    @property
+    def ended(self) -> bool:
+        """Whether it was committed or given up."""
+        return self._over
 
     def end(self) -> None:
         """Take nothing more; what was collected and not committed is gone."""

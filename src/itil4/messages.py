@@ -200,6 +200,10 @@ ENGLISH: Catalogue = {
         "The places {places} lie in no step of {stream!r}; each was taken as a place of its own.",
         "Name them in a step's states.",
     ),
+    "no_states": (
+        "The stream {stream!r} names no states of a practice that is here.",
+        "Say with its steps in which states of whose records a case is there.",
+    ),
     "bottleneck_queue": ("{share:.0%} of all time in queues is spent before {step!r}.", "Look there first."),
     "bottleneck_busy": ("{step!r} is busy {share:.0%} of the time, more than any other step.", "Look there first."),
     "bottleneck_time": ("{share:.0%} of all lead time is spent in {step!r}.", "Look there first."),

@@ -23,7 +23,6 @@ There is no incident 'INC0000042' that ana may see. Check the number or id.
 ('not_found', 'INC0000042')
 """
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
@@ -193,6 +192,8 @@ def nearest(name: object, among: Iterable[str]) -> str | None:
     known = list(among)
     if not isinstance(name, str) or len(name) > _LONGEST or len(known) > 2_000:
         return None
+    import difflib  # late: only a refusal needs it
+
     close = difflib.get_close_matches(name, known, n=1) or [
         item for item in known if item.casefold() == name.casefold()
     ]

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from itil4.clock import Clock, SystemClock, TimeOrderedIds
+from itil4.clock import Calendar, Clock, SystemClock, TimeOrderedIds
 from itil4.errors import DefinitionError, InvalidInput, nearest
 from itil4.practices.base import Practice
 from itil4.practices.desk import Desk, House, Subscriber
@@ -20,6 +20,7 @@ from itil4.storage.protocols import Store
 if TYPE_CHECKING:
     from itil4.practices.import_run import ImportRun
     from itil4.practices.incident_management import Incident
+    from itil4.value import Dora, StreamMap, ValueStream
 
 BUILT_IN: tuple[type[Practice[Any]], ...] = (IncidentManagement, ImportRuns)
 """The practices that every service management has, unless another class fills their place."""
@@ -135,6 +136,21 @@ class ServiceManagement(Desk):
                 self.house.subscribers.remove(held)
 
         return stop
+
+    def observed(
+        self, stream: "ValueStream", *, window: tuple[datetime, datetime] | None = None,
+        calendar: Calendar | None = None, by: Actor | None = None,
+    ) -> "StreamMap":  # fmt: skip
+        """Return the map of a value stream as the records show it; see `itil4.practices.streams`."""
+        from itil4.practices.streams import observed  # read when first asked for
+
+        return observed(self, stream, window=window, calendar=calendar, by=self.actor if by is None else by)
+
+    def delivery(self, window: tuple[datetime, datetime], *, by: Actor | None = None) -> "Dora":
+        """Return the four keys of delivery over a window `[start, end)`; see `itil4.practices.streams`."""
+        from itil4.practices.streams import delivery  # read when first asked for
+
+        return delivery(self, window, by=self.actor if by is None else by)
 
     def close(self) -> None:
         """Close the store."""

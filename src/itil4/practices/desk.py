@@ -1,6 +1,5 @@
 """What the practices of one service management share, and the scope in which they act."""
 
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
 
 P = TypeVar("P", bound="Practice[Any]")
 Subscriber = Callable[[Entry], object]
-
-_log = logging.getLogger("itil4")
-
 
 @attrs.define(eq=False)
 class House:
@@ -61,7 +57,9 @@ class House:
                     try:
                         call(entry)
                     except Exception:  # a host's callback may raise anything
-                        _log.exception("A subscriber failed on %s; the entry is committed.", entry.id)
+                        import logging  # late: it is most of what this module would cost to import
+
+                        logging.getLogger("itil4").exception("A subscriber failed on %s; the entry is committed.", entry.id)
 
 
 class Desk:
@@ -144,7 +142,7 @@ class Desk:
     def new_unit(self) -> Unit:
         """Return an empty unit of work."""
         house = self.house
-        return Unit(house.store, house.tenant, house.kinds, house.relations, house.ids())
+        return Unit(house.store, house.tenant, house.kinds, house.relations, house.ids)
 
     def clone(self, **changes: Any) -> Self:
         """Return a desk like this one, acting for somebody else or in a unit."""

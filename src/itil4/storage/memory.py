@@ -116,8 +116,8 @@ class MemoryStore:
         ids: Iterable[str] | None = data.candidates(query.where)
         if ids is None:
             ids = data.kinds.get(query.kind, ())
-        rows = (row for row in map(data.records.__getitem__, ids) if row.kind == query.kind)
-        return [row for row in rows if _meets(data, query.where, row)]
+        rows = (data.records[each] for each in ids if each in data.records)
+        return [row for row in rows if row.kind == query.kind and _meets(data, query.where, row)]
 
     def history(self, tenant: str, *, record_id: str | None = None, kind: str | None = None) -> Iterator[EntryRow]:
         """Return entries by record and seq, as they stand now."""

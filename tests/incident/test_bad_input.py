@@ -253,7 +253,7 @@ CALLS: dict[str, tuple[Callable[[ServiceManagement, Incident], object], type[ITI
 
 
 def _run(itsm: ServiceManagement) -> Any:
-    return itsm.import_runs.log(system="x", file="x", format="x", zone="UTC", by=SAM)
+    return itsm.import_runs.log(system="x", file="x", format="x", zone="UTC", mapping="x", by=SAM)
 
 
 def _forced(held: Incident, field: str, value: object) -> Incident:

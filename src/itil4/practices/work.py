@@ -117,9 +117,9 @@ class Working(Reading[R]):
         made = shape.copy(made, self._settled(given, self._derived(made), context))
         self._consistent(made, InvalidInput)
         changes = {}
-        for name, field in shape.fields.items():
+        for name, _, default in shape.doors:
             value = getattr(made, name)
-            if name not in _BORN_WITH and value != field.default:
+            if value is not default and name not in _BORN_WITH and value != shape.fields[name].default:
                 changes[name] = Change(None, value)
         changes |= {name: Change(None, value) for name, value in made.extra.items()}
         entry = self.lifecycle.engine.entry(

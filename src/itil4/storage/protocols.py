@@ -17,9 +17,9 @@ _NO_FIELDS: Mapping[str, Any] = MappingProxyType({})
 class RecordRow(NamedTuple):
     """A record as stored: what every kind has, and the rest as JSON in `body`.
 
-    `links` counts the links made and unmade at either end. `fields` repeats the declared indexed
-    fields of the body as plain values, for backends that cannot look into JSON; a backend that can
-    may return it empty.
+    `links` counts the links made and unmade at either end. `fields` gives the plain
+    fields of the body by their names in queries (`priority`, `extra.deck`), for backends that cannot
+    look into JSON; a backend that can may return it empty.
     """
 
     id: str

@@ -21,13 +21,22 @@ from itil4.storage.query import microseconds, moment
 class _Working:
     """A record that the unit has read or changed."""
 
-    __slots__ = ("entries", "kind", "record", "row")
+    __slots__ = ("entries", "kind", "number", "record", "row")
 
     def __init__(self, kind: Kind, row: RecordRow | None, record: Any, entries: list[Entry]) -> None:
         self.kind = kind
         self.row = row
         self.record = record
         self.entries = entries
+        self.number: str | None = None
+
+    @property
+    def latest(self) -> Any:
+        """The record as it is now; a number that it was given at commit is filled in when somebody looks."""
+        if self.number is not None:
+            self.record = self.kind.shape.copy(self.record, {"number": self.number})
+            self.number = None
+        return self.record
 
 
 class Unit:
@@ -87,7 +96,7 @@ class Unit:
             for row in self.store.load(self.tenant, lacking):
                 kind = self.kind(row.kind)
                 self._working[row.id] = _Working(kind, row, kind.codec.record(row), [])
-        return [self._working[each].record for each in wanted if each in self._working]
+        return [self._working[each].latest for each in wanted if each in self._working]
 
     def kind_of(self, record_id: str) -> Kind:
         """Return the kind of a record that this unit has read."""
@@ -303,8 +312,7 @@ class Unit:
         if not numbers:
             return self.entries
         for each, number in numbers.items():
-            working = self._working[each]
-            working.record = working.kind.shape.copy(working.record, {"number": number})
+            self._working[each].number = number
         for entry in self.entries:
             if entry.seq == 1 and entry.record_id in numbers:
                 entry.details.data["number"] = numbers[entry.record_id]  # type: ignore[index]  # nobody has it yet

@@ -126,7 +126,7 @@ class Unit:
             raise NotFound.of("not_found", record=type(held).__name__, value=held.reference, actor="anybody")
         if stored.version != held.version:
             raise self._stale(stored.id, held.version)
-        if stored != held:
+        if type(held) is not type(stored) or not self._working[stored.id].kind.same(stored, held):
             differing = [name for name in _fields(stored) if getattr(stored, name) != getattr(held, name, None)]
             if differing == ["number"] and held.number is None and type(held) is type(stored):
                 return self._expected(stored, expected)  # it was born in a unit that has given it a number since
@@ -234,10 +234,12 @@ class Unit:
             if name in _FIXED or (type(change) is Change and change.old is not before and change.old != before):
                 raise InvalidInput.of("tampered", record=stored.reference, fields=[name])
             changes[name] = change.apply(before)
-        folded = shape.copy(stored, changes)
-        if folded != record or entry.seq != stored.version + 1:
+        if entry.seq != stored.version + 1:
+            raise InvalidInput.of("tampered", record=stored.reference, fields=["version"])
+        if type(record) is not type(stored) or not working.kind.same(shape.copy(stored, changes), record):
+            folded = shape.copy(stored, changes)
             differing = [name for name in _fields(folded) if getattr(folded, name) != getattr(record, name, None)]
-            raise InvalidInput.of("tampered", record=folded.reference, fields=differing or ["version"])
+            raise InvalidInput.of("tampered", record=folded.reference, fields=differing or ["its type"])
         self._undo += [partial(setattr, working, "record", working.record), working.entries.pop, self.entries.pop]
         working.record = record
         working.entries.append(entry)

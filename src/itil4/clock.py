@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 class Clock(Protocol):
     """What time it is: an aware datetime."""
 
-    def now(self) -> datetime: ...
+    def now(self) -> datetime:
+        """Return the present moment."""
+        ...
 
 
 @runtime_checkable
@@ -40,7 +42,35 @@ class SystemClock:
     """The machine's clock, in UTC."""
 
     def now(self) -> datetime:
+        """Return the present moment."""
         return datetime.now(UTC)
+
+
+class FrozenClock:
+    """A clock that stands still until it is moved: for tests, stories and replays.
+
+    >>> from datetime import timedelta
+    >>> clock = FrozenClock(datetime(2026, 3, 2, 9, tzinfo=UTC))
+    >>> clock.tick(timedelta(minutes=5)).isoformat()
+    '2026-03-02T09:05:00+00:00'
+    """
+
+    def __init__(self, at: datetime) -> None:
+        self._at = instant(at)
+
+    def now(self) -> datetime:
+        """Return the time at which it stands."""
+        return self._at
+
+    def tick(self, by: timedelta = timedelta(seconds=1)) -> datetime:
+        """Move it on and return the new time."""
+        self._at += by
+        return self._at
+
+    def set(self, at: datetime) -> datetime:
+        """Put it to another time and return that."""
+        self._at = instant(at)
+        return self._at
 
 
 class TimeOrderedIds:
@@ -94,4 +124,9 @@ def instant(value: object, field: str = "at") -> datetime:
         raise InvalidInput.of("ill_typed", field=field, expected="a datetime with a time zone", value=value)
     if value.tzinfo is None or value.utcoffset() is None:
         raise InvalidInput.of("naive_datetime", field=field, value=value)
-    return value if value.tzinfo is UTC else value.astimezone(UTC)
+    if value.tzinfo is UTC:
+        return value
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:  # an offset that leads out of the years 1 to 9999
+        raise InvalidInput.of("out_of_time", field=field, value=value) from error

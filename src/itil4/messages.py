@@ -54,7 +54,7 @@ ENGLISH: Catalogue = {
         "The {record} passed in differs from the stored one in: {fields}.",
         "Change fields with update and state with a step, and pass what those return.",
     ),
-    "foreign_record": ("{value} is not a {record} of this practice.", "Pass a {record}, its number or its id."),
+    "foreign_record": ("{value} is no {record} of this practice.", "Pass the {record}, its number or its id."),
     "not_found": ("There is no {record} {value!r} that {actor} may see.", "Check the number or id."),
     "ambiguous_number": (
         "{value!r} names two records: {own} here, and {foreign} of {system}.",
@@ -88,6 +88,7 @@ ENGLISH: Catalogue = {
         "Give one of them its own kind, slot and prefix.",
     ),
     "broken_rule": ("{rule} failed for {record}: {error}", "Mend the rule; the record is untouched."),
+    "cannot_import": ("{what} cannot be imported: {error}.", "Name it as package.module:Class, from the right folder."),
     "unknown_practice": ("There is no practice {name!r}.", "Did you mean {nearest}?"),
     # queries and figures
     "not_indexed": (
@@ -100,6 +101,17 @@ ENGLISH: Catalogue = {
         "Take `next` or `previous` of the page before.",
     ),
     "bad_limit": ("limit is a whole number from 1 to {most}, not {value!r}.", "Give such a number."),
+    # figures
+    "nothing_measured": (
+        "{figure} cannot be told: no record stands behind it, or none to compare with.",
+        "Choose a longer period, and see what was left out.",
+    ),
+    "bad_period": ("The period ends at {until}, before it begins at {since}.", "Swap the two times."),
+    "bad_split": (
+        "{record} figures cannot be split by {field!r}.",
+        "Did you mean {nearest}? Choose a field that holds one plain value.",
+    ),
+    "bad_figure": ("The figure {figure} cannot be {value!r}.", "Fold it to a {unit}: see `Figure`."),
     # stores
     "bad_url": ("{value!r} is not the address of a store.", "Use sqlite:///file.db, or pass a store."),
     "missing_extra": ("{what} needs the package {package}.", "Run: pip install 'itil4[{extra}]'"),
@@ -128,8 +140,156 @@ ENGLISH: Catalogue = {
     ),
     # foreign history
     "bad_file": ("{file} cannot be read as {format}: {error}", "{remedy}"),
-    "missing_columns": ("{file} lacks the columns {columns}.", "Name the right columns in a mapping file."),
+    "missing_columns": (
+        "{file} lacks the columns {columns}.",
+        "Did you mean {nearest}? Name the right columns in a mapping file.",
+    ),
     "bad_mapping": ("The mapping {file}: {text}", "{remedy}"),
+    "bad_columns": ("The row has {found} columns, the header has {wanted}.", "Check the row's quotes and commas."),
+    "foreign_state": ("The state {value!r} is not in the mapping.", "Add it to states. Did you mean {nearest}?"),
+    "foreign_word": ("{column} is {value!r}, which is not in the mapping of {field}.", "Add it to its values."),
+    "no_key": ("The row has no {column}, so it belongs to no record.", "Complete the row."),
+    "bad_time": ("{value!r} is not a time of the form {form!r}.", "Correct it, or time_format in the mapping."),
+    "skipped_time": ("{value!r} does not exist in {zone}: the clocks went forward.", "Check the zone."),
+    "no_store": ("There is no store {url!r}.", "Import something first, or give another address."),
+    "import_elsewhere": (
+        "Another import of {file} into this store went on at the same time; what was added is kept.",
+        "Wait for it to end, and run the same command again.",
+    ),
+    # value
+    "negative": ("{field} cannot be negative: {value!r}.", "Give zero or more."),
+    "not_positive": ("{field} must be more than zero, not {value!r}.", "Give a positive number."),
+    "none_given": ("{field} is empty, and needs at least one.", "Give one or more."),
+    "practice_taken": (
+        "There is a practice {name!r} already ({holder}).",
+        "Give your own practice another id and name; the 34 built in stay as they are.",
+    ),
+    "practice_built_in": (
+        "{name!r} is one of the 34 practices of ITIL 4, which stay.",
+        "Only your own can be taken out.",
+    ),
+    "overloaded": (
+        "{arrivals} arrivals reach the {most} that a capacity of {servers} can do: the queue would grow for ever.",
+        "Use a capacity of at least {enough}, or fewer arrivals.",
+    ),
+    "two_of_three": ("Two of {fields} are needed, not {given}.", "Give exactly two; the third follows."),
+    "undefined": ("{wanted} cannot be told while {field} is zero.", "Give a {field} of more than zero."),
+    "part_exceeds": ("{part} ({value}) is longer than {whole} ({limit}).", "Correct one of the two."),
+    "two_steps": (
+        "The state {state!r} of {practice} lies in two steps: {first!r} and {second!r}.",
+        "Keep one of them.",
+    ),
+    "empty_window": ("The window from {start} to {end} has no time in it.", "Let it end after it starts."),
+    "no_lead_time": (
+        "{figure} is not known: no case finished in the window, or none took any time.",
+        "Widen the window.",
+    ),
+    "more_than_lead": (
+        "{figure} is not known: it would be more than the whole lead time.",
+        "Check the recorded times.",
+    ),
+    "no_categories": ("{figure} is not known: part of the time is in places of no category.", "Give their categories."),
+    "no_touches": ("{figure} is not known: no hands-on time was recorded.", "Record `touched` with observations."),
+    "nobody_judged": ("{figure} is not known: no receiver judged what came.", "Record `accepted` with observations."),
+    "no_stream": ("{figure} is not known: only a stream says which steps add value.", "Observe with a stream."),
+    "out_of_time_order": (
+        "{count} cases came out of time order and were sorted.",
+        "Check how the history was recorded.",
+    ),
+    "equal_times": ("{count} observations share their time with the one before; their given order was kept.", ""),
+    "no_step": (
+        "The places {places} lie in no step of {stream!r}; each was taken as a place of its own.",
+        "Name them in a step's states.",
+    ),
+    "no_states": (
+        "The stream {stream!r} names no states of a practice that is here.",
+        "Say with its steps in which states of whose records a case is there.",
+    ),
+    "bottleneck_queue": ("{share:.0%} of all time in queues is spent before {step!r}.", "Look there first."),
+    "bottleneck_busy": ("{step!r} is busy {share:.0%} of the time, more than any other step.", "Look there first."),
+    "bottleneck_time": ("{share:.0%} of all lead time is spent in {step!r}.", "Look there first."),
+    "no_working_time": ("{step!r} of {stream!r} has no working time.", "Give one for each step in `service`."),
+    "bad_odds": (
+        "The odds of going on from {step!r} are {odds}.",
+        "Each lies from 0 to 1, and their sum is at most 1.",
+    ),
+    "few_samples": (
+        "{count} periods are too few to forecast from; {least} are needed.",
+        "Count finished items over more periods, or over shorter ones.",
+    ),
+    "no_throughput": (
+        "Nothing was finished in any of the {count} periods.",
+        "Forecast from periods with finished items.",
+    ),
+    "one_question": ("A forecast answers one question, not: {given}.", "Give either items or periods."),
+    "output_not_outcome": (
+        "{output!r} is an output of {service!r}, which is not an outcome.",
+        "Say what a stakeholder achieves with it.",
+    ),
+    "same_unit": ("{unit!r} cannot provide a service to itself.", "Name the units on the two sides."),
+    "no_holder": ("Nobody in the agreement is {role}.", "Name one; one person may hold several roles."),
+    "not_monitored": (
+        "{monitor!r} of the directive {directive!r} has not been monitored since {since}.",
+        "Look at it.",
+    ),
+    "not_consumer_side": (
+        "{stakeholder!r} is on the side {side!r} and cannot confirm an outcome.",
+        "Ask somebody on the consumer's side.",
+    ),
+    "unlike_units": ("{first} and {second} cannot be added.", "Convert one of them first, at a rate that you state."),
+    "not_reversible": (
+        "The posting {posting!r} cannot take back {reverses!r}.",
+        "Take back an earlier posting once, with the same stakeholder, kind, amount and service.",
+    ),
+    "unknown_term": ("The glossary has no {name!r}.", "Did you mean {nearest}?"),
+    "practice_in_use": ("{name!r} is still used by {users}.", "Change those first."),
+    # service levels
+    "unknown_zone": (
+        "{field} {value!r} is not a time zone.",
+        "Did you mean {nearest}? Give an IANA name such as Europe/Paris. Where the system has none: pip install tzdata",
+    ),
+    "out_of_time": (
+        "{field} lies outside the years 1 to 9999: {value}.",
+        "Give an earlier instant or a shorter duration.",
+    ),
+    "out_of_years": (
+        "{field} lies outside the years {first} to {last} that a service calendar knows: {value}.",
+        "Give a nearer date or a shorter duration.",
+    ),
+    "negative_duration": (
+        "{field} is negative: {value}.",
+        "Give a duration of zero or more; to look back, use before().",
+    ),
+    "never_open": (
+        "The calendar {calendar} has no more open hours, seen from {at}.",
+        "Give it weekly windows or an exceptional opening.",
+    ),
+    "condition_empty": ("A condition that names nothing would always hold.", "Give at least one of: {choices}."),
+    "target_endless": (
+        "The target {target} can never {condition}.",
+        "Give it a {condition} condition that the lifecycle can meet.",
+    ),
+    "one_promise": ("A target promises either a duration or a deadline.", "Give one of the two."),
+    "weaker_target": (
+        "{target} is weaker than {supported}, which it supports: seen from {start} it is due {late} later.",
+        "Shorten {target}, or agree longer hours for it.",
+    ),
+    "bad_mark": (
+        "{value!r} is not an entry that a clock can read.",
+        "Did you mean {nearest}? Give (instant, mark) with one of: {choices}.",
+    ),
+    "retarget_without": ("The mark 'retarget' at {at} has no new target.", "Give (instant, 'retarget', timedelta)."),
+    "unknown_country": ("The package holidays does not know {value!r}: {error}", "Give an ISO 3166 code such as FR."),
+    "interval_counted": ("counted: the clock ran in service hours", ""),
+    "interval_continued": ("counted: stopped, but reopened as if it had never been", ""),
+    "interval_closed": ("not counted: outside service hours", ""),
+    "interval_closed_date": ("not counted: outside service hours, with closed or exceptional dates {dates}", ""),
+    "interval_paused": ("not counted: paused", ""),
+    "interval_held": ("not counted: paused by {sources}", ""),
+    "interval_stopped": ("not counted: stopped", ""),
+    "interval_cancelled": ("not counted: cancelled", ""),
+    "interval_dropped": ("no longer counted: the clock began again at zero afterwards", ""),
+    "unreadable": ("{field} cannot be read as {format}: {error}.", "Mend that place and read it again."),
 }
 
 

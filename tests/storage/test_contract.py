@@ -280,7 +280,7 @@ class StoreContract:
             (Compare("created_by", "eq", 42), ""),
             (Compare("created_by", "in", (42, "ana")), "abcde"),
             (Compare("created_by", "gt", 99), "abcdef"),
-            (Compare("category", "in", ("closed", "new")), "abcdef"),
+            (Compare("state_category", "in", ("closed", "new")), "abcdef"),
             (Compare("id", "in", ("a", "g", "zz")), "a"),
             (Compare("number", "eq", "TIC0000002"), "b"),
             (Compare("number", "eq", "TIC0000007"), ""),

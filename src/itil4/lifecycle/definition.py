@@ -1,14 +1,18 @@
 """A lifecycle as a value: its states and the arrows between them."""
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
 from itil4.errors import Decision, DefinitionError, nearest
+from itil4.lifecycle.fields import Rules, field_rules
 from itil4.lifecycle.rules import Check, Chosen, Effect, FollowUp, Guard, In, as_guard
-from itil4.vocabulary import OPEN, Category, choices
+from itil4.lifecycle.structure import as_roles, check_structure, names
+from itil4.lifecycle.timers import Due, Timer
+from itil4.vocabulary import OPEN, Category
 
 try:  # hashlib would load OpenSSL first, which costs more than this whole module
     from _blake2 import blake2b
@@ -16,21 +20,30 @@ except ImportError:
     from hashlib import blake2b
 
 if TYPE_CHECKING:
+    from itil4.clock import Calendar
+    from itil4.lifecycle.binding import Flow
     from itil4.lifecycle.context import Context, Step
+    from itil4.lifecycle.difference import Difference
     from itil4.lifecycle.engine import Engine
-    from itil4.record import Entry
+    from itil4.lifecycle.findings import Finding
+    from itil4.lifecycle.stories import Story
+    from itil4.record import Entry, Shape
 
 
-def _tuple(value: str | Iterable[Any]) -> tuple[Any, ...]:
-    return (value,) if isinstance(value, (str, In)) else tuple(value)
+def _guards(value: Guard | Check | Iterable[Guard | Check]) -> tuple[Guard, ...]:
+    return tuple(as_guard(each) for each in ((value,) if callable(value) else names(value)))
 
 
-def _roles(value: str | Iterable[str] | None) -> frozenset[str] | None:
-    return None if value is None else frozenset(_tuple(value))
+def _effects(value: Effect | Iterable[Effect]) -> tuple[Effect, ...]:
+    return (value,) if callable(value) else names(value)
 
 
-def _guards(value: Iterable[Guard | Check]) -> tuple[Guard, ...]:
-    return tuple(as_guard(each) for each in ((value,) if callable(value) else value))
+def _timers(value: Timer | Iterable[Timer]) -> tuple[Timer, ...]:
+    timers = (value,) if isinstance(value, Timer) else names(value)
+    for timer in timers:
+        if not isinstance(timer, Timer):
+            raise DefinitionError.of("ill_typed", field="timers", expected="Timer values", value=timer)
+    return timers
 
 
 @attrs.frozen
@@ -43,6 +56,10 @@ class State:
         kind: what a waiting state waits for (`user`, `vendor`, ...), when that is always the same.
         kind_from: the field that says what it waits for, when that differs.
         final: a claim that nothing leads on from here; `verify` checks it.
+        fields: field -> its rules here, as words (`"mandatory|must_prompt"`) or `FieldRule`s; `"*"`
+            is every field that has none of its own.
+        fields_from: the state whose field rules hold here too, except for fields that this one names.
+        timers: steps that the passing of time asks for.
         label: its name for people; by default made from `name`.
     """
 
@@ -51,6 +68,9 @@ class State:
     kind: str | None = attrs.field(default=None, kw_only=True)
     kind_from: str | None = attrs.field(default=None, kw_only=True)
     final: bool = attrs.field(default=False, kw_only=True)
+    fields: Rules = attrs.field(factory=dict, converter=field_rules, kw_only=True, hash=False)
+    fields_from: str | None = attrs.field(default=None, kw_only=True)
+    timers: tuple[Timer, ...] = attrs.field(default=(), converter=_timers, kw_only=True)
     label: str | None = attrs.field(default=None, kw_only=True)
 
     @property
@@ -77,6 +97,7 @@ class Transition:
         requires: fields that may not be empty afterwards.
         guards: conditions on the proposed record, judged in order.
         effects: pure rules that change further fields, run in order.
+        fields: field -> its rules during this step, beside those of the target state.
         facts: what the guards need to know beyond the record, such as `links.parent_of`.
         follow_ups: steps of other records that this one brings with it.
         internal: only a system fires it.
@@ -84,15 +105,16 @@ class Transition:
     """
 
     event: str
-    sources: tuple[str | In, ...] = attrs.field(converter=_tuple)
+    sources: tuple[str | In, ...] = attrs.field(converter=names)
     target: str | Chosen
-    roles: frozenset[str] | None = attrs.field(default=None, converter=_roles, kw_only=True)
-    denied: frozenset[str] | None = attrs.field(default=None, converter=_roles, kw_only=True)
-    requires: tuple[str, ...] = attrs.field(default=(), converter=_tuple, kw_only=True)
+    roles: frozenset[str] | None = attrs.field(default=None, converter=as_roles, kw_only=True)
+    denied: frozenset[str] | None = attrs.field(default=None, converter=as_roles, kw_only=True)
+    requires: tuple[str, ...] = attrs.field(default=(), converter=names, kw_only=True)
     guards: tuple[Guard, ...] = attrs.field(default=(), converter=_guards, kw_only=True)
-    effects: tuple[Effect, ...] = attrs.field(default=(), converter=tuple, kw_only=True)
-    facts: tuple[str, ...] = attrs.field(default=(), converter=_tuple, kw_only=True)
-    follow_ups: tuple[FollowUp, ...] = attrs.field(default=(), converter=tuple, kw_only=True)
+    effects: tuple[Effect, ...] = attrs.field(default=(), converter=_effects, kw_only=True)
+    fields: Rules = attrs.field(factory=dict, converter=field_rules, kw_only=True, hash=False)
+    facts: tuple[str, ...] = attrs.field(default=(), converter=names, kw_only=True)
+    follow_ups: tuple[FollowUp, ...] = attrs.field(default=(), converter=names, kw_only=True)
     internal: bool = attrs.field(default=False, kw_only=True)
     label: str | None = attrs.field(default=None, kw_only=True)
 
@@ -124,16 +146,18 @@ class Lifecycle:
         states, transitions: in the order in which people should see them. Several transitions with
             one event and source are alternatives: the first one that nothing holds back is taken.
         field: the field of the record that it owns.
+        events: the events that its author says it has, kept as `declared`: a claim that `verify` checks.
 
     Raises:
         DefinitionError: a name is unknown, doubled or not printable; the nearest known one is offered.
     """
 
     name: str
-    initial: tuple[str, ...] = attrs.field(converter=_tuple)
-    states: tuple[State, ...] = attrs.field(converter=tuple)
-    transitions: tuple[Transition, ...] = attrs.field(converter=tuple)
+    initial: tuple[str, ...] = attrs.field(converter=names)
+    states: tuple[State, ...] = attrs.field(converter=names)
+    transitions: tuple[Transition, ...] = attrs.field(default=(), converter=names)
     field: str = attrs.field(default="state", kw_only=True)
+    declared: tuple[str, ...] = attrs.field(default=(), converter=names, alias="events", kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         check_structure(self)
@@ -145,7 +169,7 @@ class Lifecycle:
 
     @cached_property
     def events(self) -> tuple[str, ...]:
-        """Every event once, in the order of the transitions."""
+        """Every event that a transition has, once, in their order."""
         return tuple(dict.fromkeys(transition.event for transition in self.transitions))
 
     @cached_property
@@ -161,8 +185,9 @@ class Lifecycle:
     @cached_property
     def digest(self) -> str:
         """A short mark of this version of the lifecycle, kept with every entry."""
-        text = repr((self.name, self.field, self.initial, self.states, self.transitions))
-        return blake2b(_stable(text).encode(), digest_size=6).hexdigest()
+        from itil4.lifecycle.plain import digest_of
+
+        return digest_of(self)
 
     @cached_property
     def engine(self) -> "Engine":
@@ -170,6 +195,16 @@ class Lifecycle:
         from itil4.lifecycle.engine import Engine
 
         return Engine(self)
+
+    @cached_property
+    def _groups(self) -> Mapping[str, tuple[str, ...]]:
+        """The state names behind `*` and behind each category."""
+        groups: dict[str, list[str]] = {"*": [state.name for state in self.states if not state.final], "open": []}
+        for state in self.states:
+            groups.setdefault(state.category, []).append(state.name)
+            if state.category in OPEN:
+                groups["open"].append(state.name)
+        return {group: tuple(members) for group, members in groups.items()}
 
     def state(self, name: str) -> State:
         """Return the state of that name.
@@ -188,18 +223,21 @@ class Lifecycle:
         """Return the category of the state of that name."""
         return self.state(name).category
 
+    def choices(self) -> list[tuple[str, str]]:
+        """Return (name, title) of every state, as a model field or a form takes them."""
+        return [(state.name, state.title) for state in self.states]
+
     def sources_of(self, transition: Transition) -> tuple[str, ...]:
         """Return the source states of a transition, `*` and categories written out, each once."""
-        names: list[str] = []
+        found: list[str] = []
         for source in transition.sources:
-            if source == "*":
-                names += [state.name for state in self.states if not state.final]
-            elif isinstance(source, In):
-                wanted = OPEN if source.category == "open" else (source.category,)
-                names += [state.name for state in self.states if state.category in wanted]
+            if isinstance(source, In):
+                found += self._groups.get(source.category, ())
+            elif source == "*":
+                found += self._groups["*"]
             else:
-                names.append(str(source))
-        return tuple(dict.fromkeys(names))
+                found.append(source)
+        return tuple(dict.fromkeys(found))
 
     # what the engine does, on the value that people hold
 
@@ -216,13 +254,133 @@ class Lifecycle:
         """Say whether the step is possible now, and if not, every reason why."""
         return self.engine.explain(record, event, context)
 
+    def decisions(self, record: Any, context: "Context") -> tuple[Decision, ...]:
+        """Explain every event of the lifecycle, in their order."""
+        return tuple(self.engine.explain(record, event, context) for event in self.events)
+
     def available(self, record: Any, context: "Context") -> tuple["Step", ...]:
         """Return the steps that this actor could take now, with what each still asks for."""
         return self.engine.available(record, context)
 
     def update(self, record: Any, context: "Context") -> tuple[Any, "Entry"]:
-        """Change fields without a step, as the state allows; return the new record and its entry."""
+        """Change fields without a step, as the state allows; return the new record and its entry.
+
+        Raises:
+            Refused: a field is unknown, ill-typed, or hidden, read-only or mandatory here.
+        """
         return self.engine.update(record, context)
+
+    def rules(self, record: Any, context: "Context") -> Mapping[str, frozenset[str]]:
+        """Return field -> the words of its rules now, for this actor: what a form shows."""
+        return self.engine.rules(record, context)
+
+    def due(
+        self, record: Any, history: Iterable["Entry"], now: datetime, calendar: "Calendar | None" = None
+    ) -> tuple[Due, ...]:
+        """Return the steps that time asks of `record` at `now`, the longest overdue first.
+
+        Args:
+            record: it, in its present state.
+            history: its entries, oldest first.
+            now: the present moment; no clock is read.
+            calendar: when the service is delivered, for timers that count service time.
+
+        Raises:
+            InvalidInput: a timer counts service time and there is no calendar.
+        """
+        from itil4.lifecycle.timers import due
+
+        return due(self, record, history, now, calendar)
+
+    def bind(self, kind: type, **options: Any) -> "Flow":
+        """Return this lifecycle for a host's own mutable rows; see `itil4.lifecycle.binding.bind`."""
+        from itil4.lifecycle.binding import bind
+
+        return bind(self, kind, **options)
+
+    # what can be asked about the definition itself
+
+    def verify(self, shape: "Shape | type | None" = None, roles: Iterable[str] | None = None) -> tuple["Finding", ...]:
+        """Return what is wrong with the definition, each with a shortest story that shows it.
+
+        Args:
+            shape: the record type, or its compiled form: fields are checked against it.
+            roles: every role that there is, where the set is closed.
+        """
+        from itil4.lifecycle.findings import verify
+
+        return verify(self, shape, roles)
+
+    def check_against(self, shape: "Shape | type", roles: Iterable[str] | None = None) -> tuple["Finding", ...]:
+        """Return the findings that are warnings; raise when there are errors.
+
+        Raises:
+            DefinitionError: with one reason for each error.
+        """
+        from itil4.lifecycle.findings import check_against
+
+        return check_against(self, shape, roles)
+
+    def diff(self, base: "Lifecycle") -> tuple["Difference", ...]:
+        """Return every difference from `base`, in the order of the definition."""
+        from itil4.lifecycle.difference import differences
+
+        return differences(self, base)
+
+    def refines(self, base: "Lifecycle") -> "Story | None":
+        """Return None when a host that knows only `base` can follow every step, or the shortest story it cannot."""
+        from itil4.lifecycle.difference import departure
+
+        return departure(self, base)
+
+    def extend(
+        self,
+        states: Iterable[State] = (),
+        add: Iterable[Transition] = (),
+        *,
+        replace: Mapping[str, Any] | None = None,
+        tighten: Mapping[str, Mapping[str, Any]] | None = None,
+        remove: Iterable[str] = (),
+        name: str | None = None,
+        initial: str | Iterable[str] | None = None,
+        events: Iterable[str] | None = None,
+    ) -> Self:
+        """Return a lifecycle with more states and transitions, and some replaced, made stricter or left out.
+
+        Args:
+            states: more states.
+            add: more transitions, after those that are there.
+            replace: event, or `event@source` -> the transition, or transitions, instead; or the name
+                of a state -> the state instead.
+            tighten: event, or `event@source` -> `roles` (intersected), `denied`, `requires` and
+                `guards` (added), `internal`.
+            remove: events, `event@source`, or states (with every arrow from and to them).
+            name, initial, events: instead of the present ones.
+
+        Raises:
+            DefinitionError: a key names nothing, or tightening leaves nobody who may.
+        """
+        from itil4.lifecycle.extension import extended
+
+        return extended(
+            self, states, add, replace=replace or {}, tighten=tighten or {}, remove=names(remove),
+            name=name, initial=initial, events=events,
+        )  # fmt: skip
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the lifecycle as plain data; guards and effects by their names."""
+        from itil4.lifecycle.plain import to_dict
+
+        return to_dict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], registry: Any = None) -> Self:
+        """Return the lifecycle that plain data describes; see `itil4.lifecycle.plain.from_dict`."""
+        from itil4.lifecycle.plain import from_dict
+
+        return from_dict(data, registry, cls)
+
+    # other forms
 
     def machine(self) -> Any:
         """Return the lifecycle as a `transitions` machine: the reference interpreter, and the way out."""
@@ -230,109 +388,31 @@ class Lifecycle:
 
         return machine_of(self)
 
-    def mermaid(self) -> str:
-        """Return the lifecycle as a Mermaid state diagram."""
+    def mermaid(self, record: Any = None, history: Iterable["Entry"] = ()) -> str:
+        """Return the lifecycle as a Mermaid state diagram, a record's state and path highlighted."""
         from itil4.lifecycle.pictures import mermaid
 
-        return mermaid(self)
+        return mermaid(self, record, history)
 
-    def extend(
-        self,
-        states: Iterable[State] = (),
-        add: Iterable[Transition] = (),
-        *,
-        tighten: Mapping[str, Mapping[str, Any]] | None = None,
-        remove: Iterable[str] = (),
-        name: str | None = None,
-    ) -> Self:
-        """Return a lifecycle with more states and transitions, and some made stricter or left out.
+    def dot(self, record: Any = None, history: Iterable["Entry"] = ()) -> str:
+        """Return the lifecycle in the language of Graphviz, a record's state and path highlighted."""
+        from itil4.lifecycle.pictures import dot
 
-        Args:
-            tighten: event, or `event@source` -> `roles` (intersected), `requires` and `guards` (added).
-            remove: events, or `event@source`.
+        return dot(self, record, history)
 
-        Raises:
-            DefinitionError: a key names nothing, or tightening leaves nobody who may.
-        """
-        from itil4.lifecycle.extension import extended
+    def svg(self, record: Any = None, history: Iterable["Entry"] = ()) -> str:
+        """Return the lifecycle as a self-contained SVG, a record's state and path highlighted."""
+        from itil4.lifecycle.svg import svg
 
-        return extended(self, states, add, tighten=tighten or {}, remove=remove, name=name)
+        return svg(self, record, history)
 
+    def _repr_svg_(self) -> str:
+        return self.svg()
 
-def check_structure(lifecycle: Lifecycle) -> None:
-    """Refuse unknown, doubled and unprintable names."""
-    where = f"the lifecycle {lifecycle.name!r}"
-    known: dict[str, State] = {}
-    for state in lifecycle.states:
-        if not isinstance(state, State):
-            raise DefinitionError.of("ill_typed", field=f"{where}: states", expected="State values", value=state)
-        _printable(where, "state", state.name)
-        if state.name in known:
-            raise DefinitionError.of("duplicate", where=where, what="the state", name=state.name)
-        if state.category not in choices(Category):
-            raise DefinitionError.of(
-                "not_a_choice", field=f"{where}, state {state.name!r}: category", value=state.category,
-                choices=choices(Category), nearest=nearest(state.category, choices(Category)),
-            )  # fmt: skip
-        known[state.name] = state
-    if not known or not lifecycle.initial:
-        raise DefinitionError.of(
-            "definition", where=where, text="it has no state to be born in.", remedy="Give states and an initial one."
-        )
-
-    def must_know(name: object, at: str) -> None:
-        if name not in known:
-            raise DefinitionError.of(
-                "unknown_name", where=f"{where}, {at},", what="state", name=name, nearest=nearest(name, known)
-            )
-
-    for name in lifecycle.initial:
-        must_know(name, "initial")
-    categories = (*choices(Category), "open")
-    for transition in lifecycle.transitions:
-        if not isinstance(transition, Transition):
-            raise DefinitionError.of(
-                "ill_typed", field=f"{where}: transitions", expected="Transition values", value=transition
-            )
-        _printable(where, "event", transition.event)
-        at = f"step {transition.event!r}"
-        if not transition.sources:
-            raise DefinitionError.of("definition", where=f"{where}, {at}", text="it has no source.", remedy="Name one.")
-        for source in transition.sources:
-            if isinstance(source, In):
-                if source.category not in categories:
-                    raise DefinitionError.of(
-                        "unknown_name", where=f"{where}, {at},", what="category", name=source.category,
-                        nearest=nearest(source.category, categories),
-                    )  # fmt: skip
-            elif source != "*":
-                must_know(source, at)
-        for target in transition.targets:
-            must_know(target, at)
-        if transition.roles is not None and not transition.roles:
-            raise DefinitionError.of(
-                "definition", where=f"{where}, {at}", text="nobody may take it: its set of roles is empty.",
-                remedy="Name a role, or leave roles out for anybody.",
-            )  # fmt: skip
-
-
-def _printable(where: str, what: str, name: object) -> None:
-    if not isinstance(name, str) or not name or name.isspace() or not name.isprintable():
-        raise DefinitionError.of(
-            "definition",
-            where=where,
-            text=f"the name of a {what} is not printable text: {name!r}.",
-            remedy="Rename it.",
-        )
-
-
-def _stable(text: str) -> str:
-    """Leave out the addresses of functions, which differ from run to run."""
-    import re
-
-    return re.sub(r" at 0x[0-9a-f]+", "", text)
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/plain": repr(self), "image/svg+xml": self.svg()}
 
 
 def name_of(rule: Callable[..., Any]) -> str:
     """Return the name by which a guard or effect is known."""
-    return getattr(rule, "name", None) or getattr(rule, "__name__", type(rule).__name__)
+    return str(getattr(rule, "name", None) or getattr(rule, "__name__", type(rule).__name__))

@@ -1,258 +1,419 @@
 """Runs a lifecycle: a table compiled once from its definition, shared by all records and threads.
 
-One function judges an arrow, for `fire`, `explain` and `available` alike, so that they cannot
-disagree. It builds reasons only when there is something to refuse.
+One function judges an arrow, for `fire`, `explain`, `available` and bound rows alike, so that they
+cannot disagree. It builds reasons only when there is something to refuse.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import attrs
+
 from itil4.errors import Decision, InvalidInput, Reason, Refused, nearest
+from itil4.lifecycle.arrows import Arrow, Table
 from itil4.lifecycle.context import NOTHING, Ask, Context, Step
-from itil4.lifecycle.definition import Lifecycle, Transition, name_of
+from itil4.lifecycle.definition import Lifecycle, name_of
+from itil4.lifecycle.fields import ASKED, HIDDEN, LOCKED, MANDATORY, MUST_CHANGE, WORDS, Plan, rule_word
 from itil4.lifecycle.rules import Chosen, broken
-from itil4.record import Added, Change, Details, Entry, Shape, blank, shape_of
-from itil4.record.copying import twin_of
+from itil4.lifecycle.writing import line, write, write_step
+from itil4.record import Added, Change, Entry, Shape, blank, shape_of
 from itil4.record.history import Judged, Op
 
 ORDER = (
-    ("unknown_event", "wrong_state", "internal", "role", "denied")
-    + ("ill_typed", "naive_datetime", "not_a_choice", "too_long", "control_character", "several_lines", "blank")
-    + ("unknown_field", "missing", "guard", "field_rule", "stale")
+    *("unknown_event", "wrong_state", "internal", "role", "denied"),
+    *("ill_typed", "naive_datetime", "not_a_choice", "too_long", "control_character", "several_lines", "blank"),
+    *("unknown_field", "missing", "guard", "field_rule", "stale"),
 )
 """The order in which reasons are given."""
 
+_shape_of: Callable[[Any], Shape] = shape_of
 _RANK = {code: place for place, code in enumerate(ORDER)}
+_WHO = frozenset(("internal", "role", "denied"))
 
-
-class Arrow:
-    """One transition from one source state, ready to be judged."""
-
-    __slots__ = ("denied", "effects", "event", "guards", "internal", "requires", "roles", "target", "transition")
-
-    def __init__(self, transition: Transition) -> None:
-        reads = [field for rule in transition.guards for field in rule.reads]
-        self.transition = transition
-        self.event = transition.event
-        self.target = transition.target
-        self.roles = transition.roles
-        self.denied = transition.denied
-        self.internal = transition.internal
-        self.requires = tuple(dict.fromkeys((*transition.requires, *reads)))
-        self.guards = transition.guards
-        self.effects = transition.effects
+Verdict = tuple[Any, Mapping[str, Any], str | None, list[Reason] | None]
+"""The proposed record, the payload without the chosen target, the target, and the reasons against it."""
 
 
 class Engine:
-    """The compiled form of a lifecycle."""
+    """The compiled form of a lifecycle.
 
-    __slots__ = ("_by_arrow", "_from", "_table", "field", "lifecycle", "name")
+    Args:
+        lifecycle: what it runs.
+        owned: further fields that other lifecycles of the same record own, and no step here may set.
+    """
 
-    def __init__(self, lifecycle: Lifecycle) -> None:
+    __slots__ = (
+        "_between",
+        "_decided",
+        "_digest",
+        "_rules",
+        "_table",
+        "field",
+        "lifecycle",
+        "name",
+        "owned",
+        "steppers",
+    )
+
+    def __init__(self, lifecycle: Lifecycle, owned: Iterable[str] = ()) -> None:
+        table = Table(lifecycle)
         self.lifecycle = lifecycle
         self.name = lifecycle.name
         self.field = lifecycle.field
-        table: dict[tuple[str, str], tuple[Arrow, ...]] = {}
-        leading: dict[str, list[str]] = {}
-        between: dict[tuple[str, str], str] = {}
-        compiled = {id(each): Arrow(each) for each in lifecycle.transitions}
-        for source, each in lifecycle.arrows:
-            if (source, each.event) not in table:
-                leading.setdefault(source, []).append(each.event)
-            table[source, each.event] = (*table.get((source, each.event), ()), compiled[id(each)])
-            for target in each.targets:
-                between.setdefault((source, target), each.event)
-        self._table = table
-        self._from = leading
-        self._by_arrow = between
+        self.owned = frozenset((lifecycle.field, *owned))
+        self._table = table.by_state
+        self._between = table.between
+        self._rules = table.rules
+        self._digest: str | None = None
+        self.steppers: dict[Any, Any] = {}
 
     def arrows(self, state: str, event: str) -> tuple[Arrow, ...]:
         """Return the alternatives of a step from a state, in order."""
-        return self._table.get((state, event), ())
+        return self._table.get(state, {}).get(event, ())
 
     def event_between(self, source: str, target: str) -> str | None:
         """Return the first event that leads straight from one state to another, or None."""
-        return self._by_arrow.get((source, target))
+        return self._between.get((source, target))
 
-    # the four questions
+    # the questions
 
     def fire(self, record: Any, event: str, context: Context) -> tuple[Any, Entry]:
         """Take a step; see `Lifecycle.fire`."""
-        shape = context.shape or shape_of(type(record))
-        arrows = self._table.get((getattr(record, self.field), event))
-        if arrows is not None:
-            for arrow in arrows:
-                proposed, target, reasons = self._judge(arrow, record, context, shape)
-                if reasons is None:
-                    return self._take(arrow, record, proposed, target, context, shape)
-        raise Refused(*self._reasons(record, event, context, shape))
+        shape = context.shape or _shape_of(type(record))
+        try:
+            source = getattr(record, self.field)
+            arrows = self._table[source][event]
+        except (KeyError, TypeError, AttributeError):
+            raise self.refusal(self._state(record), record, event, context, shape) from None
+        for arrow in arrows:
+            proposed, changes, target, reasons = self.judge(arrow, record, context, shape)
+            if reasons is None:
+                if arrow.effects or context.derive is not None:
+                    changes = self.brought(arrow, record, proposed, changes, context, shape)
+                used = () if arrow.roles is None else arrow.used_roles(context.roles)
+                return write_step(self, record, context, shape, changes, event, source, target, used)
+        raise self.refusal(source, record, event, context, shape)
 
     def explain(self, record: Any, event: str, context: Context) -> Decision:
         """Say whether the step is possible now, and if not, every reason why."""
-        shape = context.shape or shape_of(type(record))
-        for arrow in self._table.get((getattr(record, self.field), event), ()):
-            _, target, reasons = self._judge(arrow, record, context, shape)
+        shape = context.shape or _shape_of(type(record))
+        try:
+            arrows = self._table[getattr(record, self.field)][event]
+        except (KeyError, TypeError, AttributeError):
+            arrows = ()
+        for arrow in arrows:
+            _, _, target, reasons = self.judge(arrow, record, context, shape)
             if reasons is None:
-                return Decision(True, event, (), target, self.name, self._used(arrow, context))
-        return Decision(False, event, self._reasons(record, event, context, shape), None, self.name)
+                return arrow.allowed(target, context.roles, self.name)
+        return self.decide(self._state(record), record, event, context, shape)
+
+    def decide(self, state: str, record: Any, event: str, context: Context, shape: Shape) -> Decision:
+        """Explain a step from `state`, wherever the record keeps it; see `explain`."""
+        try:
+            arrows = self._table[state][event]
+        except (KeyError, TypeError):
+            arrows = ()
+        for arrow in arrows:
+            _, _, target, reasons = self.judge(arrow, record, context, shape)
+            if reasons is None:
+                return arrow.allowed(target, context.roles, self.name)
+        return Decision(False, event, self.reasons(state, record, event, context, shape), None, self.name)
 
     def available(self, record: Any, context: Context) -> tuple[Step, ...]:
         """Return the steps that this actor could take now, with what each still asks for."""
-        shape = context.shape or shape_of(type(record))
-        steps = []
-        state = getattr(record, self.field)
-        for event in self._from.get(state, ()):
-            for arrow in self._table[state, event]:
-                _, target, reasons = self._judge(arrow, record, context, shape)
-                if reasons is None or all(reason.code == "missing" for reason in reasons):
-                    steps.append(self._step(arrow, record, context, shape))
-                    break
-        return tuple(steps)
+        return self.steps(self._state(record), record, context, context.shape or _shape_of(type(record)))
 
     def update(self, record: Any, context: Context) -> tuple[Any, Entry]:
-        """Change fields without a step."""
-        shape = context.shape or shape_of(type(record))
-        reasons = self._payload_problems(context.payload, shape)
+        """Change fields without a step; see `Lifecycle.update`."""
+        shape = context.shape or _shape_of(type(record))
+        state = self._state(record)
+        proposed, reasons = self.judge_update(state, record, context, shape)
         if reasons:
-            raise Refused(*_ordered(reasons))
-        changes = self._derived(shape.copy(record, context.payload), dict(context.payload), context, shape)
-        return self.append(record, "update", context, changes=changes)
+            raise Refused(*reasons)
+        changes: Mapping[str, Any] = context.payload
+        if context.derive is not None:
+            changes = {**changes, **self._delta(context.derive, shape, proposed)}
+        return write(self, record, "update", context, shape, changes, None, state, None, (), "full", None)
+
+    def rules(self, record: Any, context: Context) -> Mapping[str, frozenset[str]]:
+        """Return field -> the words of its rules in the present state; see `Lifecycle.rules`."""
+        shape = context.shape or _shape_of(type(record))
+        plan = self._rules.get(self._state(record))
+        if plan is None:
+            return {}
+        names = [*shape.fields, *shape.extra.types] if plan.default else list(plan.entries)
+        words = {}
+        for name in names:
+            entry = plan.entry(name)
+            flags = entry.flags(record, context, shape.read) if entry and name not in self.owned else 0
+            if flags:
+                words[name] = frozenset(word for word, flag in WORDS.items() if flags & flag)
+        return words
 
     # judging
 
-    def _judge(
-        self, arrow: Arrow, record: Any, context: Context, shape: Shape
-    ) -> tuple[Any, str | None, list[Reason] | None]:
-        """Return the proposed record, the target, and the reasons against it, in their order; None for none."""
+    def judge(self, arrow: Arrow, record: Any, context: Context, shape: Shape) -> Verdict:
+        """Judge one arrow: the only place where it is decided whether a step may be taken."""
         reasons: list[Reason] | None = None
-        event = arrow.event
-        if arrow.internal and context.actor.kind != "system":
-            reasons = [Reason.of("internal", event=event, actor=context.actor.id, lifecycle=self.name)]
         if arrow.roles is not None and arrow.roles.isdisjoint(context.roles):
-            reasons = [*(reasons or ()), self._role_reason(arrow, context)]
+            reasons = [self._role_reason(arrow, context)]
+        if arrow.internal and context.actor.kind != "system":
+            reasons = [*(reasons or ()), Reason.of("internal", event=arrow.event, actor=context.actor.id)]
         if arrow.denied is not None and not arrow.denied.isdisjoint(context.roles):
             denied = sorted(arrow.denied & context.roles)
-            reason = Reason.of("denied", event=event, actor=context.actor.id, denied=denied, lifecycle=self.name)
-            reasons = [*(reasons or ()), reason]
+            reasons = [*(reasons or ()), Reason.of("denied", event=arrow.event, actor=context.actor.id, denied=denied)]
         payload = context.payload
-        proposed = record
         target = arrow.target
-        if type(target) is Chosen:
-            target, payload, reason_ = self._choose(target, event, payload)
-            if reason_:
-                reasons = [*(reasons or ()), reason_]
-        if payload:
-            wrong = self._payload_problems(payload, shape)
-            if wrong:
-                reasons = [*(reasons or ()), *wrong]
-                known = {
-                    name: value for name, value in payload.items() if not self._payload_problems({name: value}, shape)
-                }
-                proposed = shape.copy(record, known)
-            else:
-                proposed = shape.copy(record, payload)
-        if arrow.requires:
-            gone = [name for name in arrow.requires if blank(self._read(shape, proposed, name))]
+        proposed = record
+        if payload or not arrow.simple:
+            gone: list[str] = []
+            if arrow.chosen is not None:
+                target, payload, held = _choose(arrow.chosen, payload)
+                if held is not None:
+                    reasons = [*(reasons or ()), held]
+                elif target is None:
+                    gone.append(arrow.chosen.field)
+            if payload:
+                wrong = self._payload_problems(payload, shape)
+                if wrong is not None:
+                    reasons = [*(reasons or ()), *wrong]
+                    payload = {name: value for name, value in payload.items() if self._fits(name, value, shape)}
+                if arrow.sees:
+                    proposed = shape.copy(record, payload)
+            for name in arrow.requires:
+                if blank(payload[name] if name in payload else self._read(shape, record, name)):
+                    gone.append(name)  # noqa: PERF401 - a comprehension costs a frame on the hot path
+            plan = arrow.plan if arrow.chosen is None else arrow.plan_for(target)
+            locked: list[Reason] = []
+            if plan is not None:
+                locked = self._field_problems(plan, arrow.asked, gone, record, proposed, payload, context, shape)
             if gone:
-                reasons = [*(reasons or ()), Reason.of("missing", event=event, fields=gone, lifecycle=self.name)]
-        for rule in arrow.guards:
-            if rule.reads and any(blank(self._read(shape, proposed, name)) for name in rule.reads):
-                continue
-            held = rule.judge(proposed, context, event)
-            if held is not None:
-                reasons = [held] if reasons is None else [*reasons, held]
-        return proposed, target, None if reasons is None else _ordered(reasons)  # type: ignore[return-value]
+                reasons = [*(reasons or ()), Reason.of("missing", event=arrow.event, fields=list(dict.fromkeys(gone)))]
+            for rule in arrow.guards:
+                if rule.reads and any(name in gone for name in rule.reads):
+                    continue
+                held = rule.judge(proposed, context, arrow.event)
+                if held is not None:
+                    reasons = [*(reasons or ()), held]
+            if locked:
+                reasons = [*(reasons or ()), *locked]
+        if reasons is not None and len(reasons) > 1:
+            reasons.sort(key=lambda reason: _RANK.get(reason.code, len(_RANK)))
+        return proposed, payload, target, reasons
 
-    def _read(self, shape: Shape, record: Any, name: str) -> Any:
-        if shape.get(name) is None:
-            raise InvalidInput.of(
-                "unknown_field", record=shape.record.__name__, field=name, nearest=nearest(name, shape.fields)
-            )
-        return shape.read(record, name)
+    def judge_update(self, state: str, record: Any, context: Context, shape: Shape) -> tuple[Any, tuple[Reason, ...]]:
+        """Return the proposed record of an update without a step, and every reason against it."""
+        payload = context.payload
+        reasons = self._payload_problems(payload, shape) or []
+        if reasons:
+            payload = {name: value for name, value in payload.items() if self._fits(name, value, shape)}
+        proposed = shape.copy(record, payload)
+        plan = self._rules.get(state)
+        if plan is not None:
+            reasons += self._update_problems(plan, record, proposed, payload, context, shape)
+        reasons.sort(key=lambda reason: _RANK.get(reason.code, len(_RANK)))
+        return proposed, self._said(reasons, "update")
 
     def _payload_problems(self, payload: Mapping[str, Any], shape: Shape) -> list[Reason] | None:
         reasons = shape.problems(payload)
-        if self.field in payload and self.field not in shape.locked:
-            rule = Reason.of("field_rule", field=self.field, rule="set by steps only", remedy="Fire the step you mean.")
-            reasons = [*(reasons or ()), rule]
+        if not self.owned.isdisjoint(payload):
+            for name in payload:
+                if name in self.owned and name not in shape.locked:
+                    rule = Reason.of(
+                        "field_rule", field=name, rule="set by steps only", remedy="Fire the step you mean."
+                    )
+                    reasons = [*(reasons or ()), rule]
         return reasons
 
-    def _choose(
-        self, chosen: Chosen, event: str, payload: Mapping[str, Any]
-    ) -> tuple[str | None, Mapping[str, Any], Reason | None]:
-        rest = {name: value for name, value in payload.items() if name != chosen.field}
-        if chosen.field not in payload:
-            return None, rest, Reason.of("missing", event=event, fields=[chosen.field], lifecycle=self.name)
-        wanted = payload[chosen.field]
-        if wanted not in chosen.among:
-            near = nearest(wanted, chosen.among)
-            return (
-                None,
-                rest,
-                Reason.of("not_a_choice", field=chosen.field, value=wanted, choices=chosen.among, nearest=near),
-            )
-        return wanted, rest, None
+    def _fits(self, name: str, value: Any, shape: Shape) -> bool:
+        return not self._payload_problems({name: value}, shape)
 
-    def _role_reason(self, arrow: Arrow, context: Context) -> Reason:
-        return Reason.of(
-            "role", event=arrow.event, actor=context.actor.id, has=sorted(context.roles),
-            needs=sorted(arrow.roles or ()), lifecycle=self.name,
-        )  # fmt: skip
+    def _field_problems(
+        self, plan: Plan, asked: frozenset[str], gone: list[str], record: Any, proposed: Any,
+        payload: Mapping[str, Any], context: Context, shape: Shape,
+    ) -> list[Reason]:  # fmt: skip
+        """Judge the field rules of a step; adds to `gone` what is missing and returns what is not allowed."""
+        found: list[Reason] = []
+        read = shape.read
+        for entry in plan.demands:
+            flags = entry.flags(proposed, context, read) if entry.conditional else entry.plain
+            name = entry.field
+            if flags & MUST_CHANGE:
+                if name not in payload:
+                    gone.append(name)
+                elif payload[name] == self._read(shape, record, name):
+                    found.append(Reason.of("field_rule", field=name, rule="to be changed", remedy="Give a new value."))
+            if flags & MANDATORY and blank(payload[name] if name in payload else self._read(shape, record, name)):
+                gone.append(name)
+        for name, value in payload.items():
+            ruling = plan.entry(name)
+            if ruling is None or name in asked:
+                continue
+            flags = ruling.flags(proposed, context, read) if ruling.conditional else ruling.plain
+            if not flags & LOCKED or flags & ASKED:
+                continue
+            old = read(record, name)
+            if value != old and not (flags & MANDATORY and blank(old)):
+                found.append(_locked(name, flags))
+        return found
 
-    def _reasons(self, record: Any, event: str, context: Context, shape: Shape) -> tuple[Reason, ...]:
+    def _update_problems(
+        self, plan: Plan, record: Any, proposed: Any, payload: Mapping[str, Any], context: Context, shape: Shape
+    ) -> list[Reason]:
+        """Judge the field rules of a state on an update. What was missing before may stay missing."""
+        found: list[Reason] = []
+        read = shape.read
+        for name, value in payload.items():
+            ruling = plan.entry(name)
+            flags = ruling.flags(proposed, context, read) if ruling else 0
+            if flags & LOCKED and value != read(record, name):
+                found.append(_locked(name, flags))
+        gone = [
+            each.field
+            for each in plan.demands
+            if blank(self._read(shape, proposed, each.field))
+            and each.flags(proposed, context, read) & MANDATORY
+            and not (blank(read(record, each.field)) and each.flags(record, context, read) & MANDATORY)
+        ]
+        return [*found, Reason.of("missing", event="update", fields=gone)] if gone else found
+
+    def _read(self, shape: Shape, record: Any, name: str) -> Any:
+        if name in shape.fields or shape.get(name) is not None:
+            return shape.read(record, name)
+        raise InvalidInput.of(
+            "unknown_field", record=shape.record.__name__, field=name, nearest=nearest(name, shape.fields)
+        )
+
+    # saying why not
+
+    def refusal(self, state: str, record: Any, event: str, context: Context, shape: Shape) -> Refused:
+        """Return the refusal of a step from `state`, with every reason."""
+        return Refused(*self.reasons(state, record, event, context, shape))
+
+    def reasons(self, state: str, record: Any, event: str, context: Context, shape: Shape) -> tuple[Reason, ...]:
         """Return every reason against a step that is not possible: those of its nearest alternative."""
-        state = getattr(record, self.field)
-        arrows = self._table.get((state, event))
-        now = self._from.get(state, [])
+        now = self._table.get(state, {})
+        known = self.lifecycle.events
+        arrows = now.get(event) if isinstance(event, str) else None
         if arrows is None:
-            known = self.lifecycle.events
             if event not in known:
                 near = nearest(event, known)
                 return (Reason.of("unknown_event", lifecycle=self.name, event=event, events=known, nearest=near),)
-            sources = tuple(dict.fromkeys(source for source, each in self.lifecycle.arrows if each.event == event))
+            sources = [source for source, events in self._table.items() if event in events]
             return (
                 Reason.of(
                     "wrong_state", lifecycle=self.name, event=event, state=state, sources=sources, events=tuple(now)
                 ),
             )
-        refusals = [self._judge(arrow, record, context, shape)[2] or [] for arrow in arrows]
-        return tuple(min(refusals, key=len))
+        arrows = _meant(arrows, context.payload)
+        refusals = [self.judge(arrow, record, context, shape)[3] or [] for arrow in arrows]
+        closest = min(refusals, key=lambda found: (any(each.code in _WHO for each in found), len(found)))
+        return self._said(closest, event)
 
-    def _step(self, arrow: Arrow, record: Any, context: Context, shape: Shape) -> Step:
+    def _said(self, reasons: Iterable[Reason], event: str) -> tuple[Reason, ...]:
+        """Let every reason say which step and which lifecycle it is about."""
+        return tuple(
+            attrs.evolve(each, detail={**each.detail, "event": event, "lifecycle": self.name}) for each in reasons
+        )
+
+    def _role_reason(self, arrow: Arrow, context: Context) -> Reason:
+        return Reason.of(
+            "role",
+            event=arrow.event,
+            actor=context.actor.id,
+            has=sorted(context.roles),
+            needs=sorted(arrow.roles or ()),
+        )
+
+    def _state(self, record: Any) -> str:
+        try:
+            state: str = getattr(record, self.field)
+        except AttributeError:
+            raise InvalidInput.of(
+                "unknown_field", record=type(record).__name__, field=self.field, nearest=None
+            ) from None
+        return state
+
+    # buttons
+
+    def steps(self, state: str, record: Any, context: Context, shape: Shape) -> tuple[Step, ...]:
+        """Return the steps that an actor could take from `state`; see `Lifecycle.available`."""
+        found = []
+        for arrows in self._table.get(state, {}).values():
+            step = self._button(arrows, record, context, shape)
+            if step is not None:
+                found.append(step)
+        return tuple(found)
+
+    def _button(self, arrows: tuple[Arrow, ...], record: Any, context: Context, shape: Shape) -> Step | None:
+        """Return the step that alternatives offer: the first that passes, or the first that only lacks values."""
+        lacking: list[Arrow] | None = None
+        for arrow in arrows:
+            _, _, target, reasons = self.judge(arrow, record, context, shape)
+            if reasons is None:
+                if arrow.simple and not lacking:
+                    return arrow.step or self._plain_step(arrow)
+                asks = self._asks(arrow, arrow.plan_for(target), record, context, shape)
+                names = {ask.field for ask in asks}
+                for other in lacking or ():  # what an alternative before this one would have asked
+                    for ask in self._asks(other, other.plan, record, context, shape):
+                        if ask.field not in names:
+                            asks.append(attrs.evolve(ask, required=False))
+                return Step(arrow.event, arrow.transition.title, target, tuple(asks), self.name)
+            if all(reason.code == "missing" for reason in reasons):
+                lacking = [*(lacking or ()), arrow]
+        if lacking is None:
+            return None
+        first = lacking[0]
+        asks = self._asks(first, first.plan, record, context, shape)
+        if first.chosen is not None:
+            among = [other.chosen.among for other in lacking if other.chosen and other.chosen.field == asks[0].field]
+            asks[0] = attrs.evolve(asks[0], choices=tuple(dict.fromkeys(name for each in among for name in each)))
+        return Step(first.event, first.transition.title, first.target, tuple(asks), self.name)
+
+    def _plain_step(self, arrow: Arrow) -> Step:
+        arrow.step = Step(arrow.event, arrow.transition.title, arrow.target, (), self.name)
+        return arrow.step
+
+    def _asks(self, arrow: Arrow, plan: Plan | None, record: Any, context: Context, shape: Shape) -> list[Ask]:
         asks = []
-        if isinstance(arrow.target, Chosen):
-            asks.append(Ask(arrow.target.field, "choice", True, arrow.target.among))
-        for name in arrow.requires:
-            if blank(shape.read(record, name)):
-                field = shape.get(name)
-                spec = shape.extra.specs.get(name)
-                label = (spec.label if spec else None) or name.replace("_", " ").capitalize()
-                asks.append(Ask(name, field.kind if field else "value", True, field.choices if field else (), label))
-        target = arrow.target if isinstance(arrow.target, str) else None
-        return Step(arrow.event, arrow.transition.title, target, tuple(asks), self.name)
+        payload = context.payload
+        if arrow.chosen is not None and arrow.chosen.field not in payload:
+            asks.append(Ask(arrow.chosen.field, "choice", True, arrow.chosen.among))
+        wanted = dict.fromkeys((name for name in arrow.requires if blank(self._read(shape, record, name))), True)
+        for entry in plan.demands if plan else ():
+            flags = entry.flags(record, context, shape.read)
+            empty = blank(self._read(shape, record, entry.field))
+            if flags & ASKED or (flags & MANDATORY and empty):
+                wanted[entry.field] = wanted.get(entry.field, False) or bool(flags & (MANDATORY | MUST_CHANGE))
+        for name, required in wanted.items():
+            field, spec = shape.get(name), shape.extra.specs.get(name)
+            label = (spec.label if spec else None) or name.replace("_", " ").capitalize()
+            asks.append(Ask(name, field.kind if field else "value", required, field.choices if field else (), label))
+        return asks
 
     # taking
 
-    def _take(
-        self, arrow: Arrow, record: Any, proposed: Any, target: str | None, context: Context, shape: Shape
-    ) -> tuple[Any, Entry]:
-        changes = dict(context.payload)
-        if type(arrow.target) is Chosen:
-            changes.pop(arrow.target.field, None)
+    def brought(
+        self, arrow: Arrow, record: Any, proposed: Any, changes: Mapping[str, Any], context: Context, shape: Shape
+    ) -> Mapping[str, Any]:
+        """Return the changes of a step with those that its effects and computed fields bring."""
+        made = dict(changes)
+        if proposed is record and made:
+            proposed = shape.copy(record, made)
         for effect in arrow.effects:
-            delta = self._delta(effect, proposed, context, shape)
-            changes.update(delta)
+            delta = self._delta(effect, shape, proposed, context)
+            made.update(delta)
             proposed = shape.copy(proposed, delta)
-        changes = self._derived(proposed, changes, context, shape)
-        return self.append(
-            record, "step", context, changes=changes, event=arrow.event, target=target, roles=self._used(arrow, context)
-        )
+        if context.derive is not None:
+            made.update(self._delta(context.derive, shape, proposed))
+        return made
 
-    def _delta(self, rule: Any, proposed: Any, context: Context, shape: Shape) -> Mapping[str, Any]:
+    def _delta(self, rule: Callable[..., Any], shape: Shape, proposed: Any, *more: Any) -> Mapping[str, Any]:
         """Run an effect or derive rule of the host and check what it answers."""
         what = f"the rule {name_of(rule)!r}"
         try:
-            delta = rule(proposed, context) if rule is not context.derive else rule(proposed)
+            delta = rule(proposed, *more)
         except Exception as error:
             raise broken(what, proposed, error) from error
         if not isinstance(delta, Mapping):
@@ -261,15 +422,6 @@ class Engine:
         if wrong:
             raise broken(what, proposed, str(wrong[0]))
         return delta
-
-    def _derived(self, proposed: Any, changes: dict[str, Any], context: Context, shape: Shape) -> dict[str, Any]:
-        if context.derive is not None:
-            changes.update(self._delta(context.derive, proposed, context, shape))
-        return changes
-
-    @staticmethod
-    def _used(arrow: Arrow, context: Context) -> tuple[str, ...]:
-        return () if arrow.roles is None else tuple(sorted(arrow.roles & context.roles))
 
     def append(
         self,
@@ -286,34 +438,11 @@ class Engine:
     ) -> tuple[Any, Entry]:
         """Return the record with checked `changes` and one more version, and the entry that says so.
 
-        Every entry but the first of a history is made here, whatever it is about.
+        Every entry but the first of a history is made this way, whatever it is about.
         """
-        shape = context.shape or shape_of(type(record))
-        fields = shape.fields
-        said: dict[str, Change | Added] = {}
-        new: dict[str, Any] = {}
-        for name, value in changes.items():
-            old = shape.read(record, name)
-            if old is not value and old != value:
-                new[name] = value
-                if type(value) is tuple and type(old) is tuple and value[: len(old)] == old:
-                    said[name] = Added(value[len(old) :])
-                else:
-                    said[name] = Change(old, value)
+        shape = context.shape or _shape_of(type(record))
         source = getattr(record, self.field)
-        if target is not None and target != source:
-            new[self.field] = target
-            said[self.field] = Change(source, target)
-        seq = getattr(record, "version", 0) + 1
-        if "version" in fields:
-            new["version"] = seq
-        if "updated_at" in fields:
-            new["updated_at"] = context.at
-        entry = self.entry(
-            op, context, getattr(record, "id", ""), seq, event=event, source=source if target else None, target=target,
-            changes=said, roles=roles, judged=judged, details=details,
-        )  # fmt: skip
-        return shape.copy(record, new), entry
+        return write(self, record, op, context, shape, changes, event, source, target, roles, judged, details)
 
     def entry(
         self,
@@ -331,49 +460,41 @@ class Engine:
         details: Mapping[str, Any] = NOTHING,
     ) -> Entry:
         """Return one line of a history."""
-        actor = context.actor
-        data: dict[str, Any] = {"changes": changes} if changes else {}
-        if context.reason is not None:
-            data["reason"] = context.reason
-        if roles:
-            data["roles"] = roles
-        if actor.on_behalf_of is not None:
-            data["on_behalf_of"] = actor.on_behalf_of
-        if actor.via is not None:
-            data["via"] = actor.via
-        if context.cause is not None:
-            data["cause"] = context.cause
-        if context.correlation is not None:
-            data["correlation"] = context.correlation
-        if target is not None:
-            data["digest"] = self.lifecycle.digest
-        if details:
-            data.update(details)
-        new: Any = _make(_ENTRY)
-        new.record_id = record_id
-        new.kind = context.kind
-        new.seq = seq
-        new.op = op
-        new.lifecycle = self.name if target is not None else None
-        new.event = event
-        new.from_state = source
-        new.to_state = target
-        new.at = context.at
-        new.recorded_at = context.now
-        new.by = actor.id
-        new.judged = judged
-        new.unit = context.unit
-        new.origin = context.origin
-        new.tenant = context.tenant
-        new.details = Details(data)
-        new.__class__ = Entry
-        made: Entry = new
-        return made
+        return line(self, op, context, record_id, seq, event, source, target, changes, roles, judged, details)
+
+    @property
+    def table(self) -> Mapping[str, Mapping[str, tuple[Arrow, ...]]]:
+        """State -> event -> the alternatives, in order."""
+        return self._table
+
+    @property
+    def digest(self) -> str:
+        """The digest of the lifecycle."""
+        if self._digest is None:
+            self._digest = self.lifecycle.digest
+        return self._digest
 
 
-_ENTRY = twin_of(Entry)
-_make = object.__new__
+def _choose(chosen: Chosen, payload: Mapping[str, Any]) -> tuple[str | None, Mapping[str, Any], Reason | None]:
+    """Return the target that the payload names, the rest of the payload, and what is wrong with the choice."""
+    if chosen.field not in payload:
+        return None, payload, None
+    rest = {name: value for name, value in payload.items() if name != chosen.field}
+    wanted = payload[chosen.field]
+    if isinstance(wanted, str) and wanted in chosen.among:
+        return wanted, rest, None
+    near = nearest(wanted, chosen.among)
+    return None, rest, Reason.of("not_a_choice", field=chosen.field, value=wanted, choices=chosen.among, nearest=near)
 
 
-def _ordered(reasons: list[Reason]) -> list[Reason]:
-    return reasons if len(reasons) == 1 else sorted(reasons, key=lambda reason: _RANK.get(reason.code, len(_RANK)))
+def _meant(arrows: tuple[Arrow, ...], payload: Mapping[str, Any]) -> tuple[Arrow, ...]:
+    """Return the alternatives that lead where the payload says, where it says so; otherwise all of them."""
+    meant = tuple(
+        arrow for arrow in arrows if arrow.chosen is not None and payload.get(arrow.chosen.field) in arrow.chosen.among
+    )
+    return meant or arrows
+
+
+def _locked(name: str, flags: int) -> Reason:
+    remedy = "Leave it out." if flags & HIDDEN else "Leave it as it is."
+    return Reason.of("field_rule", field=name, rule=rule_word(flags), remedy=remedy)

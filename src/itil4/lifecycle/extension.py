@@ -1,17 +1,18 @@
-"""A lifecycle made from another one: more states and steps, and steps made stricter."""
+"""A lifecycle made from another one: more states and steps, some replaced, and steps made stricter."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import attrs
 
 from itil4.errors import DefinitionError, nearest
 from itil4.lifecycle.definition import Lifecycle, State, Transition
-from itil4.lifecycle.rules import as_guard
+from itil4.lifecycle.fields import ASKED, LOCKED, Plan, inherited
+from itil4.lifecycle.rules import Chosen
 
 L = TypeVar("L", bound=Lifecycle)
 
-_TIGHTER = ("roles", "requires", "guards", "denied")
+_TIGHTER = ("roles", "denied", "requires", "guards", "internal")
 
 
 def extended(
@@ -19,36 +20,57 @@ def extended(
     states: Iterable[State],
     add: Iterable[Transition],
     *,
+    replace: Mapping[str, Any],
     tighten: Mapping[str, Mapping[str, Any]],
     remove: Iterable[str],
     name: str | None,
+    initial: str | Iterable[str] | None,
+    events: Iterable[str] | None,
 ) -> L:
     """Return `base` changed as `Lifecycle.extend` says."""
+    kept = list(base.states)
     transitions = list(base.transitions)
     for key in remove:
-        transitions = _split(base, transitions, key, lambda each: None)
+        if key in base.by_name and key not in base.events:
+            kept = [state for state in kept if state.name != key]
+            transitions = _without(base, transitions, key)
+        else:
+            transitions = _split(base, transitions, key, lambda each: ())
+    for key, instead in replace.items():
+        if isinstance(instead, State):
+            base.state(key)
+            kept = [instead if state.name == key else state for state in kept]
+            if instead.name != key:
+                transitions = [_renamed(each, key, instead.name) for each in transitions]
+        else:
+            transitions = _replaced(base, transitions, key, instead)
     for key, rules in tighten.items():
-        transitions = _split(
-            base, transitions, key, lambda each, key=key, rules=rules: _tighter(base, key, each, rules)
-        )  # type: ignore[misc]
+        transitions = _tightened(base, transitions, key, rules)
     return attrs.evolve(
         base,
         name=name or base.name,
-        states=(*base.states, *states),
-        transitions=(*transitions, *add),
+        initial=base.initial if initial is None else initial,
+        states=tuple(kept) + tuple(states),
+        transitions=tuple(transitions) + tuple(add),
+        events=base.declared if events is None else tuple(events),
     )
 
 
-def _split(base: Lifecycle, transitions: list[Transition], key: str, change: Any) -> list[Transition]:
-    """Apply `change` to the transitions that `event` or `event@source` names; None removes."""
-    event, _, source = key.partition("@")
+def _split(
+    base: Lifecycle,
+    transitions: list[Transition],
+    key: str,
+    change: Callable[[Transition], Iterable[Transition]],
+) -> list[Transition]:
+    """Apply `change` to the transitions that `event` or `event@source` names; what it returns stands instead."""
+    event, source = _parted(base, key)
     hits = [each for each in transitions if each.event == event]
     if not hits:
-        events = {each.event for each in transitions}
         raise DefinitionError.of(
-            "unknown_name", where=f"extend of {base.name!r}", what="step", name=event, nearest=nearest(event, events)
-        )
-    if source and not any(source in base.sources_of(each) for each in hits):
+            "unknown_name", where=f"extend of {base.name!r}", what="step", name=event,
+            nearest=nearest(event, {each.event for each in transitions}),
+        )  # fmt: skip
+    if source is not None and not any(source in base.sources_of(each) for each in hits):
         known = {name for each in hits for name in base.sources_of(each)}
         raise DefinitionError.of(
             "unknown_name", where=f"extend of {base.name!r}: {event!r}", what="source", name=source,
@@ -57,40 +79,99 @@ def _split(base: Lifecycle, transitions: list[Transition], key: str, change: Any
     made: list[Transition] = []
     for each in transitions:
         sources = base.sources_of(each)
-        if each.event != event or (source and source not in sources):
+        if each.event != event or (source is not None and source not in sources):
             made.append(each)
             continue
-        rest = tuple(name for name in sources if source and name != source)
+        rest = tuple(name for name in sources if source is not None and name != source)
         if rest:
             made.append(attrs.evolve(each, sources=rest))
-        part = attrs.evolve(each, sources=(source,)) if source else each
-        changed = change(part)
-        if changed is not None:
-            made.append(changed)
+        made += change(each if source is None else attrs.evolve(each, sources=(source,)))
     return made
 
 
-def _tighter(base: Lifecycle, key: str, each: Transition, rules: Mapping[str, Any]) -> Transition:
+def _parted(base: Lifecycle, key: str) -> tuple[str, str | None]:
+    """Part `event@source`; an event that has an @ in its own name is itself."""
+    if not isinstance(key, str):
+        raise DefinitionError.of("ill_typed", field=f"extend of {base.name!r}", expected="an event", value=key)
+    if key in base.events or "@" not in key:
+        return key, None
+    event, _, source = key.rpartition("@")
+    return event, source
+
+
+def _without(base: Lifecycle, transitions: list[Transition], gone: str) -> list[Transition]:
+    """Drop every arrow from and to a state that is removed."""
+    made = []
+    for each in transitions:
+        target: str | Chosen | None = each.target
+        if isinstance(target, Chosen):
+            among = tuple(name for name in target.among if name != gone)
+            target = attrs.evolve(target, among=among) if among else None
+        elif target == gone:
+            target = None
+        named = [source for source in each.sources if source != gone]
+        if target is not None and named:
+            made.append(attrs.evolve(each, sources=tuple(named), target=target))
+    return made
+
+
+def _renamed(each: Transition, old: str, new: str) -> Transition:
+    sources = tuple(new if source == old else source for source in each.sources)
+    target = each.target
+    if isinstance(target, Chosen):
+        target = attrs.evolve(target, among=tuple(new if name == old else name for name in target.among))
+    elif target == old:
+        target = new
+    return attrs.evolve(each, sources=sources, target=target)
+
+
+def _replaced(base: Lifecycle, transitions: list[Transition], key: str, instead: Any) -> list[Transition]:
+    several = (instead,) if isinstance(instead, Transition) else tuple(instead)
+    pending = list(several)
+
+    def change(_: Transition) -> Iterable[Transition]:
+        given, pending[:] = tuple(pending), []
+        return given
+
+    return _split(base, transitions, key, change)
+
+
+def _tightened(base: Lifecycle, transitions: list[Transition], key: str, rules: Mapping[str, Any]) -> list[Transition]:
+    where = f"tighten {key!r} of {base.name!r}"
+    if not isinstance(rules, Mapping):
+        raise DefinitionError.of("ill_typed", field=where, expected="a mapping of rules", value=rules)
     for name in rules:
         if name not in _TIGHTER:
             raise DefinitionError.of(
-                "unknown_name", where=f"tighten {key!r} of {base.name!r}", what="rule", name=name,
-                nearest=nearest(name, _TIGHTER),
-            )  # fmt: skip
+                "unknown_name", where=where, what="rule", name=name, nearest=nearest(name, _TIGHTER)
+            )
     probe = Transition("probe", "*", "probe", **rules)
-    roles = each.roles
+    return _split(base, transitions, key, lambda each: (_tighter(base, where, each, probe),))
+
+
+def _tighter(base: Lifecycle, where: str, each: Transition, probe: Transition) -> Transition:
+    taken = each.roles
     if probe.roles is not None:
-        roles = probe.roles if roles is None else roles & probe.roles
-        if not roles:
-            raise DefinitionError.of(
-                "definition", where=f"tighten {key!r} of {base.name!r}",
-                text="nobody is left who may take the step.", remedy=f"Keep one of: {', '.join(sorted(each.roles or ()))}.",
-            )  # fmt: skip
-    denied = (each.denied or frozenset()) | (probe.denied or frozenset())
+        taken = probe.roles if taken is None else taken & probe.roles
+    if taken is not None and not taken - (denied := (each.denied or frozenset()) | (probe.denied or frozenset())):
+        keep = ", ".join(sorted((each.roles or frozenset()) - denied)) or "a role"
+        raise DefinitionError.of(
+            "definition", where=where, text="nobody is left who may take the step.", remedy=f"Keep one of: {keep}."
+        )
+    rules = inherited(base.by_name, where)
+    for name in probe.requires:
+        for target in each.targets:
+            ruling = Plan(each.fields, rules.get(target, {})).entry(name)
+            if name not in each.requires and ruling and ruling.possible & LOCKED and not ruling.possible & ASKED:
+                raise DefinitionError.of(
+                    "definition", where=where, remedy=f"Make it `must_prompt` in {target!r}, or require another field.",
+                    text=f"it requires {name!r}, which {target!r} does not let anybody give.",
+                )  # fmt: skip
     return attrs.evolve(
         each,
-        roles=roles,
-        denied=denied or None,
+        roles=taken,
+        denied=(each.denied or frozenset()) | (probe.denied or frozenset()) or None,
         requires=tuple(dict.fromkeys((*each.requires, *probe.requires))),
-        guards=(*each.guards, *(as_guard(rule) for rule in probe.guards if rule not in each.guards)),
+        guards=tuple(dict.fromkeys((*each.guards, *probe.guards))),
+        internal=each.internal or probe.internal,
     )

@@ -17,6 +17,10 @@ Effect: TypeAlias = Callable[[Any, "Context"], Mapping[str, Any]]
 """`effect(proposed, context)`: pure; returns the fields that the step changes besides its payload."""
 
 
+Reads: TypeAlias = str | Iterable[str] | Mapping[str, Iterable[Any]]
+"""Names of fields, or each with the values that it can have, over which `verify` compares alternatives."""
+
+
 def _names(value: str | Iterable[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
 
@@ -26,7 +30,8 @@ class Guard:
     """A named condition of a step, judged on the proposed record: payload applied, old state.
 
     The fields that it `reads` are required by the step: while one is missing the guard is not
-    called, and the step is refused with what is missing.
+    called, and the step is refused with what is missing. `domains` says which values a field that it
+    reads can have, where these are few, so that `verify` can compare alternatives.
 
     >>> Guard("two_words", lambda ticket, ctx: " " in ticket.resolution or "say a little more.", reads=("resolution",))
     Guard(name='two_words', reads=('resolution',))
@@ -37,8 +42,14 @@ class Guard:
     reads: tuple[str, ...] = attrs.field(default=(), converter=_names)
     text: str = attrs.field(default="", repr=False)
     remedy: str = attrs.field(default="", repr=False)
+    domains: Mapping[str, tuple[Any, ...]] = attrs.field(factory=dict, repr=False, hash=False, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        if not isinstance(self.name, str) or not callable(self.check):
+            raise DefinitionError.of("ill_typed", field="a guard", expected="a name and a function", value=self.check)
 
     def __call__(self, proposed: Any, context: "Context") -> bool | str:
+        """Return what the check answers, as it answers it."""
         return self.check(proposed, context)
 
     def judge(self, proposed: Any, context: "Context", event: str) -> Reason | None:
@@ -61,7 +72,7 @@ class Guard:
         return Reason.of("guard", event=event, guard=self.name, text=text, remedy=self.remedy)
 
 
-def guard(*, reads: str | Iterable[str] = (), text: str = "", remedy: str = "") -> Callable[[Check], Guard]:
+def guard(*, reads: Reads = (), text: str = "", remedy: str = "") -> Callable[[Check], Guard]:
     """Make a guard of a function, under the function's name.
 
     >>> @guard(reads="port", text="the vessel is not in port.")
@@ -69,10 +80,14 @@ def guard(*, reads: str | Iterable[str] = (), text: str = "", remedy: str = "") 
     ...     return incident.port is not None
     >>> in_port.name
     'in_port'
+
+    Fields whose values are few let `verify` compare alternatives: `reads={"risk": ["high", "low"]}`.
     """
 
     def make(check: Check) -> Guard:
-        return Guard(getattr(check, "__name__", "guard"), check, reads=reads, text=text, remedy=remedy)
+        domains = {name: tuple(values) for name, values in reads.items()} if isinstance(reads, Mapping) else {}
+        named = getattr(check, "__name__", "guard")
+        return Guard(named, check, reads=reads, text=text, remedy=remedy, domains=domains)
 
     return make
 
@@ -110,7 +125,7 @@ class Chosen:
     """A target that the actor names in the payload: `Chosen("to", among=["assess", "cancelled"])`."""
 
     field: str
-    among: tuple[str, ...] = attrs.field(converter=tuple)
+    among: tuple[str, ...] = attrs.field(converter=_names)
 
 
 @attrs.frozen

@@ -3,7 +3,9 @@
 import dataclasses
 import typing
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import cached_property, lru_cache
 from typing import Any, Literal, Self
 
 import attrs
@@ -18,11 +20,11 @@ _WORDS: dict[str, Any] = {
     "text": Note,
     "number": float,
     "integer": int,
-    "decimal": "decimal",
+    "decimal": Decimal,
     "boolean": bool,
-    "moment": "moment",
-    "date": "date",
-    "duration": "duration",
+    "moment": datetime,
+    "date": date,
+    "duration": timedelta,
     "lines": tuple[Line, ...],
 }
 
@@ -93,21 +95,17 @@ class FieldSet:
 
 
 def _extra_type(name: str, spec: FieldSpec) -> FieldType:
-    from datetime import date, datetime, timedelta
-    from decimal import Decimal
-
     where = f"fields.{name}"
-    if not name.isidentifier() or name.startswith("_"):
+    if not name.isidentifier() or name.startswith("_") or "__" in name:
         raise DefinitionError.of("definition", where=where, text="the name is no identifier.", remedy="Use snake_case.")
-    if name in RESERVED:
+    if name in RESERVED or name in PROTECTED:
         raise DefinitionError.of("reserved_name", record="the field set", field=name)
     if spec.type == "choice":
         if not spec.choices:
             raise DefinitionError.of("definition", where=where, text="a choice needs choices.", remedy="List them.")
         annotation: Any = Literal[spec.choices]
     else:
-        late = {"decimal": Decimal, "moment": datetime, "date": date, "duration": timedelta}
-        annotation = late.get(spec.type) or _WORDS.get(spec.type)
+        annotation = _WORDS.get(spec.type) if isinstance(spec.type, str) else None
     if annotation is None:
         known = (*_WORDS, "choice")
         raise DefinitionError.of(
@@ -144,11 +142,30 @@ class Shape:
 
     def copy(self, record: Any, changes: Mapping[str, Any]) -> Any:
         """Return `record` with `changes` (already checked), extra fields going where they belong."""
-        if self.extra and not self.extra.types.keys().isdisjoint(changes):
+        extra = self.extra.types
+        if extra and not extra.keys().isdisjoint(changes):
             inner = {name: value for name, value in changes.items() if name in self.extra}
             changes = {name: value for name, value in changes.items() if name not in self.extra}
             changes["extra"] = Frozen({**record.extra, **inner})
         return self._copy(record, changes)
+
+    @cached_property
+    def _moments(self) -> frozenset[str]:
+        everything = {**self.fields, **self.extra.types}
+        return frozenset(name for name, field in everything.items() if field.kind == "moment")
+
+    def in_utc(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return `values` with their moments in UTC, as a store gives them back: the same instants.
+
+        An instant that a local clock shows twice equals nothing outside its own zone, so a record
+        that kept it would differ from its stored form.
+        """
+        told = {
+            name: value.astimezone(UTC)
+            for name, value in values.items()
+            if name in self._moments and isinstance(value, datetime) and value.tzinfo is not UTC and _shows(value)
+        }
+        return {**values, **told} if told else values
 
     def problems(self, values: Mapping[str, Any], locked: Iterable[str] | None = None) -> list[Reason] | None:
         """Say what is wrong with `values` as new contents of fields: None, or the reasons.
@@ -189,6 +206,14 @@ class Shape:
         inner = {name: field.default for name, field in self.extra.types.items() if field.default is not None}
         inner |= {name: value for name, value in values.items() if name in self.extra}
         return self.record(**{name: value for name, value in values.items() if name not in self.extra}, extra=inner)
+
+
+def _shows(value: datetime) -> bool:
+    """Whether UTC can show a moment; one without a zone is left for the type check to refuse."""
+    try:
+        return value.tzinfo is not None and value.astimezone(UTC) is not None
+    except OverflowError:
+        return False
 
 
 @lru_cache(maxsize=1024)

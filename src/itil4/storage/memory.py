@@ -11,7 +11,7 @@ from itil4.storage.query import COLUMNS, Compare, Every, Linked, Query, Where, h
 
 _LinkKey = tuple[str, str, str]
 
-_COLUMN: dict[str, Callable[[RecordRow], Any]] = {name: attrgetter(name) for name in COLUMNS}
+_COLUMN: dict[str, Callable[[RecordRow], Any]] = {name: attrgetter(own) for name, own in COLUMNS.items()}
 
 
 class _Tenant:

@@ -14,8 +14,16 @@ from itil4.errors import InvalidInput
 Operator: TypeAlias = Literal["eq", "ne", "lt", "le", "gt", "ge", "in", "is_null", "prefix", "contains"]
 OPERATORS: tuple[Operator, ...] = ("eq", "ne", "lt", "le", "gt", "ge", "in", "is_null", "prefix", "contains")
 
-COLUMNS = ("id", "number", "state", "category", "version", "created_at", "updated_at", "created_by", "origin_key")
-"""Fields that every kind has and every store keeps apart from the body."""
+COLUMNS: Mapping[str, str] = {
+    name: "category" if name == "state_category" else name
+    for name in (
+        "id", "number", "state", "state_category", "version", "created_at", "updated_at", "created_by", "origin_key"
+    )
+}  # fmt: skip
+"""Fields that every kind has and every store keeps apart from the body -> their names in a `RecordRow`.
+
+A kind may have a field `category` of its own, so that of the state has a longer name in questions.
+"""
 
 
 class _Value:

@@ -77,7 +77,8 @@ NEXT_NUMBERS = (
     "INSERT INTO series VALUES (?1, ?2, ?3) ON CONFLICT (tenant, prefix) DO UPDATE SET last = last + ?3 RETURNING last"
 )
 SELECT_ORIGIN = (
-    "SELECT origin_system, origin_key, origin_row, record_id FROM entry "
+    # SQLite reckons that walking all entries of the tenant is cheaper, until it has looked at the data
+    "SELECT origin_system, origin_key, origin_row, record_id FROM entry INDEXED BY entry_origin "
     "WHERE tenant = ? AND origin_system = ? AND origin_key = ?"
 )
 SELECT_ONCE = "SELECT key, record_id, seq, mark FROM once WHERE tenant = ? AND key = ?"
@@ -251,8 +252,8 @@ def _term(name: str, *values: Any) -> str:
     """Return the field in SQL; a column loses its type before values of another type, which it would convert."""
     if name not in COLUMNS:
         return _json(tuple(name.split(".")))
-    whole = name in _WHOLE
-    return f"+{name}" if any(isinstance(value, str) == whole for value in values) else name
+    whole, column = name in _WHOLE, COLUMNS[name]
+    return f"+{column}" if any(isinstance(value, str) == whole for value in values) else column
 
 
 def _quoted(name: str) -> str:

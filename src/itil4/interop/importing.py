@@ -174,7 +174,7 @@ class _Run:
         """Skip what an interrupted run of this very file has read; False when rows were read that are others."""
         runs = self.itsm.import_runs
         fields: Mapping[str, Any] = self.identity
-        held = [run for run in runs.each(**fields) if run.state == "running"]
+        held = list(runs.each(state="running", **fields))
         if not held:
             return True
         run = held[-1]

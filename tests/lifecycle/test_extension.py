@@ -36,7 +36,10 @@ def test_extension_adds_states_and_steps_and_leaves_the_base_alone() -> None:
     """A lifecycle is a value: what is made from it is another one."""
     more = BASE.extend(
         [State("awaiting port", "waiting", kind="port")],
-        [Transition("wait", "working", "awaiting port", requires="port"), Transition("berth", "awaiting port", "working")],
+        [
+            Transition("wait", "working", "awaiting port", requires="port"),
+            Transition("berth", "awaiting port", "working"),
+        ],
         name="vessel ticket",
     )  # fmt: skip
     assert more.events == ("start", "solve", "close", "wait", "berth")

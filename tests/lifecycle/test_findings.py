@@ -20,6 +20,8 @@ class Ticket:
 
 
 A, B, C = State("a", "new"), State("b"), State("c", "closed", final=True)
+WANTS_PORT = State("b", fields={"port": "mandatory"})
+STUCK = [Transition("go", "a", "b"), Transition("end", "b", "c"), Transition("stick", "b", "stuck")]
 GO = [Transition("go", "a", "b"), Transition("end", "b", "c")]
 
 
@@ -44,7 +46,7 @@ def looks_further(ticket: Any, ctx: Any) -> bool:
 
 FAULTY = {
     "unreachable_state": (flow((A, B, C, State("lost"))), "lost", None),
-    "no_way_to_final": (flow((A, B, C, State("stuck")), [*GO, Transition("stick", "b", "stuck")]), "stuck", ("go", "stick")),
+    "no_way_to_final": (flow((A, B, C, State("stuck")), STUCK), "stuck", ("go", "stick")),
     "never_ends": (flow((A, B), [Transition("go", "a", "b"), Transition("back", "b", "a")]), "t", ()),
     "final_with_exits": (flow(steps=[*GO, Transition("reopen", "c", "b")]), "c", ("go", "end", "reopen")),
     "shadowed_alternative": (flow(steps=[*GO, Transition("go", "a", "c", roles="lead")]), "go@a", ("go",)),
@@ -61,7 +63,7 @@ FAULTY = {
     "unknown_field": (flow(steps=[*GO, Transition("sail", "b", "a", requires="prot")]), "sail@b", ("go",)),
     "near_miss_role": (flow(steps=[*GO, Transition("sail", "b", "a", roles="asignee")]), "sail@b", ("go",)),
     "field_rule_contradiction": (
-        flow((A, State("b", fields={"port": "mandatory"}), C), [Transition("go", "a", "b", fields={"port": "hidden"}), GO[1]]),
+        flow((A, WANTS_PORT, C), [Transition("go", "a", "b", fields={"port": "hidden"}), GO[1]]),
         "go@a", (),
     ),
     "timer_never_fires": (flow((A, State("b", timers=[Timer("go", after=timedelta(1))]), C)), "b", ("go",)),
@@ -118,23 +120,17 @@ def test_roles_that_are_meant_to_differ_are_left_alone() -> None:
 
 def test_guards_are_compared_over_the_values_of_the_record_type() -> None:
     """A choice or a flag of the type gives the values; a guard that looks further is left alone."""
-    pair = [
-        Transition("sort", "b", "a", guards=[not_low]),
-        Transition("sort", "b", "c", guards=[Guard("low", lambda t, c: t.risk == "low", reads="risk")]),
-    ]
-    assert flow(steps=[*GO, *pair]).verify(Ticket) == ()
-    assert flow(steps=[*GO, pair[0], Transition("sort", "b", "c", guards=[looks_further])]).verify(Ticket) == ()
-    flag = [
-        Guard("urgent", lambda t, c: t.urgent, reads="urgent"),
-        Guard("also", lambda t, c: t.urgent, reads="urgent"),
-    ]
-    codes = [
-        each.code
-        for each in flow(
-            steps=[*GO, *(Transition("sort", "b", to, guards=[rule]) for to, rule in zip("ac", flag, strict=True))]
-        ).verify(Ticket)
-    ]
-    assert codes == ["overlapping_guards", "incomplete_guards"]
+    low = Guard("low", lambda ticket, ctx: ticket.risk == "low", reads="risk")
+    urgent = Guard("urgent", lambda ticket, ctx: ticket.urgent, reads="urgent")
+    also = Guard("also", lambda ticket, ctx: ticket.urgent, reads="urgent")
+
+    def codes(first: Guard, second: Guard) -> list[str]:
+        pair = [Transition("sort", "b", "a", guards=[first]), Transition("sort", "b", "c", guards=[second])]
+        return [each.code for each in flow(steps=[*GO, *pair]).verify(Ticket)]
+
+    assert codes(not_low, low) == []
+    assert codes(not_low, looks_further) == []
+    assert codes(urgent, also) == ["overlapping_guards", "incomplete_guards"]
 
 
 def test_alternatives_that_may_all_be_taken_are_not_shadowed() -> None:

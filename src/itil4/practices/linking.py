@@ -67,6 +67,8 @@ def _changed(
             _allow(unit, desk, row, start, stop, relation.acyclic, relation.single)
             unit.add_link(row)
         else:
+            if relation.lasting:
+                raise Refused.of("link_lasts", source=start.reference, relation=relation.name, target=_shown(stop))
             held = [each for each in unit.links(start.id) if each[:3] == row[:3]]
             if not held:
                 raise Refused.of("link_missing", source=start.reference, relation=name, target=_shown(stop))

@@ -111,7 +111,7 @@ def select(tenant: str, query: Query) -> list[tuple[str, list[Any]]]:
     by = ", ".join(f"{_term(name)} {'DESC' if descending else 'ASC'}" for name, descending in order)
     made = []
     for part in _parts(order, query.after):
-        where, values = _condition(tenant, query)
+        where, values = condition(tenant, query)
         if part is not None:
             where += f" AND {part[0]}"
             values += part[1]
@@ -122,11 +122,12 @@ def select(tenant: str, query: Query) -> list[tuple[str, list[Any]]]:
 
 def select_count(tenant: str, query: Query) -> tuple[str, list[Any]]:
     """Return the statement that counts what a query finds."""
-    where, values = _condition(tenant, query)
+    where, values = condition(tenant, query)
     return f"SELECT count(*) FROM record WHERE {where}", values
 
 
-def _condition(tenant: str, query: Query) -> tuple[str, list[Any]]:
+def condition(tenant: str, query: Query) -> tuple[str, list[Any]]:
+    """Return what a record meets that a query finds, and the values in it."""
     values: list[Any] = [tenant]
     return f"tenant = ? AND kind = {_quoted(query.kind)} AND {_where(query.where, values)}", values
 

@@ -36,6 +36,12 @@ def _parser() -> argparse.ArgumentParser:
     practices = commands.add_parser("practices", help="the 34 practices, or one of them, in 80 columns")
     practices.add_argument("name", nargs="?", help="id or name, such as 'incident management'")
     practices.set_defaults(run=_practices)
+    from itil4.interop.commands import COMMANDS
+
+    for name, command in COMMANDS.items():
+        added = commands.add_parser(name, help=command.help, description=f"{command.help.capitalize()}.")
+        command.add_arguments(added)
+        added.set_defaults(run=command.run)
     return parser
 
 

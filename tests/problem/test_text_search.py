@@ -163,9 +163,9 @@ def test_no_search_crosses_the_tenant(tmp_path: Path) -> None:
     known_error(ours, summary="mail")
     assert len(ours.known_errors.search("mail")) == 1
     assert theirs.known_errors.search("mail") == ()
-    for store in (theirs.house.store, PlainWords(theirs.house.store)):
-        assert dict(store_of_words(store).count_words("theirs", "problem", TEXTS, ("mail",), 9)) == {"mail": 0}
-        assert dict(store_of_words(store).count_words("ours", "problem", TEXTS, ("mail", "x"), 9)) == {
+    for store in (store_of_words(theirs.house.store), PlainWords(theirs.house.store)):
+        assert dict(store.count_words("theirs", "problem", TEXTS, ("mail",), 9)) == {"mail": 0}
+        assert dict(store.count_words("ours", "problem", TEXTS, ("mail", "x"), 9)) == {
             "mail": 1,
             "x": 0,
         }

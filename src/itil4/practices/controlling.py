@@ -6,16 +6,16 @@ from typing import Any, ClassVar, TypeVar
 
 import attrs
 
-from itil4.errors import Decision, InvalidInput, Reason, Refused, nearest
-from itil4.lifecycle import Context
+from itil4.errors import InvalidInput, Reason, Refused, nearest
+from itil4.lifecycle import Context, Lifecycle
 from itil4.practices.base import Practice
-from itil4.practices.error_control import ANALYST, EVERYBODY, GROWING, OWNER, ROLES, SET_BY, Fault
+from itil4.practices.error_control import ANALYST, EVERYBODY, GROWING, LIFECYCLE, OWNER, ROLES, SET_BY, Fault
 from itil4.practices.linking import link
 from itil4.practices.merging import merge, unmerge
 from itil4.practices.problem_policy import ProblemPolicy
 from itil4.practices.problem_values import Cause, CloseReason, Confidence, Workaround, published
 from itil4.practices.work import NOTHING
-from itil4.record import SELF, Actor, Comment, Origin, Relation
+from itil4.record import SELF, Actor, Comment, Relation
 from itil4.storage.unit import Unit
 from itil4.vocabulary import OPEN
 
@@ -23,8 +23,11 @@ F = TypeVar("F", bound=Fault)
 
 
 class ErrorControl(Practice[F]):
-    """The verbs and rules that problem management and the known errors share."""
+    """The verbs and rules that problem management and the known errors share; no place on a desk by itself."""
 
+    name, slot, kind, prefix = "error_control", "faults", "fault", "FLT"
+    record = Fault  # type: ignore[assignment]  # each of the two practices brings its own type
+    lifecycle: ClassVar[Lifecycle] = LIFECYCLE
     own_steps: ClassVar[Mapping[str, tuple[str, ...]]] = SET_BY
     relations: ClassVar[tuple[Relation, ...]] = (
         Relation("resolved_by", "resolves", {(SELF, "change"), ("incident", SELF)}),
@@ -48,10 +51,14 @@ class ErrorControl(Practice[F]):
         return given
 
     def derive(self, proposed: F) -> Mapping[str, Any]:
-        """Priority follows impact and urgency."""
-        if proposed.impact is None or proposed.urgency is None:
-            return {"priority": None}
-        return {"priority": self.rules.matrix(proposed.impact, proposed.urgency)}
+        """Priority follows impact and urgency; the workaround in use is the one published last and not withdrawn."""
+        rules, usable = self.rules, published(proposed.workarounds)
+        known = proposed.impact is not None and proposed.urgency is not None
+        return {
+            "priority": rules.matrix(proposed.impact, proposed.urgency) if known else None,  # type: ignore[arg-type]
+            "workaround": usable[-1].text if usable else None,
+            "workaround_code": rules.workaround_code if usable else None,
+        }
 
     def at_birth(self, values: Mapping[str, Any], actor: Actor, at: datetime) -> Mapping[str, Any]:
         """It is recorded by somebody with a role in problem management, and has an owner."""
@@ -89,35 +96,29 @@ class ErrorControl(Practice[F]):
             if not known or own[each.version - 1].text != each.text:
                 yield Reason.of("workaround_version", workaround=each.name, version=each.version, known=len(own))
 
-    def _context(
-        self, unit: Unit, actor: Actor, record: F | None, event: str | None, payload: Mapping[str, Any],
-        at: datetime | None, reason: str | None, cause: str | None = None, origin: Origin | None = None,
-    ) -> Context:  # fmt: skip
-        wrong = [found for name in payload if (found := self._misplaced(record, event, name, payload[name]))]
-        if wrong:
-            raise (InvalidInput if record is None else Refused)(*wrong)
-        return super()._context(unit, actor, record, event, payload, at, reason, cause, origin)
+    def objections(self, before: F | None, after: F, context: Context, event: str) -> Iterable[Reason]:
+        """Fields with steps of their own are set by these only, and collections only grow."""
+        yield from super().objections(before, after, context, event)
+        for name, value in context.payload.items():
+            if reason := self._misplaced(before, event, name, value):
+                yield reason
+        given = after.assignee is not None and (before is None or before.assignee != after.assignee)
+        if given and not self.desk.house.directory.active(after.assignee, context.at):
+            yield Reason.of("not_active", field="assignee", person=after.assignee)
 
-    def _misplaced(self, record: F | None, event: str | None, name: str, value: Any) -> Reason | None:
+    def _misplaced(self, record: F | None, event: str, name: str, value: Any) -> Reason | None:
         """Say why a value may not be given here: its field has steps of its own, or only grows."""
         steps = self.own_steps.get(name)
         if steps is None:
             return None
         if event not in steps:
-            return Reason.of("own_step", event=event or "update", field=name, steps=steps)
+            return Reason.of("own_step", event=event, field=name, steps=steps)
         if name in GROWING and record is not None:
             held = getattr(record, name)
             grown = isinstance(value, tuple) and value[: len(held)] == held
             if not grown or (event != "renew" and len(value) == len(held)):
                 return Reason.of("only_grows", event=event, field=name, count=len(held), steps=steps)
         return None
-
-    def explain(self, record: str | F, event: str, *, by: Actor | None = None, **payload: Any) -> Decision:
-        """Say whether the step is possible now, and if not, every reason why; changes nothing."""
-        try:
-            return super().explain(record, event, by=by, **payload)
-        except Refused as error:
-            return Decision(False, event, error.reasons, lifecycle=self.lifecycle.name)
 
     # facts
 
@@ -174,9 +175,6 @@ class ErrorControl(Practice[F]):
         """Give it to a person or a group, or make somebody accountable for it."""
         named = {"assignee": to, "group": group, "owner": owner}
         given: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
-        for person in (to, owner):
-            if person is not None and not self.desk.house.directory.active(person, self.desk.house.clock.now()):
-                raise Refused.of("not_active", person=person)
         if not given:
             raise Refused.of("missing", event="assign", fields=("to", "group", "owner"))
         return self.fire(record, "assign", by=by, **given, **options)
@@ -256,8 +254,8 @@ class ErrorControl(Practice[F]):
             unit.depend([held.id])
             kind = next((cls for cls in desk.house.practices.values() if cls.slot == "incidents"))
             found = desk[kind]._held(unit, incident, actor, None)
-            code = held.workaround_code
-            found = desk[kind].fire(found, "resolve", resolution=held.workaround, resolution_code=code)
+            given = {"resolution": held.workaround, "resolution_code": held.workaround_code}
+            found = desk[kind].fire(found, "resolve", **given)
             if not any(row.target == held.id and row.relation == "resolved_by" for row in unit.links(found.id)):
                 found = link(desk, found, "resolved_by", held, actor, None, None)
         return unit.get(found.id)

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from itil4.lifecycle import Context, FollowUp, State, Transition, guard
+from itil4.lifecycle import Context, FollowUp, Lifecycle, State, Transition, guard
 from itil4.practices.problem_policy import ProblemPolicy
 from itil4.practices.problem_values import (
     SETTLED,
@@ -38,6 +38,8 @@ class Fault(Record):
         group, assignee: who works on it; both may be empty.
         priority: computed from impact and urgency, 1 the highest.
         causes, workarounds, debts: collections that only grow.
+        workaround, workaround_code: computed: the text published last and not withdrawn, and the resolution
+            code of incidents that it resolves.
         analysed_at: when problem control ended; None while it has not. `analyses` counts how often.
         next_review_at: when an open known error is looked at again.
         deferral: why there is no viable solution for now.
@@ -62,6 +64,8 @@ class Fault(Record):
     assignee: Line | None = None
     causes: tuple[Cause, ...] = ()
     workarounds: tuple[Workaround, ...] = ()
+    workaround: Note | None = None
+    workaround_code: Line | None = None
     debts: tuple[TechnicalDebt, ...] = ()
     analysed_at: datetime | None = None
     analyses: int = 0
@@ -83,17 +87,6 @@ class Fault(Record):
     def is_known_error(self) -> bool:
         """Whether it is one now: analysed, and neither resolved nor closed (INV-041)."""
         return self.state in KNOWN_ERROR_STATES
-
-    @property
-    def workaround(self) -> str | None:
-        """The text of the workaround that was published last and not withdrawn."""
-        usable = published(self.workarounds)
-        return usable[-1].text if usable else None
-
-    @property
-    def workaround_code(self) -> str:
-        """The resolution code of incidents that are resolved by a workaround."""
-        return "workaround"
 
 
 HANDED_ON = (
@@ -389,6 +382,10 @@ def error_control(
         Transition("unmerge", "dismissed", "known_error", roles=DECIDERS, guards=[was_merged, was_analysed],
                    effects=[clear_ends]),
     ]  # fmt: skip
+
+
+LIFECYCLE = Lifecycle("error control", "known_error", ERROR_STATES, error_control())
+"""Error control alone: the part that the lifecycles of problems and of known errors share."""
 
 
 __all__ = [

@@ -251,7 +251,7 @@ class ProblemManagement(ErrorControl[Q]):
                 link(desk, incident, "caused_by", record, actor, reason, None)
             return record
 
-        return self._run(event, once, work)
+        return self._run(event, once, work, None, actor)
 
     def incidents(self, record: str | Q, *, by: Actor | None = None) -> tuple[Any, ...]:
         """Return the incidents that the problem causes, oldest link first."""

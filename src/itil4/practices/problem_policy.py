@@ -57,6 +57,7 @@ class ProblemPolicy:
         review_every: how long until the next review of an open known error (calendar time).
         authorities: who may accept a risk, by the names used in `accepted_by`; None: anybody with a name.
         change_succeeded: how a linked change is judged (INV-053).
+        workaround_code: the resolution code of incidents that a workaround resolves.
         match_threshold: the least score, from 0 to 1, at which a known error is proposed for an incident.
     """
 
@@ -69,4 +70,5 @@ class ProblemPolicy:
     review_every: timedelta = timedelta(days=90)
     authorities: frozenset[str] | None = attrs.field(default=None, converter=_names)
     change_succeeded: Callable[[Any], bool] = has_succeeded
+    workaround_code: str = "workaround"
     match_threshold: float = 0.3

@@ -12,7 +12,7 @@ from itil4.storage.query import COLUMNS, Compare, Every, Linked, Query, Where, h
 
 _LinkKey = tuple[str, str, str]
 
-_COLUMN: dict[str, Callable[[RecordRow], Any]] = {name: attrgetter(name) for name in COLUMNS}
+_COLUMN: dict[str, Callable[[RecordRow], Any]] = {name: attrgetter(own) for name, own in COLUMNS.items()}
 
 
 class _Tenant:
@@ -116,8 +116,8 @@ class MemoryStore:
         ids: Iterable[str] | None = data.candidates(query.where)
         if ids is None:
             ids = data.kinds.get(query.kind, ())
-        rows = (row for row in map(data.records.__getitem__, ids) if row.kind == query.kind)
-        return [row for row in rows if _meets(data, query.where, row)]
+        rows = (data.records[each] for each in ids if each in data.records)
+        return [row for row in rows if row.kind == query.kind and _meets(data, query.where, row)]
 
     def history(self, tenant: str, *, record_id: str | None = None, kind: str | None = None) -> Iterator[EntryRow]:
         """Return entries by record and seq, as they stand now."""

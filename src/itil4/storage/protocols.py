@@ -8,8 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
-import attrs
-
 from itil4.errors import StoreError
 from itil4.storage.query import Query
 
@@ -85,7 +83,6 @@ class OnceRow(NamedTuple):
     mark: str
 
 
-@attrs.define
 class Batch:
     """One atomic write: all of it happens, or nothing.
 
@@ -99,14 +96,28 @@ class Batch:
         once: keys to be taken.
     """
 
-    births: list[tuple[RecordRow, str | None]] = attrs.Factory(list)
-    updates: list[tuple[RecordRow, int]] = attrs.Factory(list)
-    entries: list[EntryRow] = attrs.Factory(list)
-    links: list[LinkRow] = attrs.Factory(list)
-    unlinks: list[LinkRow] = attrs.Factory(list)
-    bumps: dict[str, int] = attrs.Factory(dict)
-    checks: dict[str, tuple[int, int]] = attrs.Factory(dict)
-    once: list[OnceRow] = attrs.Factory(list)
+    __slots__ = ("births", "bumps", "checks", "entries", "links", "once", "unlinks", "updates")
+
+    def __init__(
+        self,
+        *,
+        births: list[tuple[RecordRow, str | None]] | None = None,
+        updates: list[tuple[RecordRow, int]] | None = None,
+        entries: list[EntryRow] | None = None,
+        links: list[LinkRow] | None = None,
+        unlinks: list[LinkRow] | None = None,
+        bumps: dict[str, int] | None = None,
+        checks: dict[str, tuple[int, int]] | None = None,
+        once: list[OnceRow] | None = None,
+    ) -> None:
+        self.births = [] if births is None else births
+        self.updates = [] if updates is None else updates
+        self.entries = [] if entries is None else entries
+        self.links = [] if links is None else links
+        self.unlinks = [] if unlinks is None else unlinks
+        self.bumps = {} if bumps is None else bumps
+        self.checks = {} if checks is None else checks
+        self.once = [] if once is None else once
 
     def check(self) -> None:
         """Refuse a batch that contradicts itself, in the same words whatever the store is.

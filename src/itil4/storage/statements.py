@@ -77,17 +77,20 @@ NEXT_NUMBERS = (
     "INSERT INTO series VALUES (?1, ?2, ?3) ON CONFLICT (tenant, prefix) DO UPDATE SET last = last + ?3 RETURNING last"
 )
 SELECT_ORIGIN = (
-    "SELECT origin_system, origin_key, origin_row, record_id FROM entry "
+    # SQLite reckons that walking all entries of the tenant is cheaper, until it has looked at the data
+    "SELECT origin_system, origin_key, origin_row, record_id FROM entry INDEXED BY entry_origin "
     "WHERE tenant = ? AND origin_system = ? AND origin_key = ?"
 )
 SELECT_ONCE = "SELECT key, record_id, seq, mark FROM once WHERE tenant = ? AND key = ?"
 SELECT_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
 SELECT_LINK = "SELECT 1 FROM link WHERE tenant = ? AND source = ? AND relation = ? AND target = ?"
+LOAD_ONE = f"SELECT {RECORD} FROM record WHERE tenant = ? AND id = ?"
 SELECT_VERSION = "SELECT version, links FROM record WHERE tenant = ? AND id = ?"
 
 _SQL = {"eq": "=", "ne": "IS NOT", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 _WHOLE = frozenset(("version", "created_at", "updated_at"))
 _NEVER_NULL = frozenset(COLUMNS) - {"number", "origin_key"}
+_NAMES = ("number", "origin_key")
 _LISTED = 200
 
 
@@ -104,8 +107,9 @@ def indexes(kind: KindRow) -> list[tuple[str, str]]:
 def select(tenant: str, query: Query) -> list[tuple[str, list[Any]]]:
     """Return the statements whose rows, one after the other, are the answer to a query.
 
-    There are two where a page begins among records whose first field is empty, or ends there: each
-    is a plain walk along an index, which the two together are not.
+    A page that begins behind a mark has several: first those that share the mark's first field,
+    then those beyond it, then those without it. Each is a plain walk along an index from one place,
+    which all of them together are not.
     """
     order = query.total_order
     by = ", ".join(f"{_term(name)} {'DESC' if descending else 'ASC'}" for name, descending in order)
@@ -138,8 +142,23 @@ def _where(where: Where, values: list[Any]) -> str:
     if isinstance(where, Every):
         return _joined(" AND ", where.parts, values) or "1"
     if isinstance(where, Some):
+        if where.parts and all(map(_is_name, where.parts)):
+            return _named(where.parts, values)
         return f"({_joined(' OR ', where.parts, values) or '0'})"
     return _linked(where, values)
+
+
+def _is_name(where: Where) -> bool:
+    return isinstance(where, Compare) and where.operator == "eq" and where.field in _NAMES and type(where.value) is str
+
+
+def _named(parts: Sequence[Where], values: list[Any]) -> str:
+    """Find by one name or another, each by its own index; as one condition with OR, SQLite walks along all ids."""
+    texts = []
+    for part in parts:
+        values.append(values[0])
+        texts.append(f"SELECT id FROM record WHERE tenant = ? AND {_where(part, values)}")
+    return f"id IN ({' UNION '.join(texts)})"
 
 
 def _joined(word: str, parts: Sequence[Where], values: list[Any]) -> str:
@@ -199,20 +218,20 @@ def json_list(values: Iterable[Any]) -> str:
 
 
 def _parts(order: tuple[tuple[str, bool], ...], mark: tuple[Any, ...] | None) -> list[tuple[str, list[Any]] | None]:
-    """Say "behind the mark" in parts that each begin at one place of an index."""
+    """Say "behind the mark" in parts, in their order, that each begin at one place of an index."""
     if mark is None:
         return [None]
     (name, descending), value = order[0], bounded(mark[0])
     term = _term(name) if value is None else _term(name, value)
     rest, values = _behind(order[1:], mark[1:])
     if value is None:
-        first = (f"({term} IS NULL AND {rest})", values)
-        return [first] if descending else [first, (f"{term} IS NOT NULL", [])]
-    sign = "<" if descending else ">"
-    first = (f"{term} {sign}= ? AND ({term} {sign} ? OR {rest})", [value, value, *values])
-    if name == "id":
-        first = (f"{term} {sign} ?", [value])
-    return [first, (f"{term} IS NULL", [])] if descending and name not in _NEVER_NULL else [first]
+        same = (f"{term} IS NULL AND {rest}", values)
+        return [same] if descending else [same, (f"{term} IS NOT NULL", [])]
+    parts: list[tuple[str, list[Any]] | None] = [] if rest == "0" else [(f"{term} = ? AND {rest}", [value, *values])]
+    parts.append((f"{term} {'<' if descending else '>'} ?", [value]))
+    if descending and name not in _NEVER_NULL:
+        parts.append((f"{term} IS NULL", []))
+    return parts
 
 
 def _behind(order: tuple[tuple[str, bool], ...], mark: tuple[Any, ...]) -> tuple[str, list[Any]]:
@@ -235,8 +254,8 @@ def _term(name: str, *values: Any) -> str:
     """Return the field in SQL; a column loses its type before values of another type, which it would convert."""
     if name not in COLUMNS:
         return _json(tuple(name.split(".")))
-    whole = name in _WHOLE
-    return f"+{name}" if any(isinstance(value, str) == whole for value in values) else name
+    whole, column = name in _WHOLE, COLUMNS[name]
+    return f"+{column}" if any(isinstance(value, str) == whole for value in values) else column
 
 
 def _quoted(name: str) -> str:

@@ -18,14 +18,16 @@ from itil4.storage.protocols import Batch, Conflict, EntryRow, LinkRow, OnceRow,
 from itil4.storage.query import microseconds, moment
 
 
-@attrs.define
 class _Working:
     """A record that the unit has read or changed."""
 
-    kind: Kind
-    row: RecordRow | None
-    record: Any
-    entries: list[Entry] = attrs.Factory(list)
+    __slots__ = ("entries", "kind", "record", "row")
+
+    def __init__(self, kind: Kind, row: RecordRow | None, record: Any, entries: list[Entry]) -> None:
+        self.kind = kind
+        self.row = row
+        self.record = record
+        self.entries = entries
 
 
 class Unit:
@@ -35,8 +37,9 @@ class Unit:
     is stored.
     """
 
-    def __init__(self, store: Store, tenant: str, kinds: Mapping[str, Kind], relations: Relations, name: str) -> None:
-        self.name = name
+    def __init__(
+        self, store: Store, tenant: str, kinds: Mapping[str, Kind], relations: Relations, ids: Callable[[], str]
+    ) -> None:
         self.store = store
         self.tenant = tenant
         self.kinds = kinds
@@ -49,6 +52,15 @@ class Unit:
         self._once: dict[str, tuple[OnceRow, Any]] = {}
         self._undo: list[Callable[[], object]] = []
         self._over = False
+        self._ids = ids
+        self._name: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The id that the entries of this unit share; made when the first one asks for it."""
+        if self._name is None:
+            self._name = self._ids()
+        return self._name
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -74,7 +86,7 @@ class Unit:
         if lacking:
             for row in self.store.load(self.tenant, lacking):
                 kind = self.kind(row.kind)
-                self._working[row.id] = _Working(kind, row, kind.codec.record(row))
+                self._working[row.id] = _Working(kind, row, kind.codec.record(row), [])
         return [self._working[each].record for each in wanted if each in self._working]
 
     def kind_of(self, record_id: str) -> Kind:
@@ -238,9 +250,19 @@ class Unit:
         """Whether there is nothing to write."""
         return not self.entries
 
+    @property
+    def ended(self) -> bool:
+        """Whether it was committed or given up."""
+        return self._over
+
     def end(self) -> None:
         """Take nothing more; what was collected and not committed is gone."""
         self._over = True
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was committed or given up."""
+        return self._over
 
     def _open(self, action: str) -> None:
         if self._over:

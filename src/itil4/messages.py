@@ -115,6 +115,7 @@ ENGLISH: Catalogue = {
         "Give one of them its own kind, slot and prefix.",
     ),
     "broken_rule": ("{rule} failed for {record}: {error}", "Mend the rule; the record is untouched."),
+    "cannot_import": ("{what} cannot be imported: {error}.", "Name it as package.module:Class, from the right folder."),
     "unknown_practice": ("There is no practice {name!r}.", "Did you mean {nearest}?"),
     # queries and figures
     "not_indexed": (

@@ -104,9 +104,9 @@ def _summary(done: Imported, figures: Mapping[str, Any], store: str) -> Iterator
     if done.unlinked:
         lines.append(f"{done.unlinked:,} times a row names a record that is not in this store; it was not linked.")
     lines.append(
-        f"The store now has {figures['cases']:,} incidents with {figures['rows']:,} rows: "
-        f"{figures['by_ordinary_steps']:,} went by ordinary steps, {figures['by_override']:,} by one that the "
-        "lifecycle does not have."
+        f"The store now has {figures['cases']:,} incidents with {figures['rows']:,} rows. Of the "
+        f"{figures['good_cases']:,} without a problem {figures['by_ordinary_steps']:,} went by ordinary steps, "
+        f"{figures['by_override']:,} by one that the lifecycle does not have."
     )
     if figures["unrecorded"]:
         fields = ", ".join(f"{field} ({count:,} times)" for field, count in figures["unrecorded"].items())

@@ -8,7 +8,9 @@ The same figures come out of an import and, later, of the store alone. How each 
 - group change: an entry that changes the group; nobody counts as a group.
 - hours to the last resolution (closure): calendar time from a record's first row to the last row that
   enters a resolved (closed) state; percentiles by nearest rank. Records that came without history have none.
-- good: everything from `birth_states` on leaves out the records behind a problem.
+- good: everything from `birth_states` on leaves out the records behind a problem, except `unrecorded`.
+- by ordinary steps, by override: the good records all of whose steps the lifecycle has, and the others.
+- unrecorded: how often a field was needed, at birth or by a step, that the source did not record.
 """
 
 from array import array
@@ -75,16 +77,16 @@ class HistoryFigures:
         self.rows += saved
         for entry in history:
             self.unrecorded.update(entry.details.get("unrecorded", ()))
-        if any(entry.judged == "override" for entry in history):
-            self.by_override += 1
-        else:
-            self.by_ordinary_steps += 1
         origin = history[0].origin
         if origin is not None and (bad := self._behind.get((origin.system, origin.key))):
             self._add_bad(origin.key, bad)
             return
         self.good_cases += 1
         self.good_rows += saved
+        if any(entry.judged == "override" for entry in history):
+            self.by_override += 1
+        else:
+            self.by_ordinary_steps += 1
         self._add_good(history)
 
     def add_unborn(self, record: str, bad: Counter[str]) -> None:

@@ -132,7 +132,7 @@ class Desk:
     def reading(self) -> Unit:
         """Return the unit to read through: the open one, or a new one that will not be written."""
         house = self.house
-        return self._open_unit() or Unit(house.store, house.tenant, house.kinds, house.relations, house.ids)
+        return self._open_unit() or Unit(house.store, house.tenant, house.kinds, house.relations, lambda: "reading")
 
     def _open_unit(self) -> Unit | None:
         if self._unit is not None and self._unit.is_over:

@@ -155,7 +155,7 @@ class KnownErrors(ErrorControl[K]):
             raise InvalidInput.of("bad_limit", most=1_000, value=limit)
         given = {"category": category, "service": service, "item": item}
         parts: list[Where] = [keeper._compare(name, "eq", value) for name, value in given.items() if value is not None]
-        parts.append(_view(retired))
+        parts.append(known_error_view(retired=retired))
         where = keeper._may_see(Every(tuple(parts)), keeper._reader(by))
         store, tenant = self.desk.house.store, self.desk.house.tenant
         if text is None:
@@ -244,8 +244,8 @@ def question(text: object) -> tuple[str, ...]:
     return words_of(text)
 
 
-def _view(retired: bool) -> Where:
-    """The view of known errors: analysed, and where `retired` does not say otherwise, not over (INV-041)."""
+def known_error_view(*, retired: bool) -> Where:
+    """Return the view of known errors: analysed, and where `retired` does not say otherwise, not over (INV-041)."""
     if retired:
         return Compare("analysed_at", "is_null", False)
     return Compare("state", "in", KNOWN_ERROR_STATES)

@@ -261,13 +261,18 @@ class ProblemManagement(ErrorControl[Q]):
         self, since: datetime, until: datetime, *, by: Actor | None = None, fields: Iterable[str] | None = None,
         least: int = 2,
     ) -> "tuple[Candidate, ...]":  # fmt: skip
-        """Propose problems from the incidents of a period; see `recurrence.candidates`."""
+        """Propose problems from the incidents that were logged from `since` on and before `until`.
+
+        Groups with the most incidents that no problem explains come first; see `recurrence.candidates`
+        for the measure and `recurrence.pareto` for the table. Only what the actor may see is counted.
+        """
         from itil4.practices.recurrence import DIMENSIONS, candidates
 
         practice = self.desk.in_slot("incidents")
-        found = practice.each(created_at__ge=since, created_at__lt=until, by=by)
-        held = list(found)
-        return candidates(held, fields=DIMENSIONS if fields is None else tuple(fields), least=least)
+        held = list(practice.each(created_at__ge=since, created_at__lt=until, by=by))
+        links = self.desk.reading().links_of([each.id for each in held])
+        traced = {row.source for row in links if row.relation == "caused_by" and row.target_kind == self.kind}
+        return candidates(held, fields=DIMENSIONS if fields is None else tuple(fields), least=least, traced=traced)
 
     # problem control
 

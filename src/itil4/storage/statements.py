@@ -113,7 +113,7 @@ def select(tenant: str, query: Query) -> list[tuple[str, list[Any]]]:
     """
     made = []
     for text, more, order in _parts(query.total_order, query.after):
-        where, values = _condition(tenant, query)
+        where, values = condition(tenant, query)
         by = ", ".join(f"{_term(name)} {'DESC' if descending else 'ASC'}" for name, descending in order)
         sql = f"SELECT {RECORD} FROM record WHERE {where}{text} ORDER BY {by}"
         made.append((sql if query.limit is None else f"{sql} LIMIT {int(query.limit)}", values + more))
@@ -122,11 +122,12 @@ def select(tenant: str, query: Query) -> list[tuple[str, list[Any]]]:
 
 def select_count(tenant: str, query: Query) -> tuple[str, list[Any]]:
     """Return the statement that counts what a query finds."""
-    where, values = _condition(tenant, query)
+    where, values = condition(tenant, query)
     return f"SELECT count(*) FROM record WHERE {where}", values
 
 
-def _condition(tenant: str, query: Query) -> tuple[str, list[Any]]:
+def condition(tenant: str, query: Query) -> tuple[str, list[Any]]:
+    """Return what a record meets that a query finds, and the values in it."""
     values: list[Any] = [tenant]
     return f"tenant = ? AND kind = {_quoted(query.kind)} AND {_where(query.where, values)}", values
 

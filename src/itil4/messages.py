@@ -79,6 +79,33 @@ ENGLISH: Catalogue = {
     "not_active": ("{person!r} is not active.", "Choose somebody whom the directory knows as active."),
     "merged": ("{source} cannot be merged: {text}", "{remedy}"),
     "several_kinds": ("A record of kind {found!r} cannot stand where {expected!r} is needed.", "Pass a {expected}."),
+    # problems and known errors
+    "own_step": ("{field} cannot be set by {event!r}.", "It is set by: {steps}."),
+    "only_grows": (
+        "{event!r} would lose or keep as they are the {count} values in {field}, which only grows.",
+        "Add one value, with one of: {steps}.",
+    ),
+    "workaround_version": (
+        "Version {version} of the workaround {workaround!r} does not follow from the {known} drafts of it.",
+        "Write down the next version first, and publish that text.",
+    ),
+    "unknown_workaround": (
+        "{event!r}: {record} has no workaround {name!r} that is {standing}.",
+        "Did you mean {nearest}? Add a version first.",
+    ),
+    "no_workaround": (
+        "{record}, which is {state}, has no workaround to use.",
+        "Use the workaround of an open problem or known error, once it is published.",
+    ),
+    "known_error_birth": (
+        "A known error is not logged: it comes from the analysis of a problem.",
+        "Log a problem, record its causes, and conclude the analysis.",
+    ),
+    "retired": (
+        "{known_error} is no known error any more: it is {state}.",
+        "Look for one that is open, or let the problem manager analyse its problem again.",
+    ),
+    "link_lasts": ("{source} keeps its link {relation!r} to {target}.", "End the record instead."),
     # definitions
     "definition": ("{where}: {text}", "{remedy}"),
     "unknown_name": ("{where} names the {what} {name!r}, which is not there.", "Did you mean {nearest}?"),
@@ -88,6 +115,7 @@ ENGLISH: Catalogue = {
         "Give one of them its own kind, slot and prefix.",
     ),
     "broken_rule": ("{rule} failed for {record}: {error}", "Mend the rule; the record is untouched."),
+    "cannot_import": ("{what} cannot be imported: {error}.", "Name it as package.module:Class, from the right folder."),
     "unknown_practice": ("There is no practice {name!r}.", "Did you mean {nearest}?"),
     # queries and figures
     "not_indexed": (

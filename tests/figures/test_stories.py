@@ -58,6 +58,19 @@ def test_quality_is_what_stays_resolved(desk: Desk) -> None:
     assert figures["quality"].open == 3, "what is resolved and not closed may still come back"
 
 
+def test_a_reopening_counts_against_the_period_of_the_resolution_that_failed(desk: Desk) -> None:
+    """March's resolution that came back in April spoils March, not the resolution of April that held."""
+    one = solved(desk, 1)
+    april = desk.clock.move(days=30)
+    desk.incidents.reopen(one, by=ANA)
+    desk.after(hours=1).resolve(one, resolution="Replaced", by=SAM)
+    figures = desk.incidents.figures
+    assert figures(since=april)["quality"].value == 1
+    assert figures(since=april)["reopenings"].value == 1
+    assert figures(until=april)["quality"].value == 1, "nobody knew better then"
+    assert figures()["quality"].value == 0
+
+
 def test_prioritize_compares_pairs_of_different_priority(desk: Desk) -> None:
     """P1 in 1 h and in 9 h, P4 in 5 h: one pair of two in order. Two of the same priority say nothing."""
     solved(desk, 1)
@@ -242,7 +255,32 @@ def test_what_was_cancelled_after_a_reopening_is_no_resolution(desk: Desk) -> No
     assert (figures["quality"].value, figures["quality"].n) == (0, 1)
 
 
+def test_an_interruption_that_ended_as_the_period_began_is_not_in_it(desk: Desk) -> None:
+    """Down until 10:00 is no downtime from 10:00 on, not even of no length."""
+    solved(desk, 2)
+    figures = desk.incidents.figures
+    assert figures(since=MORNING + 2 * HOUR)["downtime"].n == 0
+    assert figures(since=MORNING + HOUR)["downtime"].value == HOUR
+
+
 # who reads, and what is left out
+
+
+def test_what_was_left_out_is_counted_in_the_period_of_its_last_step(desk: Desk) -> None:
+    """An old cancellation is no gap in the figures of this month."""
+    one = desk.log()
+    desk.after(hours=1).cancel(one, close_reason="withdrawn", by=SAM)
+    figures = desk.incidents.figures
+    assert figures()["time_to_restore"].left_out == {"cancelled": 1}
+    assert figures(since=MORNING + 2 * HOUR)["time_to_restore"].left_out == {}
+
+
+def test_groups_know_the_values_that_nobody_set(desk: Desk) -> None:
+    """A field that still has its default is in the group of its default, not in one of unknown."""
+    desk.log()
+    desk.log(confidential=True)
+    groups = desk.incidents.figures(split="confidential").groups
+    assert [(group.where["confidential"], group.records) for group in groups] == [(False, 1), (True, 1)]
 
 
 def test_a_reader_counts_only_what_they_may_see(desk: Desk) -> None:

@@ -110,6 +110,8 @@ def _known(practice: Working[Any], row: LinkRow) -> bool:
 def _has_room(practice: Working[Any], unit: Unit, goes: Triple, leaving: Triple | None = None) -> bool:
     """Whether the record that gets a link has it not yet, and may have one more of that relation."""
     relation, _ = practice.desk.house.relations.directed(goes[1])
+    if relation.lasting:
+        return False
     held = [row[:3] for row in unit.links(goes[0]) if row.relation == goes[1] and row[:3] != leaving]
     if goes in held or (relation.name == relation.inverse and _between(unit, goes)):
         return False

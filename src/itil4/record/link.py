@@ -28,6 +28,7 @@ class Relation:
         ends: pairs of (source kind, target kind) between which it may go; empty: any two records.
         acyclic: whether following it may never lead back.
         single: whether a source has one such link at most.
+        lasting: whether it is never unlinked.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Relation:
     ends: frozenset[tuple[str, str]] = attrs.field(default=frozenset(), converter=_ends)
     acyclic: bool = False
     single: bool = False
+    lasting: bool = False
 
     def of(self, kind: str) -> "Relation":
         """Return the relation with `SELF` replaced by a kind."""

@@ -14,6 +14,7 @@ from itil4.errors import InvalidInput, SchemaTooNew, StoreError
 from itil4.storage import statements as sql
 from itil4.storage.protocols import Batch, Conflict, EntryRow, KindRow, LinkRow, OnceRow, RecordRow
 from itil4.storage.query import Query, unwritable
+from itil4.storage.text_search import SqliteWords, spelled_row
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +44,7 @@ _stores: "weakref.WeakSet[SqliteStore]" = weakref.WeakSet()
 """Open stores, which must let go of what they inherited when the process forks."""
 
 
-class SqliteStore:
+class SqliteStore(SqliteWords):
     """Records in one SQLite file; a connection per thread, new ones after a fork.
 
     Args:
@@ -102,6 +103,7 @@ class SqliteStore:
         if run("PRAGMA journal_mode").fetchone()[0] != "wal":
             self._write_ahead(connection)
         connection.create_function("folded", 1, _folded, deterministic=True)
+        connection.create_function("spelled", -1, spelled_row, deterministic=True)
         with self._lock:
             if self._closed:
                 raise StoreError.of("store_closed")

@@ -30,12 +30,10 @@ True
 """
 
 import json
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from hashlib import blake2b
-from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+from zlib import crc32
 
 import attrs
 
@@ -44,6 +42,9 @@ from itil4.lifecycle.definition import Lifecycle, State, Transition, name_of
 from itil4.lifecycle.fields import FieldRule, Rules
 from itil4.lifecycle.rules import Check, Chosen, Effect, FollowUp, Guard, In, as_guard
 from itil4.lifecycle.timers import Timer, duration_of, duration_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 L = TypeVar("L", bound=Lifecycle)
 
@@ -119,7 +120,7 @@ def to_dict(lifecycle: Lifecycle) -> dict[str, Any]:
 def digest_of(lifecycle: Lifecycle) -> str:
     """Return a short mark that changes whenever the definition does."""
     text = json.dumps(_plain(lifecycle), sort_keys=True, default=repr)
-    return blake2b(text.encode(), digest_size=6).hexdigest()
+    return f"{crc32(text.encode()):08x}"
 
 
 def _plain(lifecycle: Lifecycle) -> dict[str, Any]:
@@ -223,6 +224,8 @@ def loads(text: str | bytes, format: str = "json", registry: Any = None) -> Life
     try:
         decoded = text.decode() if isinstance(text, bytes) else text
         if format == "toml":
+            import tomllib  # late: every process that takes a step reads this module, few read TOML
+
             data: Any = tomllib.loads(decoded)
         else:
             data = json.loads(decoded, object_pairs_hook=_single, parse_constant=_no_constant)
@@ -236,8 +239,10 @@ def loads(text: str | bytes, format: str = "json", registry: Any = None) -> Life
     return from_dict(data, registry)
 
 
-def load(path: str | Path, registry: Any = None) -> Lifecycle:
+def load(path: "str | Path", registry: Any = None) -> Lifecycle:
     """Return the lifecycle of a `.json` or `.toml` file; see `loads`."""
+    from pathlib import Path  # late, as above
+
     path = Path(path)
     size = path.stat().st_size
     if size > MOST_BYTES:
@@ -247,6 +252,8 @@ def load(path: str | Path, registry: Any = None) -> Lifecycle:
 
 @cache
 def _schema_text() -> str:
+    from pathlib import Path  # late, as above
+
     return Path(__file__).with_name("lifecycle.schema.json").read_text(encoding="utf-8")
 
 

@@ -213,6 +213,27 @@ class ValueStream:
         """
         return ImprovementOpportunity(self.id, self[step].name, description)
 
+    def svg(self, *, columns: int | None = None) -> str:
+        """Return the value stream map as a self-contained SVG; see `itil4.value.map_svg`."""
+        from itil4.value.map_picture import map_svg  # streams are designed without pictures
+
+        return map_svg(self, columns=columns)
+
+    def mermaid(self) -> str:
+        """Return the steps as a Mermaid flow chart."""
+        from itil4.value.diagrams import mermaid
+
+        return mermaid(self)
+
+    def dot(self) -> str:
+        """Return the steps in the language of Graphviz."""
+        from itil4.value.diagrams import dot
+
+        return dot(self)
+
+    def _repr_svg_(self) -> str:
+        return self.svg()
+
 
 def _sum(times: Iterable[timedelta | None]) -> timedelta | None:
     total = timedelta(0)

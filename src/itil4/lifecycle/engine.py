@@ -90,7 +90,7 @@ class Engine:
             if reasons is None:
                 if arrow.effects or context.derive is not None:
                     changes = self.brought(arrow, record, proposed, changes, context, shape)
-                used = () if arrow.roles is None else arrow.used_roles(context.roles)
+                used = arrow.used.get(context.roles) or arrow.used_roles(context.roles)
                 return write_step(self, record, context, shape, changes, event, source, target, used)
         raise self.refusal(source, record, event, context, shape)
 

@@ -1,4 +1,6 @@
-"""An embeddable ITIL 4 domain library: records that cannot skip their workflow, and a history that explains every figure.
+"""An embeddable ITIL 4 domain library.
+
+Records cannot skip their workflow, refusals say why, and a history explains every figure.
 
     >>> import itil4
     >>> itsm = itil4.connect()
@@ -74,7 +76,56 @@ _HOMES = {
 }  # fmt: skip
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = [
+    "Actor",
+    "Attachment",
+    "BrokenRule",
+    "Clock",
+    "Comment",
+    "Context",
+    "Decision",
+    "DefinitionError",
+    "Directory",
+    "Entry",
+    "FieldSet",
+    "FollowUp",
+    "Guard",
+    "ITIL4Error",
+    "In",
+    "Incident",
+    "IncidentManagement",
+    "IncidentModel",
+    "IncidentPolicy",
+    "InvalidInput",
+    "Lifecycle",
+    "Line",
+    "Link",
+    "MemoryStore",
+    "MissingExtra",
+    "NotFound",
+    "Note",
+    "Origin",
+    "Outcome",
+    "Page",
+    "People",
+    "Practice",
+    "PriorityMatrix",
+    "Reason",
+    "Record",
+    "Refused",
+    "Relation",
+    "SchemaTooNew",
+    "ServiceManagement",
+    "SqliteStore",
+    "StaleRecord",
+    "State",
+    "StoreError",
+    "SystemClock",
+    "TimeOrderedIds",
+    "Transition",
+    "connect",
+    "guard",
+]
 
 
 def __getattr__(name: str) -> Any:

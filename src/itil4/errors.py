@@ -23,7 +23,7 @@ There is no incident 'INC0000042' that ana may see. Check the number or id.
 ('not_found', 'INC0000042')
 """
 
-import difflib
+import math
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -35,6 +35,7 @@ from itil4.messages import ENGLISH, Catalogue, render
 
 _PLAIN = (str, int, float, bool, datetime, date, timedelta, Decimal, type(None))
 _LONGEST = 120
+_MOST_ITEMS, _DEEPEST = 50, 4
 
 
 @attrs.frozen
@@ -191,22 +192,29 @@ def nearest(name: object, among: Iterable[str]) -> str | None:
     known = list(among)
     if not isinstance(name, str) or len(name) > _LONGEST or len(known) > 2_000:
         return None
+    import difflib  # late: only a refusal needs it
+
     close = difflib.get_close_matches(name, known, n=1) or [
         item for item in known if item.casefold() == name.casefold()
     ]
     return repr(close[0]) if close else None
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, depth: int = 0) -> Any:
     """Keep what pickles and prints well; show anything else by a short repr."""
-    if isinstance(value, str) and len(value) > _LONGEST:
-        return value[: _LONGEST - 1] + "…"
+    if type(value) is str:
+        shown = value if value.isprintable() else value.encode("utf-8", "backslashreplace").decode()
+        return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"
+    if type(value) is int and value.bit_length() > _LONGEST:
+        return f"a whole number of {value.bit_length()} bits"
+    if type(value) is float and not math.isfinite(value):
+        return repr(value)  # neither equal to itself nor JSON
     if type(value) in _PLAIN:
         return value
-    if isinstance(value, (set, frozenset)):
-        return tuple(sorted((str(_plain(item)) for item in value), key=str))
-    if isinstance(value, (tuple, list)):
-        return tuple(_plain(item) for item in value[:50])
+    if depth < _DEEPEST and isinstance(value, (set, frozenset)):
+        return tuple(sorted(str(_plain(item, depth + 1)) for item in value))
+    if depth < _DEEPEST and isinstance(value, (tuple, list)):
+        return tuple(_plain(item, depth + 1) for item in value[:_MOST_ITEMS])
     try:
         shown = repr(value)
     except Exception as error:  # a host's own repr may fail, and a message must not

@@ -5,14 +5,16 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from itil4.clock import Clock, SystemClock, TimeOrderedIds
+from itil4.clock import Calendar, Clock, SystemClock, TimeOrderedIds
 from itil4.errors import DefinitionError, InvalidInput, nearest
 from itil4.practices.base import Practice
 from itil4.practices.desk import Desk, House, Subscriber
 from itil4.practices.directory import Anybody, Directory
 from itil4.practices.import_run import ImportRuns
 from itil4.practices.incident_management import IncidentManagement
+from itil4.practices.known_errors import KnownErrors
 from itil4.practices.linking import link, locate, unlink
+from itil4.practices.problem_management import ProblemManagement
 from itil4.record import Actor, FieldSet, Relation, Relations
 from itil4.storage.memory import MemoryStore
 from itil4.storage.protocols import Store
@@ -20,8 +22,16 @@ from itil4.storage.protocols import Store
 if TYPE_CHECKING:
     from itil4.practices.import_run import ImportRun
     from itil4.practices.incident_management import Incident
+    from itil4.practices.known_errors import KnownError
+    from itil4.practices.problem_management import Problem
+    from itil4.value import Dora, StreamMap, ValueStream
 
-BUILT_IN: tuple[type[Practice[Any]], ...] = (IncidentManagement, ImportRuns)
+BUILT_IN: tuple[type[Practice[Any]], ...] = (
+    IncidentManagement,
+    ProblemManagement,
+    KnownErrors,
+    ImportRuns,
+)
 """The practices that every service management has, unless another class fills their place."""
 
 RELATIONS = (Relation("relates_to", "relates_to"),)
@@ -43,6 +53,16 @@ class ServiceManagement(Desk):
         return self.in_slot("incidents")  # type: ignore[return-value]  # the slot belongs to that class
 
     @property
+    def problems(self) -> "ProblemManagement[Problem]":
+        """The practice of finding and removing causes: problem management, or the subclass that fills its place."""
+        return self.in_slot("problems")  # type: ignore[return-value]  # the slot belongs to that class
+
+    @property
+    def known_errors(self) -> "KnownErrors[KnownError]":
+        """The known error database, whichever records keep the known errors."""
+        return self.in_slot("known_errors")  # type: ignore[return-value]  # the slot belongs to that class
+
+    @property
     def import_runs(self) -> "ImportRuns[ImportRun]":
         """What was imported from other systems, and which rows could not be used."""
         return self.in_slot("import_runs")  # type: ignore[return-value]  # the slot belongs to that class
@@ -61,7 +81,9 @@ class ServiceManagement(Desk):
         Raises:
             NotFound: there is none, or none that this actor may see.
         """
-        return locate(self, self.reading(), reference, self.actor if by is None else by)
+        return locate(
+            self, self.reading(), reference, None if by is None and self.actor is None else self.who(by, "get")
+        )
 
     # acting
 
@@ -74,13 +96,16 @@ class ServiceManagement(Desk):
         Raises:
             StaleRecord: at the end, when a record that the block read or changed has moved.
         """
-        if self._unit is not None:
-            with self._unit.savepoint():
-                yield self.clone(actor=by or self.actor)
+        actor = self.actor if by is None else self.who(by, "unit")
+        told = self.correlation if correlation is None else correlation
+        outer = self._open_unit()
+        if outer is not None:
+            with outer.savepoint():
+                yield self.clone(actor=actor, correlation=told)
             return
         unit = self.new_unit()
         try:
-            yield self.clone(actor=by or self.actor, unit=unit, correlation=correlation or self.correlation)
+            yield self.clone(actor=actor, unit=unit, correlation=told)
         except BaseException:
             unit.end()
             raise
@@ -88,25 +113,26 @@ class ServiceManagement(Desk):
 
     def acting(self, by: Actor, *, correlation: str | None = None) -> Self:
         """Return the same practices with a default actor; each call still is a unit of its own."""
-        return self.clone(actor=self.who(by, "acting"), correlation=correlation or self.correlation)
+        told = self.correlation if correlation is None else correlation
+        return self.clone(actor=self.who(by, "acting"), correlation=told)
 
     def link(
         self, source: Any, relation: str, target: Any, *, by: Actor | None = None, reason: str | None = None,
-        at: datetime | None = None,
+        at: datetime | None = None, once: str | None = None, expected: int | None = None,
     ) -> Any:  # fmt: skip
         """Link two records: `link(incident, "caused_by", problem)`; return `source` as it is now.
 
         The name of the way back will do as well: `link(problem, "causes", incident)` is the same link.
         A link is an entry, and so a version, of the record that the relation starts from.
         """
-        return link(self, source, relation, target, by, reason, at)
+        return link(self, source, relation, target, by, reason, at, once, expected)
 
     def unlink(
         self, source: Any, relation: str, target: Any, *, by: Actor | None = None, reason: str | None = None,
-        at: datetime | None = None,
+        at: datetime | None = None, once: str | None = None, expected: int | None = None,
     ) -> Any:  # fmt: skip
         """Remove a link; the history keeps that it was there."""
-        return unlink(self, source, relation, target, by, reason, at)
+        return unlink(self, source, relation, target, by, reason, at, once, expected)
 
     # afterwards
 
@@ -119,9 +145,31 @@ class ServiceManagement(Desk):
         names = {cls.name for cls in self.house.practices.values()} | set(self.house.kinds)
         if practice is not None and practice not in names:
             raise InvalidInput.of("unknown_practice", name=practice, nearest=nearest(practice, names))
+        if not callable(call):
+            raise InvalidInput.of("ill_typed", field="call", expected="a function of an entry", value=call)
         held = (practice, call)
         self.house.subscribers.append(held)
-        return lambda: self.house.subscribers.remove(held)
+
+        def stop() -> None:
+            if held in self.house.subscribers:
+                self.house.subscribers.remove(held)
+
+        return stop
+
+    def observed(
+        self, stream: "ValueStream", *, window: tuple[datetime, datetime] | None = None,
+        calendar: Calendar | None = None, by: Actor | None = None,
+    ) -> "StreamMap":  # fmt: skip
+        """Return the map of a value stream as the records show it; see `itil4.practices.streams`."""
+        from itil4.practices.streams import observed  # read when first asked for
+
+        return observed(self, stream, window=window, calendar=calendar, by=self.actor if by is None else by)
+
+    def delivery(self, window: tuple[datetime, datetime], *, by: Actor | None = None) -> "Dora":
+        """Return the four keys of delivery over a window `[start, end)`; see `itil4.practices.streams`."""
+        from itil4.practices.streams import delivery  # read when first asked for
+
+        return delivery(self, window, by=self.actor if by is None else by)
 
     def close(self) -> None:
         """Close the store."""

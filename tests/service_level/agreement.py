@@ -3,8 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from itil4.service_level import ServiceCalendar
 from oracle import WEEKDAYS, Oracle
+
+from itil4.service_level import ServiceCalendar
 
 
 def every_day(*windows: tuple[str, str]) -> dict[str, Any]:
@@ -17,6 +18,8 @@ def form(zone: str, weekly: dict[str, Any], holidays: tuple[str, ...] = (), **ex
 
 
 OFFICE = {day: [["09:00", "17:00"]] for day in WEEKDAYS[:5]}
+
+JUNE = datetime(2024, 6, 2, tzinfo=UTC)
 
 FIXED = [
     # form of the calendar, the UTC midnight before the interesting days
@@ -33,8 +36,8 @@ FIXED = [
     (form("Australia/Lord_Howe", every_day(("01:45", "02:15"))), datetime(2024, 4, 4, tzinfo=UTC)),
     (form("America/St_Johns", every_day(("23:00", "24:00"), ("00:00", "00:30"))), datetime(2010, 11, 4, tzinfo=UTC)),
     (form("Pacific/Apia", every_day(("20:00", "04:00"))), datetime(2011, 12, 27, tzinfo=UTC)),
-    (form("Asia/Kathmandu", OFFICE, on_2024_06_05=[], on_2024_06_06=[["08:00", "10:00"]]), datetime(2024, 6, 2, tzinfo=UTC)),
-    (form("UTC", every_day(("08:00", "16:00"), ("14:00", "18:00"), ("22:00", "09:00"))), datetime(2024, 6, 2, tzinfo=UTC)),
+    (form("Asia/Kathmandu", OFFICE, on_2024_06_05=[], on_2024_06_06=[["08:00", "10:00"]]), JUNE),
+    (form("UTC", every_day(("08:00", "16:00"), ("14:00", "18:00"), ("22:00", "09:00"))), JUNE),
 ]  # fmt: skip
 
 DAYS = 9

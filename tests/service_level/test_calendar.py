@@ -220,10 +220,8 @@ def test_unreadable_texts_are_refused() -> None:
 
 def test_toml_may_use_its_own_dates_and_times() -> None:
     """Who writes TOML by hand writes times and dates without quotes."""
-    text = (
-        'zone = "UTC"\nholidays = [2024-12-25]\n[weekly]\nmon = [[09:00:00, 17:30:00]]\n[exceptions]\n2024-12-24 = []\n'
-    )
-    calendar = ServiceCalendar.from_toml(text)
+    head, week = 'zone = "UTC"\nholidays = [2024-12-25]\n', "[weekly]\nmon = [[09:00:00, 17:30:00]]\n"
+    calendar = ServiceCalendar.from_toml(f"{head}{week}[exceptions]\n2024-12-24 = []\n")
     assert calendar.weekly["mon"] == (("09:00", "17:30"),)
     assert calendar.holidays == (date(2024, 12, 25),) and calendar.exceptions == {date(2024, 12, 24): ()}
 
@@ -282,7 +280,7 @@ def test_answers_do_not_depend_on_what_was_asked_before() -> None:
 
 
 def test_working_days_keep_the_time_of_day() -> None:
-    """`due_days` counts dates on which a window begins; where closed, on to the next opening, back to the last closing."""
+    """`due_days` counts dates on which a window begins; where closed, on to an opening or back to a closing."""
     calendar = office(holidays=["2024-05-01"])
     assert calendar.due_days(paris(2024, 4, 30, 10, 30), 1) == paris(2024, 5, 2, 10, 30)
     assert calendar.due_days(paris(2024, 4, 30, 20), 1) == paris(2024, 5, 3, 9)

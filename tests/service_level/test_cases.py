@@ -5,7 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import shared_cases
+from shared_cases import shared_cases
 
 from itil4.service_level import ALWAYS, ServiceCalendar, Target, clock
 from itil4.service_level.explanation import counted_between
@@ -122,7 +122,7 @@ def test_published_clocks_agree() -> None:
             assert counted == timedelta(minutes=vector["expect_minutes"]), vector
         else:
             # Zammad counts on after the last stop: the same as a clock that was never stopped
-            start, pause = vector["start_min"], [m for m in history if m[1] == "pause"][0][0]
+            start, pause = vector["start_min"], next(when for when, event in history if event == "pause")
             marks = [(at(start), "start")]
             if pause > at(start):
                 marks += [(pause, "pause"), (at(120), "resume")]

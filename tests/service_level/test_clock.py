@@ -75,7 +75,7 @@ def test_overlapping_targets_both_run() -> None:
     history = [
         (at(2, 8), Moment(category="new", state="new")),
         (at(2, 9), Moment(category="active", state="assigned", fields={"assignee": "sam"}, event="assign")),
-        (at(2, 10), Moment(category="active", state="assigned", fields={"assignee": "sam"}, comment="user", by_staff=True)),
+        (at(2, 10), Moment(category="active", fields={"assignee": "sam"}, comment="user", by_staff=True)),
         (at(2, 11), Moment(category="waiting", state="on_hold", fields={"assignee": "sam"})),
         (at(3, 8), Moment(category="active", state="in_progress", fields={"assignee": "sam"})),
     ]  # fmt: skip
@@ -190,9 +190,8 @@ def test_a_deadline_is_missed_by_running_after_it() -> None:
 def test_an_explanation_tells_every_interval() -> None:
     """Why each stretch counted or not, in the calendar's own time, as text, as data and as a drawing."""
     history = [(datetime(2026, 4, 30, 13, tzinfo=UTC), "start"), (datetime(2026, 5, 4, 9, tzinfo=UTC), "stop")]
-    reading = clock(
-        Target(duration=HOUR, name="<VIP> & co"), OFFICE_CALENDAR, history, datetime(2026, 5, 4, 10, tzinfo=UTC)
-    )
+    target, now = Target(duration=HOUR, name="<VIP> & co"), datetime(2026, 5, 4, 10, tzinfo=UTC)
+    reading = clock(target, OFFICE_CALENDAR, history, now)
     explanation = reading.explain()
     assert str(explanation).splitlines() == [
         "<VIP> & co as of 2026-05-04T12:00+02:00",
@@ -260,12 +259,8 @@ def test_entries_that_cannot_be_read_are_refused(entry: Any, code: str) -> None:
 
 def test_arguments_of_the_wrong_kind_are_refused() -> None:
     """Target, calendar, history and moment are what they say."""
-    for arguments in (
-        (8, ALWAYS, [], at(2)),
-        (EIGHT, "UTC", [], at(2)),
-        (EIGHT, ALWAYS, 5, at(2)),
-        (EIGHT, ALWAYS, [], 5),
-    ):
+    now = at(2)
+    for arguments in ((8, ALWAYS, [], now), (EIGHT, "UTC", [], now), (EIGHT, ALWAYS, 5, now), (EIGHT, ALWAYS, [], 5)):
         with pytest.raises(InvalidInput):
             clock(*arguments)  # type: ignore[arg-type]
 

@@ -91,6 +91,8 @@ def test_a_watermelon_is_green_outside_and_red_inside() -> None:
 
 @pytest.mark.parametrize("percent", [0, -1, 101, "90", True, float("nan")])
 def test_percentiles_outside_0_to_100_are_refused(percent: object) -> None:
-    """The 0th percentile has no nearest rank."""
+    """The 0th percentile has no nearest rank, and values of different kinds have no order."""
     with pytest.raises(InvalidInput):
         percentile([1], percent)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput):
+        percentile([1, "a"], 50)

@@ -4,7 +4,7 @@ import sys
 from datetime import date
 
 import pytest
-from conftest import SHARED
+from shared_cases import SHARED
 
 from itil4.errors import InvalidInput, MissingExtra
 from itil4.service_level.holiday import ical_holidays, public_holidays

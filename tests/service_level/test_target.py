@@ -22,7 +22,8 @@ def test_a_target_survives_its_plain_form() -> None:
         Target(duration=8 * HOUR),
         Target(deadline=datetime(2026, 3, 2, 9, tzinfo=UTC), kind="contract", name="supplier"),
         Target(
-            metric="update", duration=timedelta(microseconds=1), calendar=calendar, warnings=(0.9, 0.5), reopen="restart",
+            metric="update", duration=timedelta(microseconds=1), calendar=calendar, warnings=(0.9, 0.5),
+            reopen="restart",
             retarget="from_change", retroactive_start=True, pause=Condition(states=("on_hold",), kinds=("user",)),
             stop=[{"fields": {"priority": [1, 2]}}, {"comment": "user", "events": "answer"}],  # type: ignore[list-item]
         ),

@@ -74,7 +74,7 @@ def test_inv_017_every_step_can_emit_an_improvement():
         for step in stream.steps:
             found = stream.improvement(step.name, "People ask for the number twice.")
             assert (found.stream, found.step) == (stream.id, step.name)
-    with pytest.raises(InvalidInput, match="no_such|Did you mean|not there"):
+    with pytest.raises(InvalidInput, match="Did you mean"):
         SAIL.improvement("Take the cal", "It rings too long.")
 
 
@@ -121,7 +121,7 @@ def test_the_built_in_streams_are_sound_and_plain_values():
 
 def test_the_known_practices_are_those_of_the_catalogue():
     """The value room cannot see the catalogue; its list of ids is kept equal here."""
-    assert value.PRACTICE_IDS == catalogue().ids
+    assert catalogue().ids == value.PRACTICE_IDS
 
 
 def test_the_door_opens_every_name_and_no_other():

@@ -11,17 +11,10 @@ from typing import Any, ClassVar, Literal
 
 import attrs
 
-from itil4.errors import (
-    Decision,
-    DefinitionError,
-    InvalidInput,
-    NotFound,
-    Reason,
-    Refused,
-    StaleRecord,
-    nearest,
-)
+from itil4.errors import Decision, InvalidInput, ITIL4Error, NotFound, Reason, Refused, StaleRecord, nearest
 from itil4.lifecycle import Lifecycle, Step
+from itil4.lifecycle.aspects import Aspects
+from itil4.practices.declaring import check_class
 from itil4.practices.reading import Page, R
 from itil4.practices.work import NOTHING, Working
 from itil4.record import (
@@ -36,7 +29,7 @@ from itil4.record import (
     Relation,
     make_shape,
 )
-from itil4.record.door import text_problem
+from itil4.record.history import as_attachments
 from itil4.storage.kinds import Kind
 from itil4.storage.unit import Unit
 from itil4.vocabulary import Audience, PracticeGroup
@@ -44,10 +37,14 @@ from itil4.vocabulary import Audience, PracticeGroup
 
 @attrs.frozen
 class Outcome:
-    """What became of one record in a bulk step: `changed`, `refused`, `stale`, `missing` or `invalid`, and why."""
+    """What became of one record in a bulk step, and why.
+
+    `status` is `changed`, `refused`, `stale`, `missing`, `invalid` (the call), or `failed` (a rule of
+    the host, or the store).
+    """
 
     reference: str
-    status: Literal["changed", "refused", "stale", "missing", "invalid"]
+    status: Literal["changed", "refused", "stale", "missing", "invalid", "failed"]
     record: Record | None = None
     reasons: tuple[Reason, ...] = ()
 
@@ -89,23 +86,17 @@ class Practice(Working[R]):
         super().__init_subclass__(**options)
         if not hasattr(cls, "lifecycle") or not hasattr(cls, "record"):
             return
-        for text in (cls.name, cls.slot, cls.kind, cls.prefix):
-            if not text.isidentifier():
-                raise DefinitionError.of(
-                    "definition", where=cls.__name__, text="name, slot, kind and prefix must be identifiers.",
-                    remedy="Set them as class attributes.",
-                )  # fmt: skip
-        cls._deciding = _events(cls)
-        shape = make_shape(cls.record, cls.fields, cls.locked())
-        for lifecycle in cls.lifecycles():
-            if lifecycle.field not in shape.fields:
-                raise DefinitionError.of(
-                    "unknown_name", where=f"the lifecycle {lifecycle.name!r} of {cls.__name__}", what="field",
-                    name=lifecycle.field, nearest=nearest(lifecycle.field, shape.fields),
-                )  # fmt: skip
-            _check_fields(cls, lifecycle, shape)
+        check_class(cls)
+        cls._moves = Aspects(cls.lifecycle, *cls.aspects)
+        steps = [each for lifecycle in cls.lifecycles() for each in lifecycle.transitions]
+        facts, rows = {}, {}
+        for event in cls._moves.events:
+            own = [each for each in steps if each.event == event]
+            facts[event] = tuple(dict.fromkeys(name for each in own for name in each.facts))
+            rows[event] = tuple(dict.fromkeys(row for each in own for row in each.follow_ups))
+        cls._facts, cls._rows = facts, rows
         cls.stored_kind(cls.fields)
-        for event in cls._deciding:
+        for event in cls._moves.events:
             if event.isidentifier() and not keyword.iskeyword(event) and not hasattr(cls, event):
                 setattr(cls, event, _verb(event))
 
@@ -167,7 +158,7 @@ class Practice(Working[R]):
             unit.born(self.stored, record, entry)
             return record
 
-        return self._run("log", once, work)
+        return self._run("log", once, work, None, actor)
 
     # steps
 
@@ -203,13 +194,18 @@ class Practice(Working[R]):
             NotFound: there is no such record, or none that the actor may see.
             InvalidInput: the record passed in was doctored, or a time is impossible.
         """
-        actor = self.desk.who(by, event)
+        actor = self._who(by, event)
 
         def work(unit: Unit) -> R:
             current = self._held(unit, record, actor, expected)
             return self._step(unit, current, event, actor, payload, at, reason, cause)
 
-        return self._run(event, once, work)
+        return self._run(event, once, work, record, actor)
+
+    def _who(self, by: Actor | None, event: str) -> Actor:
+        if not isinstance(event, str):
+            raise InvalidInput.of("ill_typed", field="event", expected="the name of a step", value=event)
+        return self.desk.who(by, event)
 
     def fire_each(
         self,
@@ -217,53 +213,77 @@ class Practice(Working[R]):
         event: str,
         *,
         by: Actor | None = None,
+        at: datetime | None = None,
         reason: str | None = None,
+        once: str | None = None,
         **payload: Any,
     ) -> tuple[Outcome, ...]:
-        """Take the same step on many records, each on its own: one that refuses stops no other."""
-        return tuple(self._tried(record, event, by, reason, payload) for record in records)
+        """Take the same step on many records, each on its own: one that refuses stops no other.
 
-    def _tried(
-        self, record: str | R, event: str, by: Actor | None, reason: str | None, payload: Mapping[str, Any]
-    ) -> Outcome:
-        shown = record if isinstance(record, str) else getattr(record, "reference", str(record))
+        With `once`, a second call after a crash goes on where the first one ended: each record has
+        the key with its reference behind it.
+
+        Raises:
+            InvalidInput: nobody stands behind the step, or `records` is a single one.
+        """
+        actor = self._who(by, event)
+        if isinstance(records, (str, Record)) or not isinstance(records, Iterable):
+            raise InvalidInput.of("ill_typed", field="records", expected="several records or numbers", value=records)
+        given = {"by": actor, "at": at, "reason": reason, **payload}
+        return tuple(self._tried(record, event, once, given) for record in records)
+
+    def _tried(self, record: str | R, event: str, once: str | None, given: Mapping[str, Any]) -> Outcome:
+        shown = str(record) if not isinstance(record, Record) else record.reference
+        key = None if once is None else f"{once} {shown}"
         try:
-            return Outcome(shown, "changed", self.fire(record, event, by=by, reason=reason, **payload))
-        except Refused as error:
-            return Outcome(shown, "refused", reasons=error.reasons)
-        except StaleRecord as error:
-            return Outcome(shown, "stale", reasons=error.reasons)
-        except NotFound as error:
-            return Outcome(shown, "missing", reasons=error.reasons)
-        except InvalidInput as error:
-            return Outcome(shown, "invalid", reasons=error.reasons)
+            return Outcome(shown, "changed", self.fire(record, event, once=key, **given))
+        except ITIL4Error as error:
+            return Outcome(shown, next(word for kind, word in _WORDS if isinstance(error, kind)), None, error.reasons)
 
-    def explain(self, record: str | R, event: str, *, by: Actor | None = None, **payload: Any) -> Decision:
-        """Say whether the step is possible now, and if not, every reason why; changes nothing."""
-        actor = self.desk.who(by, event)
+    def explain(
+        self,
+        record: str | R,
+        event: str,
+        *,
+        by: Actor | None = None,
+        at: datetime | None = None,
+        reason: str | None = None,
+        expected: int | None = None,
+        **payload: Any,
+    ) -> Decision:
+        """Say whether `fire` would take the step now, and if not, every reason why; changes nothing.
+
+        Raises:
+            NotFound: there is no such record, or none that the actor may see.
+            InvalidInput: the record passed in was doctored, or a time is impossible.
+        """
+        actor = self._who(by, event)
         unit = self.desk.reading()
-        current = self._held(unit, record, actor, None)
-        context = self._context(unit, actor, current, event, payload, None, None)
-        lifecycle = self._lifecycle(event)
-        decision = lifecycle.explain(current, event, context)
+        try:
+            current = self._held(unit, record, actor, expected)
+        except StaleRecord as error:
+            return Decision(False, event, error.reasons)
+        decision = self._moves.explain(current, event, self._context(unit, actor, current, event, payload, at, reason))
         if not decision:
             return decision
-        proposed, _ = lifecycle.fire(current, event, context)
-        reasons = tuple(self.inconsistencies(proposed))
-        return attrs.evolve(decision, allowed=False, reasons=reasons, target=None) if reasons else decision
+        try:
+            with unit.savepoint():
+                self._step(unit, current, event, actor, payload, at, reason, None)
+                raise _Undone
+        except _Undone:
+            return decision
+        except Refused as error:  # it contradicts itself, or something that must follow is refused
+            return attrs.evolve(decision, allowed=False, reasons=error.reasons, target=None)
 
     def available(self, record: str | R, *, by: Actor | None = None) -> tuple[Step, ...]:
         """Return the steps that an actor could take now, over all lifecycles, with what each still asks for."""
         actor = self.desk.who(by, "available")
         unit = self.desk.reading()
         current = self._held(unit, record, actor, None)
-        steps: list[Step] = []
-        for lifecycle in self.lifecycles():
-            facts = dict.fromkeys(name for each in lifecycle.transitions for name in each.facts)
-            context = self._context(unit, actor, current, None, NOTHING, None, None)
-            context.facts = {name: self.fact(name, current, unit) for name in facts}
-            steps += lifecycle.available(current, context)
-        return tuple(steps)
+        context = self._context(unit, actor, current, None, NOTHING, None, None)
+        names = dict.fromkeys(name for facts in self._facts.values() for name in facts)
+        context.facts = {name: self.fact(name, current, unit) for name in names}
+        return self._moves.available(current, context)
 
     # other changes
 
@@ -289,17 +309,25 @@ class Practice(Working[R]):
             current = self._held(unit, record, actor, expected)
             self._may_edit(current, actor, "update")
             context = self._context(unit, actor, current, None, values, at, reason)
-            new, entry = self.lifecycle.update(current, context)
+            new, entry = self._moves.update(current, context)
+            self._consistent(current, new, Refused, context, "update")
             if not entry.changes:
                 return current
-            self._consistent(new, Refused)
-            unit.add(new, entry)
-            return new  # type: ignore[no-any-return]
+            added: R = unit.add(new, entry)
+            return added
 
-        return self._run("update", once, work)
+        return self._run("update", once, work, record, actor)
 
     def override(
-        self, record: str | R, *, by: Actor | None = None, reason: str, at: datetime | None = None, **values: Any
+        self,
+        record: str | R,
+        *,
+        reason: str,
+        by: Actor | None = None,
+        at: datetime | None = None,
+        once: str | None = None,
+        expected: int | None = None,
+        **values: Any,
     ) -> R:
         """Set computed fields by hand; the record keeps who did it and why, until `release`.
 
@@ -307,12 +335,13 @@ class Practice(Working[R]):
             Refused: a field is not a computed one, or the value does not fit.
         """
         actor = self.desk.who(by, "override")
-        problem = text_problem("reason", reason, may_be_blank=False) if isinstance(reason, str) else None
-        if problem or not isinstance(reason, str):
-            raise InvalidInput(problem or Reason.of("blank", field="reason"))
+        if not isinstance(reason, str) or not reason or reason.isspace():
+            raise InvalidInput.of("blank", field="reason")
+        if not values:
+            raise InvalidInput.of("missing", event="override", fields=("a computed field",))
 
         def work(unit: Unit) -> R:
-            current = self._held(unit, record, actor, None)
+            current = self._held(unit, record, actor, expected)
             self._may_edit(current, actor, "override")
             computed = self.derive(current)
             for name in values:
@@ -329,83 +358,98 @@ class Practice(Working[R]):
             overrides = Frozen({**current.overrides, **dict.fromkeys(values, by_hand)})
             return self._changed(unit, current, context, {**values, "overrides": overrides}, "override")
 
-        return self._run("override", None, work)
+        return self._run("override", once, work, record, actor)
 
-    def release(self, record: str | R, *fields: str, by: Actor | None = None, reason: str | None = None) -> R:
-        """Compute fields again that were set by hand; without names, all of them."""
+    def release(
+        self,
+        record: str | R,
+        *fields: str,
+        by: Actor | None = None,
+        at: datetime | None = None,
+        reason: str | None = None,
+        once: str | None = None,
+        expected: int | None = None,
+    ) -> R:
+        """Compute fields again that were set by hand; without names, all of them.
+
+        Raises:
+            Refused: a field was not set by hand.
+        """
         actor = self.desk.who(by, "release")
 
         def work(unit: Unit) -> R:
-            current = self._held(unit, record, actor, None)
+            current = self._held(unit, record, actor, expected)
             self._may_edit(current, actor, "release")
+            for name in fields:
+                if name not in current.overrides:
+                    near = nearest(name, current.overrides)
+                    raise Refused.of(
+                        "unknown_field", record=f"what was set by hand of {current.reference}", field=name, nearest=near
+                    )
             gone = fields or tuple(current.overrides)
+            if not gone:
+                return current
             overrides = Frozen({name: held for name, held in current.overrides.items() if name not in gone})
-            context = self._context(unit, actor, current, None, NOTHING, None, reason)
+            context = self._context(unit, actor, current, None, NOTHING, at, reason)
             computed = {name: value for name, value in self.derive(current).items() if name in gone}
             return self._changed(unit, current, context, {**computed, "overrides": overrides}, "release")
 
-        return self._run("release", None, work)
+        return self._run("release", once, work, record, actor)
 
     def comment(
         self,
         record: str | R,
         text: str,
         *,
-        audience: Audience = "staff",
+        audience: Audience | None = None,
         attachments: Iterable[Attachment] = (),
         by: Actor | None = None,
         at: datetime | None = None,
         once: str | None = None,
+        expected: int | None = None,
     ) -> R:
         """Say something about a record: an entry of its own that changes no field.
 
         Args:
-            audience: `staff`, or `user` for what everybody concerned may read.
+            record: the record, its number or its id.
+            text: what is said, at most 100,000 characters.
+            audience: `staff`, or `user` for what everybody concerned may read; by default `staff` for
+                those who may read what is said among staff, and `user` for all others.
             attachments: references to files that the host keeps.
+            by, at, once, expected: as for `fire`.
 
         Raises:
             InvalidInput: the text is empty or too long, or the audience unknown.
         """
         actor = self.desk.who(by, "comment")
-        problem = Reason.of("ill_typed", field="text", expected="a text", value=text)
-        if isinstance(text, str):
-            problem = text_problem("text", text, longest=100_000, may_be_blank=False)  # type: ignore[assignment]
-        if problem is None and audience not in ("user", "staff"):
-            problem = Reason.of("not_a_choice", field="audience", value=audience, choices=("user", "staff"))
-        if problem is not None:
+        given = Comment(text, audience or "user", as_attachments(attachments))
+        if problem := given.problem():
             raise InvalidInput(problem)
-        said = {"comment": Comment(text, audience, tuple(attachments))}
 
         def work(unit: Unit) -> R:
-            current = self._held(unit, record, actor, None)
+            current = self._held(unit, record, actor, expected)
             context = self._context(unit, actor, current, None, NOTHING, at, None)
-            new, entry = self.lifecycle.engine.append(current, "comment", context, details=said)
-            return unit.add(new, entry)  # type: ignore[no-any-return]
+            heard: Audience = audience or ("staff" if self.staff(actor, current) else "user")
+            said = attrs.evolve(given, audience=heard)
+            new, entry = self.lifecycle.engine.append(current, "comment", context, details={"comment": said})
+            added: R = unit.add(new, entry)
+            return added
 
-        return self._run("comment", once, work)
-
-
-def _events(cls: type[Practice[Any]]) -> dict[str, Lifecycle]:
-    deciding: dict[str, Lifecycle] = {}
-    for lifecycle in cls.lifecycles():
-        for event in lifecycle.events:
-            if event in deciding:
-                raise DefinitionError.of(
-                    "duplicate", where=f"the lifecycles of {cls.__name__}", what="the event", name=event
-                )
-            deciding[event] = lifecycle
-    return deciding
+        return self._run("comment", once, work, record, actor)
 
 
-def _check_fields(cls: type[Practice[Any]], lifecycle: Lifecycle, shape: Any) -> None:
-    for each in lifecycle.transitions:
-        wanted = [*each.requires, *(name for rule in each.guards for name in rule.reads)]
-        for name in wanted:
-            if shape.get(name) is None:
-                raise DefinitionError.of(
-                    "unknown_name", where=f"the step {each.event!r} of {cls.__name__}", what="field", name=name,
-                    nearest=nearest(name, shape.fields),
-                )  # fmt: skip
+class _Undone(Exception):
+    """Ends a trial; never seen outside."""
+
+
+_WORDS: tuple[tuple[type[ITIL4Error], Literal["refused", "stale", "missing", "invalid", "failed"]], ...] = (
+    (Refused, "refused"),
+    (StaleRecord, "stale"),
+    (NotFound, "missing"),
+    (InvalidInput, "invalid"),
+    (ITIL4Error, "failed"),
+)
+"""What a bulk step calls an error."""
 
 
 def _verb(event: str) -> Callable[..., Any]:

@@ -1,13 +1,13 @@
 """What the practices of one service management share, and the scope in which they act."""
 
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import attrs
 
-from itil4.clock import Clock
+from itil4.clock import Clock, instant
 from itil4.errors import InvalidInput, nearest
 from itil4.practices.directory import Directory
 from itil4.record import Actor, Entry, Relations
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 P = TypeVar("P", bound="Practice[Any]")
 Subscriber = Callable[[Entry], object]
 
-_log = logging.getLogger("itil4")
+def _unnamed() -> str:
+    """Return the name of a unit that writes nothing, and so needs none of its own."""
+    return "reading"
 
 
 @attrs.define(eq=False)
@@ -40,6 +42,14 @@ class House:
     policies: Mapping[str, Any]
     subscribers: list[tuple[str | None, Subscriber]] = attrs.Factory(list)
 
+    def now(self) -> datetime:
+        """Return the present instant, in UTC.
+
+        Raises:
+            InvalidInput: the clock of the host gives no aware datetime.
+        """
+        return instant(self.clock.now(), "clock.now()")
+
     def publish(self, entries: list[Entry]) -> None:
         """Tell the subscribers, in the order of the entries; one that fails is logged and stops nobody.
 
@@ -52,7 +62,10 @@ class House:
                     try:
                         call(entry)
                     except Exception:  # a host's callback may raise anything
-                        _log.exception("A subscriber failed on %s; the entry is committed.", entry.id)
+                        import logging  # late: it is most of what this module would cost to import
+
+                        said = "A subscriber failed on %s; the entry is committed."
+                        logging.getLogger("itil4").exception(said, entry.id)
 
 
 class Desk:
@@ -68,19 +81,23 @@ class Desk:
         self._made: dict[type, Any] = {}
 
     def __getitem__(self, practice: type[P]) -> P:
-        """Return the practice of that class.
+        """Return the practice of that class, or the subclass that fills its place.
 
         Raises:
             InvalidInput: this service management has no such practice.
         """
         made = self._made.get(practice)
         if made is None:
-            if practice not in self.house.practices.values():
-                names = [cls.__name__ for cls in self.house.practices.values()]
+            known = tuple(self.house.practices.values())
+            if practice not in known:
+                found = self.house.practices.get(getattr(practice, "slot", None) or "")
+                if found is not None and issubclass(found, practice):
+                    return self[found]
+                names = [cls.__name__ for cls in known]
                 shown = getattr(practice, "__name__", practice)
                 raise InvalidInput.of("unknown_practice", name=shown, nearest=nearest(shown, names))
             made = self._made[practice] = practice(self)
-        return made  # type: ignore[no-any-return]
+        return made
 
     def in_slot(self, slot: str) -> "Practice[Any]":
         """Return the practice that fills a place such as `incidents`."""
@@ -109,9 +126,10 @@ class Desk:
     @contextmanager
     def working(self) -> Iterator[Unit]:
         """Yield the unit to work in: the open one, or a new one that is committed and published at the end."""
-        if self._unit is not None:
-            with self._unit.savepoint():
-                yield self._unit
+        open_one = self._open_unit()
+        if open_one is not None:
+            with open_one.savepoint():
+                yield open_one
             return
         unit = self.new_unit()
         yield unit
@@ -119,12 +137,18 @@ class Desk:
 
     def reading(self) -> Unit:
         """Return the unit to read through: the open one, or a new one that will not be written."""
-        return self._unit if self._unit is not None else self.new_unit()
+        house = self.house
+        return self._open_unit() or Unit(house.store, house.tenant, house.kinds, house.relations, _unnamed)
+
+    def _open_unit(self) -> Unit | None:
+        if self._unit is not None and self._unit.is_over:
+            raise InvalidInput.of("unit_over", action="a call")
+        return self._unit
 
     def new_unit(self) -> Unit:
         """Return an empty unit of work."""
         house = self.house
-        return Unit(house.store, house.tenant, house.kinds, house.relations, house.ids())
+        return Unit(house.store, house.tenant, house.kinds, house.relations, house.ids)
 
     def clone(self, **changes: Any) -> Self:
         """Return a desk like this one, acting for somebody else or in a unit."""

@@ -21,6 +21,15 @@ class Directory(Protocol):
         ...
 
 
+@runtime_checkable
+class KnowsGroups(Protocol):
+    """What a directory may add: which names are groups, so that a team can own a record."""
+
+    def is_group(self, name: str, at: datetime, /) -> bool:
+        """Say whether a group of that name exists."""
+        ...
+
+
 class Anybody:
     """The default directory: everybody exists, is active, and has neither group nor manager."""
 
@@ -60,3 +69,7 @@ class People:
     def active(self, person: str, at: datetime | None, /) -> bool:
         """Say whether the person is listed."""
         return person in self._groups
+
+    def is_group(self, name: str, at: datetime | None, /) -> bool:
+        """Say whether anybody belongs to that group."""
+        return any(name in groups for groups in self._groups.values())

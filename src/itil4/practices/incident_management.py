@@ -1,7 +1,8 @@
 """Incident management: when a service fails or falters, bring it back soon and limit the damage.
 
-From top to bottom: what an incident is, what an organization may decide about it, how it moves,
-and what people do with it. The five steps of the process and where they are found:
+What an incident is and how it moves stands in `incident_lifecycle`, the rules of its steps in
+`incident_rules`, and what an organization may decide about it in `incident_policy`; here is what
+people do with it. The five steps of the process and where they are found:
 
 - identification and logging: `log`
 - categorization and prioritization: `update`, the priority matrix, `override`, `rank`
@@ -10,336 +11,45 @@ and what people do with it. The five steps of the process and where they are fou
 - closure: `close`, `cancel`, `merge`
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-import attrs
-
 from itil4.errors import InvalidInput, Reason, Refused, nearest
-from itil4.lifecycle import Context, FollowUp, Lifecycle, State, Transition, guard
-from itil4.practices import linking
+from itil4.lifecycle import Context, FollowUp
+from itil4.lifecycle.rules import broken
 from itil4.practices.base import Practice
+from itil4.practices.directory import KnowsGroups
+from itil4.practices.incident_lifecycle import LIFECYCLE, MAJOR_INCIDENT, OF_THE_DESK, OPEN_STATES, Incident
+from itil4.practices.incident_policy import IncidentModel, IncidentPolicy
+from itil4.practices.incident_rules import STAFF, WORKERS
+from itil4.practices.linking import link, unlink
 from itil4.practices.merging import merge, unmerge
-from itil4.practices.priority import PriorityMatrix
-from itil4.record import SELF, Actor, Entry, Frozen, Line, Note, Record, Relation
-from itil4.storage.query import Compare, Some, Where
+from itil4.record import SELF, Actor, Change, Entry, Relation, person
+from itil4.storage.query import Compare, Linked, Some, Where
 from itil4.storage.unit import Unit
-from itil4.vocabulary import Level
 
 if TYPE_CHECKING:
     from itil4.practices.figures import Figures
 
-# what an incident is
-
-
-@attrs.frozen(kw_only=True)
-class Incident(Record):
-    """An unplanned interruption of a service, or a drop in its quality: the effect, not its cause.
-
-    Attributes:
-        requester: who is affected and asked for help.
-        owner: who is accountable; never empty, by default the team that logged it.
-        group, assignee: who works on it; both may be empty.
-        impact, urgency: None while nobody has judged them.
-        priority: computed from both, 1 the highest; None while one is unknown.
-        rank: its place in the queue of its group, when somebody put it in order by hand; 1 comes first.
-        hold_kind: what it waits for: user, vendor, problem, change, evidence, ...
-        occurred_at, detected_at, restored_at: when told; unknown stays unknown.
-        resolved_at, closed_at: when it entered those states last.
-        resolution, resolution_code: what was done, as a fix or a workaround.
-        close_reason: why it was closed or cancelled, apart from the state.
-        major: none, proposed, accepted, rejected or ended; moves by its own steps.
-    """
-
-    summary: Line
-    description: Note = ""
-    requester: Line | None = None
-    owner: Line
-    group: Line | None = None
-    assignee: Line | None = None
-    impact: Level | None = None
-    urgency: Level | None = None
-    priority: int | None = None
-    rank: int | None = None
-    category: Line | None = None
-    subcategory: Line | None = None
-    symptom: Line | None = None
-    service: Line | None = None
-    item: Line | None = None
-    location: Line | None = None
-    channel: Line | None = None
-    model: Line | None = None
-    steps: tuple[Line, ...] = ()
-    hold_kind: Line | None = None
-    resolution: Note | None = None
-    resolution_code: Line | None = None
-    close_reason: Line | None = None
-    confidential: bool = False
-    participants: tuple[Line, ...] = ()
-    informed: tuple[Line, ...] = ()
-    occurred_at: datetime | None = None
-    detected_at: datetime | None = None
-    restored_at: datetime | None = None
-    resolved_at: datetime | None = None
-    closed_at: datetime | None = None
-    major: str = "none"
-    coordinator: Line | None = None
-    communication_plan: Note | None = None
-    business_impact: Note | None = None
-    review: Note | None = None
-
+__all__ = [
+    "LIFECYCLE",
+    "MAJOR_INCIDENT",
+    "OPEN_STATES",
+    "STAFF",
+    "WORKERS",
+    "Incident",
+    "IncidentManagement",
+    "IncidentModel",
+    "IncidentPolicy",
+    "reassignments",
+    "reopenings",
+]
 
 I = TypeVar("I", bound=Incident)  # noqa: E741 - I for Incident, as R for Record
 
-
-# what an organization may decide
-
-
-def _roles(value: Iterable[str]) -> frozenset[str]:
-    return frozenset(value)
-
-
-def _steps(value: Iterable[str]) -> tuple[str, ...]:
-    return tuple(value)
-
-
-@attrs.frozen
-class IncidentModel:
-    """A prepared way to handle a known kind of incident: fields, team and steps set in advance.
-
-    It presets what the caller left open and never lets a guard be skipped (INV-037).
-    """
-
-    name: str
-    presets: Mapping[str, Any] = attrs.field(factory=Frozen, hash=False)
-    steps: tuple[str, ...] = attrs.field(default=(), converter=_steps)
-
-
-@attrs.frozen(kw_only=True)
-class IncidentPolicy:
-    """What an organization decides about its incidents.
-
-    Args:
-        matrix: priority from impact and urgency.
-        reopen_within: how long after its resolution an incident may be reopened (calendar time); None: always.
-        reopen_closed: whether a closed incident may be reopened at all.
-        reopen_roles: who may reopen.
-        default_owner: the team that owns what users log.
-        confidential_roles: who sees confidential incidents besides those who work on them.
-        review_major: whether a major incident must be reviewed before it is closed.
-        models: by name.
-        agreed_outage: `(values, at)` -> the name of an agreed outage that explains what monitoring saw, or None.
-    """
-
-    matrix: PriorityMatrix = attrs.field(factory=PriorityMatrix.default)
-    reopen_within: timedelta | None = None
-    reopen_closed: bool = False
-    reopen_roles: frozenset[str] = attrs.field(
-        default=frozenset({"service_desk", "technical_specialist", "incident_manager", "requester"}),
-        converter=_roles,
-    )
-    default_owner: str = "service desk"
-    confidential_roles: frozenset[str] = attrs.field(
-        default=frozenset({"incident_manager", "major_incident_manager", "security"}), converter=_roles
-    )
-    review_major: bool = True
-    models: Mapping[str, IncidentModel] = attrs.field(factory=Frozen, hash=False)
-    agreed_outage: Callable[[Mapping[str, Any], datetime], str | None] | None = None
-
-
-# how an incident moves
-
-STAFF = frozenset({"service_desk", "technical_specialist", "incident_manager", "major_incident_manager"})
-"""Roles that deliver the service."""
-
-WORKERS = STAFF | {"assignee", "team_member"}
-"""Those, and whoever works on this incident."""
-
-OPEN_STATES = ("new", "assigned", "in_progress", "on_hold")
-
-
-def _policy(context: Context) -> IncidentPolicy:
-    found = context.facts.get("policy")
-    return found if isinstance(found, IncidentPolicy) else IncidentPolicy()
-
-
-@guard(text="nobody is named.", remedy="Give a group or a person.")
-def has_somebody(incident: Incident, context: Context) -> bool:
-    """Assigning names a group or a person."""
-    return bool(incident.group or incident.assignee)
-
-
-@guard(remedy="Log a new incident and relate it to this one.")
-def may_reopen(incident: Incident, context: Context) -> bool | str:
-    """Reopening follows the policy: by whom, how long after, and whether at all once closed."""
-    policy = _policy(context)
-    if policy.reopen_roles.isdisjoint(context.roles):
-        return f"the policy lets only these reopen: {', '.join(sorted(policy.reopen_roles))}."
-    if incident.state == "closed" and not policy.reopen_closed:
-        return "the policy does not reopen closed incidents."
-    if policy.reopen_within is not None and incident.resolved_at is not None:
-        if context.at - incident.resolved_at > policy.reopen_within:
-            return f"it was resolved more than {policy.reopen_within} ago."
-    return True
-
-
-@guard(remedy="Move the major incident on first: end it and record its review.")
-def major_is_done(incident: Incident, context: Context) -> bool | str:
-    """A major incident is over, and reviewed where the policy wants it, before the incident closes."""
-    if incident.major == "accepted":
-        return "it runs as a major incident."
-    if incident.major == "ended" and not incident.review and _policy(context).review_major:
-        return "the major incident has no review yet."
-    return True
-
-
-@guard(text="it was cancelled for another reason.", remedy="Log a new incident.")
-def was_merged(incident: Incident, context: Context) -> bool:
-    """Only what was merged can be taken apart again."""
-    return incident.close_reason == "duplicate"
-
-
-def default_code(incident: Incident, context: Context) -> Mapping[str, Any]:
-    """A resolution without a code of its own counts as solved."""
-    return {"resolution_code": incident.resolution_code or "solved", "resolved_at": context.at, "hold_kind": None}
-
-
-def stamp_closed(incident: Incident, context: Context) -> Mapping[str, Any]:
-    """Closing has its own time, and a reason."""
-    return {"closed_at": context.at, "close_reason": incident.close_reason or "resolved"}
-
-
-def stamp_cancelled(incident: Incident, context: Context) -> Mapping[str, Any]:
-    """Cancelling has its own time and ends any waiting."""
-    return {"closed_at": context.at, "hold_kind": None}
-
-
-def clear_end(incident: Incident, context: Context) -> Mapping[str, Any]:
-    """What is open again is neither resolved nor closed; the history keeps what was."""
-    return {"resolved_at": None, "closed_at": None, "close_reason": None, "resolution": None, "resolution_code": None}
-
-
-def clear_hold(incident: Incident, context: Context) -> Mapping[str, Any]:
-    """It waits for nothing any more."""
-    return {"hold_kind": None}
-
-
-def clear_people(incident: Incident, context: Context) -> Mapping[str, Any]:
-    """Back in the queue it belongs to nobody in particular."""
-    return {"assignee": None, "hold_kind": None}
-
-
-def take(incident: Incident, context: Context) -> Mapping[str, Any]:
-    """Who starts to work on what nobody has, has it."""
-    human = context.actor.kind == "human"
-    return {"assignee": incident.assignee or (context.actor.id if human else None), "hold_kind": None}
-
-
-def mark_restored(incident: Incident, context: Context) -> Mapping[str, Any]:
-    """Service is back, told with its time or at the time of the step."""
-    return {"restored_at": incident.restored_at or context.at}
-
-
-_CHILDREN = "links.parent_of"
-
-
-def _loops(event: str, states: Iterable[str], **rules: Any) -> list[Transition]:
-    """A step that changes fields in several states and leaves the state alone."""
-    return [Transition(event, state, state, **rules) for state in states]
-
-
-LIFECYCLE = Lifecycle(
-    "incident",
-    "new",
-    states=[
-        State("new", "new"),
-        State("assigned", "active"),
-        State("in_progress", "active"),
-        State("on_hold", "waiting", kind_from="hold_kind"),
-        State("resolved", "resolved"),
-        State("closed", "closed"),
-        State("cancelled", "cancelled"),
-    ],
-    transitions=[
-        Transition("assign", ["new", "assigned"], "assigned", roles=WORKERS, guards=[has_somebody]),
-        Transition("start", ["new", "assigned"], "in_progress", roles=WORKERS, effects=[take]),
-        Transition(
-            "hand_over", ["assigned", "in_progress", "on_hold"], "assigned", roles=WORKERS, requires="group",
-            effects=[clear_hold],
-        ),
-        Transition("requeue", ["assigned", "in_progress", "on_hold"], "new", roles=WORKERS, effects=[clear_people]),
-        Transition(
-            "hold", OPEN_STATES, "on_hold", roles=WORKERS, requires="hold_kind",
-            follow_ups=[FollowUp("hold", _CHILDREN, payload={"hold_kind": "hold_kind"}, states=OPEN_STATES)],
-        ),
-        Transition(
-            "resume", "on_hold", "in_progress", roles=WORKERS | {"requester"}, effects=[take],
-            follow_ups=[FollowUp("resume", _CHILDREN, states="on_hold")],
-        ),
-        *_loops("restore", (*OPEN_STATES, "resolved"), roles=WORKERS, effects=[mark_restored], label="Service is back"),
-        *_loops("escalate", OPEN_STATES, roles=WORKERS, requires="informed"),
-        *_loops("swarm", OPEN_STATES, roles=WORKERS, requires="participants"),
-        Transition(
-            "resolve", OPEN_STATES, "resolved", roles=WORKERS, requires="resolution", effects=[default_code],
-            follow_ups=[
-                FollowUp(
-                    "resolve", _CHILDREN, states=OPEN_STATES,
-                    payload={"resolution": "resolution", "resolution_code": "resolution_code"},
-                )
-            ],
-        ),
-        Transition(
-            "reopen", ["resolved", "closed"], "in_progress", roles=WORKERS | {"requester"}, guards=[may_reopen],
-            effects=[clear_end], facts="policy", follow_ups=[FollowUp("reopen", _CHILDREN, states="resolved")],
-        ),
-        Transition(
-            "close", "resolved", "closed", roles=WORKERS | {"requester", "system"}, guards=[major_is_done],
-            effects=[stamp_closed], facts="policy",
-        ),
-        Transition(
-            "cancel", OPEN_STATES, "cancelled", roles=STAFF | {"requester"}, requires="close_reason",
-            guards=[major_is_done], effects=[stamp_cancelled], facts="policy",
-        ),
-        Transition(
-            "unmerge", "cancelled", "new", roles=STAFF, guards=[was_merged], effects=[clear_end],
-        ),
-    ],
-)  # fmt: skip
-"""The default lifecycle of an incident; extend it with `LIFECYCLE.extend(...)`."""
-
-_MAJOR = frozenset({"incident_manager", "major_incident_manager"})
-
-MAJOR_INCIDENT = Lifecycle(
-    "major incident",
-    "none",
-    field="major",
-    states=[
-        State("none", "new"),
-        State("proposed", "active"),
-        State("accepted", "active"),
-        State("rejected", "cancelled"),
-        State("ended", "closed"),
-    ],
-    transitions=[
-        Transition("propose_major", ["none", "rejected", "ended"], "proposed", roles=WORKERS),
-        Transition(
-            "accept_major",
-            ["none", "proposed"],
-            "accepted",
-            roles=_MAJOR,
-            requires=["coordinator", "communication_plan"],
-        ),
-        Transition("reject_major", "proposed", "rejected", roles=_MAJOR),
-        Transition("demote_major", "accepted", "rejected", roles=_MAJOR),
-        Transition("end_major", "accepted", "ended", roles=_MAJOR | {"coordinator"}),
-        Transition("review_major", "ended", "ended", roles=_MAJOR | {"coordinator"}, requires="review"),
-    ],
-)
-"""The major incident, beside the incident's own state: the record keeps its id and history (INV-032)."""
-
-
-# what people do
+_BEFORE = ("occurred_at", "detected_at")
 
 
 class IncidentManagement(Practice[I]):
@@ -353,6 +63,7 @@ class IncidentManagement(Practice[I]):
     lifecycle = LIFECYCLE
     aspects = (MAJOR_INCIDENT,)
     policy: ClassVar[IncidentPolicy] = IncidentPolicy()
+    relative_roles = Practice.relative_roles | {"coordinator", "participant", "system"}
     relations = (
         Relation("caused_by", "causes", {(SELF, "problem"), (SELF, "change")}),
         Relation("resolved_by", "resolves", {(SELF, "problem"), (SELF, "change")}),
@@ -385,25 +96,33 @@ class IncidentManagement(Practice[I]):
     def at_birth(self, values: Mapping[str, Any], actor: Actor, at: datetime) -> Mapping[str, Any]:
         """A new incident has an owner, who asked for help where a user logs it, and what its model presets."""
         given: dict[str, Any] = {}
-        model = values.get("model")
-        if model is not None:
-            given |= self._presets(model)
-        staff = actor.is_system or not STAFF.isdisjoint(actor.roles)
-        groups = self.desk.house.directory.groups(actor.id, at) if staff else ()
-        given["owner"] = (
-            groups[0] if groups else actor.id if staff and not actor.is_system else self.rules.default_owner
-        )
-        if not staff:
+        staff = self._is_staff(actor)
+        people = self.desk.house.directory
+        groups = people.groups(actor.id, at) if staff else ()
+        alone = staff and not actor.is_system and people.active(actor.id, at)
+        given["owner"] = groups[0] if groups else actor.id if alone else self.rules.default_owner
+        if actor.on_behalf_of is not None or not staff:
             given["requester"] = actor.on_behalf_of or actor.id
         if actor.via is not None:
             given["channel"] = actor.via
-        outage = self.rules.agreed_outage
-        if actor.is_system and outage is not None and (name := outage(values, at)) is not None:
+        model = values.get("model")
+        if model is not None:
+            given |= self._presets(model)
+        if actor.is_system and (name := self._outage(values, at)) is not None:
             raise Refused.of(
                 "guard", event="log", guard="agreed_outage", text=f"the outage is agreed: {name}.",
                 remedy="Nothing needs doing; a person may still log an incident.",
             )  # fmt: skip
         return given
+
+    def _outage(self, values: Mapping[str, Any], at: datetime) -> str | None:
+        agreed = self.rules.agreed_outage
+        if agreed is None:
+            return None
+        try:
+            return agreed(values, at)
+        except Exception as error:  # a rule of the host may raise anything
+            raise broken("the policy's agreed_outage", None, error) from error
 
     def _presets(self, name: str) -> Mapping[str, Any]:
         model = self.rules.models.get(name)
@@ -415,10 +134,14 @@ class IncidentManagement(Practice[I]):
                 name=name,
                 nearest=nearest(name, self.rules.models),
             )
-        wrong = self.shape.problems(model.presets)
-        if wrong:
+        presets = self.shape.in_utc(model.fields)
+        if wrong := self.shape.problems(presets):
             raise InvalidInput(*wrong)
-        return {**model.presets, "steps": model.steps} if model.steps else model.presets
+        return presets
+
+    @staticmethod
+    def _is_staff(actor: Actor) -> bool:
+        return actor.is_system or not STAFF.isdisjoint(actor.roles)
 
     def inconsistencies(self, record: I) -> Iterable[Reason]:
         """Occurred, detected, restored, in this order; nothing is detected after it was recorded (INV-038)."""
@@ -427,14 +150,70 @@ class IncidentManagement(Practice[I]):
             for name in ("occurred_at", "detected_at", "resolved_at", "closed_at")
             if (moment := getattr(record, name)) is not None
         ]
-        pairs = list(zip(told, told[1:], strict=False))
-        if record.detected_at is not None:
-            pairs.append((("detected_at", record.detected_at), ("created_at", record.created_at)))
+        pairs = list(pairwise(told))
+        pairs += [((name, moment), ("created_at", record.created_at)) for name, moment in told[:2] if name in _BEFORE]
         if record.occurred_at is not None and record.restored_at is not None:
             pairs.append((("occurred_at", record.occurred_at), ("restored_at", record.restored_at)))
         for (first, earlier), (second, later) in pairs:
             if earlier > later:
                 yield Reason.of("time_order", earlier=first, earlier_at=earlier, later=second, later_at=later)
+        if record.rank is not None and record.rank < 1:
+            yield Reason.of("not_positive", field="rank", value=record.rank)
+
+    def objections(self, before: I | None, after: I, context: Context, event: str) -> Iterable[Reason]:
+        """Users do not do the work of the desk; whoever answers for it or works on it is there; no time lies ahead."""
+        yield from self._beyond_a_user(before, after, context, event)
+        for name in ("owner", "assignee", "coordinator"):
+            person = getattr(after, name)
+            changed = person is not None and (before is None or person != getattr(before, name))
+            if changed and not self._is_there(person, after, context, may_be_team=name == "owner"):
+                yield Reason.of("not_active", field=name, person=person)
+        joined = after.participants if before is None else set(after.participants) - set(before.participants)
+        for person in sorted(joined):
+            if not self._is_there(person, after, context):
+                yield Reason.of("not_active", field="participants", person=person)
+        for name in ("occurred_at", "detected_at", "restored_at"):
+            told = getattr(after, name)
+            if told is not None and told > context.now:
+                yield Reason.of("future", event=name, at=told, now=context.now)
+        known = self.rules.models
+        if after.model is not None and after.model not in known and (before is None or before.model != after.model):
+            near = nearest(after.model, known)
+            yield Reason.of("unknown_name", where="model", what="incident model", name=after.model, nearest=near)
+
+    def _is_there(self, name: str, record: I, context: Context, *, may_be_team: bool = False) -> bool:
+        people = self.desk.house.directory
+        if people.active(name, context.at):
+            return True
+        if not may_be_team:
+            return False
+        if name in (self.rules.default_owner, record.group) or name in people.groups(context.actor.id, context.at):
+            return True
+        return isinstance(people, KnowsGroups) and people.is_group(name, context.at)
+
+    def _beyond_a_user(self, before: I | None, after: I, context: Context, event: str) -> Iterable[Reason]:
+        if not (WORKERS | {"coordinator", "participant", "system"}).isdisjoint(context.roles):
+            return
+        if before is None:  # a user may say which team, but not make themselves one who works on it
+            names: Iterable[str] = (
+                name
+                for name in ("owner", "assignee", "coordinator", "participants")
+                if context.actor.id in ((value,) if isinstance(value := getattr(after, name), str) else value or ())
+            )
+        else:
+            asked = {name for each in self.lifecycle.transitions if each.event == event for name in each.requires}
+            names = (
+                name
+                for name in context.payload
+                if name in OF_THE_DESK and name not in asked and getattr(before, name) != getattr(after, name)
+            )
+        for name in names:
+            rule = f"not for {context.actor.id} to set"
+            yield Reason.of("field_rule", field=name, rule=rule, remedy="Leave it to those who work on the incident.")
+
+    def stays(self, record: I, row: FollowUp) -> str | None:
+        """A major incident takes its own steps only."""
+        return "major_incident" if record.major == "accepted" else None
 
     def stamps(self, source: str | None, target: str, at: datetime) -> Mapping[str, Any]:
         """Entering resolved or closed has its time, and leaving them takes it away."""
@@ -445,17 +224,18 @@ class IncidentManagement(Practice[I]):
         return {"resolved_at": None, "closed_at": None} if source in ("resolved", "closed") else {}
 
     def visible(self, actor: Actor) -> Where | None:
-        """Confidential incidents are seen by those whom the policy names and those who work on them."""
+        """Confidential incidents are seen by those whom the policy names, and by who works on them or watches them."""
         if not self.rules.confidential_roles.isdisjoint(actor.roles):
             return None
         own = ("requester", "owner", "assignee", "coordinator", "created_by")
-        teams = self.desk.house.directory.groups(actor.id, self.desk.house.clock.now())
+        teams = self.desk.house.directory.groups(actor.id, self.desk.house.now())
         mine = [Compare(name, "eq", actor.id) for name in own]
-        return Some((Compare("confidential", "eq", False), *mine, Compare("group", "in", teams)))
+        ours = [Compare(name, "in", tuple(teams)) for name in ("group", "owner")]
+        return Some((Compare("confidential", "eq", False), *mine, *ours, Linked("watched_by", person(actor.id))))
 
     def staff(self, actor: Actor, record: I) -> bool:
         """Staff comments are for those who deliver the service and those who work on this incident."""
-        roles = self.roles_of(actor, record, self.desk.house.clock.now())
+        roles = self.roles_of(actor, record, self.desk.house.now())
         return actor.is_system or not (WORKERS | {"coordinator", "participant"}).isdisjoint(roles)
 
     def roles_of(self, actor: Actor, record: I | None, at: datetime) -> frozenset[str]:
@@ -472,7 +252,7 @@ class IncidentManagement(Practice[I]):
 
     def editors(self) -> frozenset[str]:
         """Fields and links are changed by those who work on it, and by who asked for help."""
-        return WORKERS | {"owner", "requester", "coordinator", "participant", "system"}
+        return WORKERS | {"requester", "coordinator", "participant", "system"}
 
     def fact(self, name: str, record: I, unit: Unit) -> Any:
         """The policy is a fact of its steps."""
@@ -508,26 +288,24 @@ class IncidentManagement(Practice[I]):
         Raises:
             Refused: nobody is named, or the person is not active in the directory.
         """
-        return self.fire(record, "assign", by=by, **self._people(to, group), **options)
+        return self.fire(record, "assign", by=by, **_given(assignee=to, group=group), **options)
 
     def hand_over(
         self, record: str | I, *, group: str, to: str | None = None, by: Actor | None = None, **options: Any
     ) -> I:
-        """Escalate functionally: another team takes it; whoever had it has it no longer (INV-034)."""
-        return self.fire(record, "hand_over", by=by, **{"assignee": None, **self._people(to, group)}, **options)
+        """Escalate functionally: another team takes it; whoever had it has it no longer (INV-034).
 
-    def _people(self, to: str | None, group: str | None) -> dict[str, Any]:
-        if to is not None and not self.desk.house.directory.active(to, self.desk.house.clock.now()):
-            raise Refused.of("not_active", person=to)
-        named = {"assignee": to, "group": group}
-        return {name: value for name, value in named.items() if value is not None}
+        Raises:
+            Refused: it is with that group already, or the person is not active in the directory.
+        """
+        return self.fire(record, "hand_over", by=by, **_given(assignee=to, group=group), **options)
 
     def start(self, record: str | I, *, by: Actor | None = None, **options: Any) -> I:
         """Begin to work on it; whoever starts what nobody has, has it."""
         return self.fire(record, "start", by=by, **options)
 
     def hold(self, record: str | I, *, kind: str, by: Actor | None = None, **options: Any) -> I:
-        """Let it wait for something (user, vendor, problem, change, evidence, ...), or for something else than before."""
+        """Let it wait for a user, vendor, problem, change, evidence, ..., or for something else than before."""
         return self.fire(record, "hold", by=by, hold_kind=kind, **options)
 
     def resume(self, record: str | I, *, by: Actor | None = None, **options: Any) -> I:
@@ -540,15 +318,28 @@ class IncidentManagement(Practice[I]):
 
     def escalate(self, record: str | I, *, to: str, by: Actor | None = None, **options: Any) -> I:
         """Escalate hierarchically: somebody more is informed; the team stays (INV-034)."""
-        current = self.get(record, by=by) if isinstance(record, str) else record
+        current = self._read(record, by, "escalate")
         informed = (*current.informed, *(() if to in current.informed else (to,)))
         return self.fire(current, "escalate", by=by, informed=informed, **options)
 
     def swarm(self, record: str | I, *people: str, by: Actor | None = None, **options: Any) -> I:
-        """Let more people work on it together; its owner stays one (INV-035)."""
-        current = self.get(record, by=by) if isinstance(record, str) else record
+        """Let more people work on it together; its owner stays one (INV-035).
+
+        Who joins a confidential incident watches it too, and so may see it.
+        """
+        current = self._read(record, by, "swarm")
         more = tuple(each for each in dict.fromkeys(people) if each not in current.participants)
-        return self.fire(current, "swarm", by=by, participants=(*current.participants, *more), **options)
+        together = (*current.participants, *more)
+        if not current.confidential:
+            return self.fire(current, "swarm", by=by, participants=together, **options)
+        actor = self.desk.who(by, "swarm")
+        with self.desk.working() as unit:
+            own = self.desk.clone(unit=unit)[type(self)]
+            new = own.fire(current, "swarm", by=actor, participants=together, **options)
+            for each in more:
+                if each not in own.watchers(new, by=actor):
+                    new = own.watch(new, Actor(each), by=actor)
+        return unit.get(new.id) or new
 
     def restore(self, record: str | I, *, by: Actor | None = None, **options: Any) -> I:
         """Note that service is back, now or at `restored_at`; the incident may still need work."""
@@ -563,10 +354,8 @@ class IncidentManagement(Practice[I]):
         Args:
             code: a word of the organization; `solved` where none is given.
         """
-        given = {"resolution": resolution, "resolution_code": code}
-        return self.fire(
-            record, "resolve", by=by, **{name: value for name, value in given.items() if value is not None}, **options
-        )
+        given = _given(resolution=resolution, resolution_code=code)
+        return self.fire(record, "resolve", by=by, **given, **options)
 
     def reopen(self, record: str | I, *, by: Actor | None = None, **options: Any) -> I:
         """Take it up again, as far as the policy allows; history and counts stay (INV-029)."""
@@ -580,28 +369,66 @@ class IncidentManagement(Practice[I]):
         """End what should not have been logged, or was withdrawn, with the reason."""
         return self.fire(record, "cancel", by=by, close_reason=close_reason, **options)
 
-    def apply_model(self, record: str | I, name: str, *, by: Actor | None = None) -> I:
-        """Preset what is still open by a model; it skips no guard (INV-037)."""
-        current = self.get(record, by=by) if isinstance(record, str) else record
+    def apply_model(self, record: str | I, name: str, *, by: Actor | None = None, **options: Any) -> I:
+        """Preset what is still open by a model; it skips no guard (INV-037).
+
+        Raises:
+            InvalidInput: there is no such model, or it presets what the incident does not have.
+        """
+        current = self._read(record, by, "apply_model")
         default = {each: field.default for each, field in self.shape.fields.items()}
         presets = {
             each: value
             for each, value in self._presets(name).items()
             if self.shape.read(current, each) == default.get(each)
         }
-        return self.update(current, by=by, model=name, **presets)
+        return self.update(current, by=by, model=name, **presets, **options)
 
-    def merge(self, record: str | I, *, into: str | I, by: Actor | None = None, reason: str | None = None) -> I:
+    def _read(self, record: str | I, by: Actor | None, event: str) -> I:
+        """Return the record that a verb reads before it writes: the one passed in, or the stored one."""
+        actor = self.desk.who(by, event)
+        return record if isinstance(record, Incident) else self.get(record, by=actor)
+
+    # the queue
+
+    def rank(self, record: str | I, place: int | None, *, by: Actor | None = None, **options: Any) -> I:
+        """Put it at a place in the queue of its group by hand, 1 being the first; None takes the place back."""
+        return self.update(record, by=by, rank=place, **options)
+
+    def queue(self, group: str | None = None, *, by: Actor | None = None) -> tuple[I, ...]:
+        """Return the open incidents of a group in the order of work.
+
+        Those with a rank come first, by rank; then by priority, the unknown one last; then the oldest.
+        """
+
+        def order(incident: I) -> tuple[Any, ...]:
+            rank, priority = incident.rank, incident.priority
+            return (rank is None, rank or 0, priority is None, priority or 0, incident.created_at, incident.id)
+
+        return tuple(sorted(self.each(is_open=True, group=group, by=by), key=order))
+
+    # duplicates
+
+    def merge(
+        self, record: str | I, *, into: str | I, by: Actor | None = None, reason: str | None = None,
+        once: str | None = None, expected: int | None = None,
+    ) -> I:  # fmt: skip
         """End a duplicate and move its links to the incident that stays; both histories stay whole.
 
         Raises:
             Refused: the one that stays is closed or cancelled, or is itself a duplicate of this one.
         """
-        return merge(self, record, into, "cancel", {"close_reason": "duplicate"}, by=by, reason=reason)
+        payload = {"close_reason": "duplicate"}
+        made: I = merge(self, record, into, "cancel", payload, by=by, reason=reason, once=once, expected=expected)
+        return made
 
-    def unmerge(self, record: str | I, *, by: Actor | None = None, reason: str | None = None) -> I:
+    def unmerge(
+        self, record: str | I, *, by: Actor | None = None, reason: str | None = None, once: str | None = None,
+        expected: int | None = None,
+    ) -> I:  # fmt: skip
         """Undo a merge: the incident is new again and gets back those of its links that are still where they went."""
-        return unmerge(self, record, "unmerge", by=by, reason=reason)
+        made: I = unmerge(self, record, "unmerge", by=by, reason=reason, once=once, expected=expected)
+        return made
 
     # figures
 
@@ -631,9 +458,21 @@ class IncidentManagement(Practice[I]):
 
     # watching
 
-    def watch(self, record: str | I, person: Actor, *, by: Actor | None = None) -> I:
-        """Let a person follow it: a link, not a role."""
-        return linking.link(self.desk, record, "watched_by", person, by, None, None)  # type: ignore[no-any-return]
+    def watch(
+        self, record: str | I, person: Actor, *, by: Actor | None = None, reason: str | None = None,
+        once: str | None = None, expected: int | None = None,
+    ) -> I:  # fmt: skip
+        """Let a person follow it: a link, not a role; whoever sees an incident may follow it themselves."""
+        made: I = link(self.desk, record, "watched_by", person, by, reason, None, once, expected)
+        return made
+
+    def unwatch(
+        self, record: str | I, person: Actor, *, by: Actor | None = None, reason: str | None = None,
+        once: str | None = None, expected: int | None = None,
+    ) -> I:  # fmt: skip
+        """Let a person follow it no longer."""
+        made: I = unlink(self.desk, record, "watched_by", person, by, reason, None, once, expected)
+        return made
 
     def watchers(self, record: str | I, *, by: Actor | None = None) -> tuple[str, ...]:
         """Return the ids of those who follow it."""
@@ -642,10 +481,14 @@ class IncidentManagement(Practice[I]):
         )
 
 
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
 def reassignments(history: Iterable[Entry]) -> int:
     """Count how often the group changed after it was first known: a fold over history."""
     changes = (entry.changes.get("group") for entry in history if entry.seq > 1)
-    return sum(1 for change in changes if change is not None and change.old is not None)  # type: ignore[union-attr]
+    return sum(isinstance(change, Change) and change.old is not None for change in changes)
 
 
 def reopenings(history: Iterable[Entry]) -> int:

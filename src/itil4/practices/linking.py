@@ -1,18 +1,19 @@
 """Links between records: typed at both ends, never dangling, and free of circles where the relation says so."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
-from itil4.errors import InvalidInput, Refused
+from itil4.errors import InvalidInput, NotFound, Refused
 from itil4.practices.desk import Desk
-from itil4.record import PERSON, Actor, Link, Record, person
+from itil4.record import PERSON, Actor, Link, Record, Relation, person
 from itil4.storage.protocols import LinkRow
 from itil4.storage.unit import Unit, link_row
 
 
 def link(
-    desk: Desk, source: Any, relation: str, target: Any, by: Actor | None, reason: str | None, at: datetime | None
-) -> Any:
+    desk: Desk, source: Any, relation: str, target: Any, by: Actor | None, reason: str | None, at: datetime | None,
+    once: str | None = None, expected: int | None = None,
+) -> Any:  # fmt: skip
     """Link two records (or a record and a person) in the direction that the name says; return `source` as it is now.
 
     The entry stands in the history of the end from which the relation is defined.
@@ -22,73 +23,112 @@ def link(
         Refused: a link to itself, twice, a second one of a single relation, or one that closes a circle.
         NotFound: an end is not there, or not for this actor to see.
     """
-    return _changed(desk, source, relation, target, by, reason, at, add=True)
+    return _changed(desk, "link", source, relation, target, by, reason, at, once, expected)
 
 
 def unlink(
-    desk: Desk, source: Any, relation: str, target: Any, by: Actor | None, reason: str | None, at: datetime | None
-) -> Any:
+    desk: Desk, source: Any, relation: str, target: Any, by: Actor | None, reason: str | None, at: datetime | None,
+    once: str | None = None, expected: int | None = None,
+) -> Any:  # fmt: skip
     """Remove a link; its history stays. Return `source` as it is now.
 
     Raises:
         Refused: there is no such link.
     """
-    return _changed(desk, source, relation, target, by, reason, at, add=False)
+    return _changed(desk, "unlink", source, relation, target, by, reason, at, once, expected)
 
 
 def _changed(
-    desk: Desk,
-    source: Any,
-    name: str,
-    target: Any,
-    by: Actor | None,
-    reason: str | None,
-    at: datetime | None,
-    *,
-    add: bool,
-) -> Any:
-    op = "link" if add else "unlink"
+    desk: Desk, op: Literal["link", "unlink"], source: Any, name: str, target: Any, by: Actor | None,
+    reason: str | None, at: datetime | None, once: str | None, expected: int | None,
+) -> Any:  # fmt: skip
     actor = desk.who(by, op)
     relation, backwards = desk.house.relations.directed(name)
-    with desk.working() as unit:
-        ends = [_end(desk, unit, each, actor) for each in ((target, source) if backwards else (source, target))]
-        (start, start_kind), (stop, stop_kind) = ends
-        if start_kind == PERSON or not relation.allows(start_kind, stop_kind):
-            allowed = " and ".join(f"from {a} to {b}" for a, b in sorted(relation.ends)) or "between records"
-            raise InvalidInput.of(
-                "link_ends", relation=relation.name, source=start_kind, target=stop_kind, allowed=allowed
-            )
-        practice = desk.of_kind(start_kind)
-        context = practice._context(unit, actor, start, None, {}, at, reason)
+    practice = _practice_of(desk, source, actor)
+    if practice is None:
+        raise InvalidInput.of("link_ends", relation=name, source=PERSON, target="anything", allowed=_ways(relation))
+
+    def work(unit: Unit) -> Any:
+        own, _ = end_of(desk, unit, source, actor)
+        unit.expect(own, expected)
+        other, _ = end_of(desk, unit, target, actor)
+        start, stop = (other, own) if backwards else (own, other)
+        put(desk, unit, op, relation, start, stop, actor, reason, at, judged=True)
+        return unit.get(own.id)
+
+    return practice._run(op, once, work, source, actor)
+
+
+def put(
+    desk: Desk, unit: Unit, op: Literal["link", "unlink"], relation: Relation, start: Any, stop: Any, actor: Actor,
+    reason: str | None, at: datetime | None = None, *, judged: bool = False,
+) -> None:  # fmt: skip
+    """Make or remove one link in a unit, with its entry.
+
+    `start` is a record, `stop` a record or the mark of a person. Whether the actor may change the
+    links of `start` is asked when it is `judged`.
+    """
+    kind, stop_kind = (end if isinstance(end, str) else unit.kind_of(end.id).name for end in (start, stop))
+    kind, stop_kind = (each.partition(":")[0] for each in (kind, stop_kind))
+    if kind == PERSON or not relation.allows(kind, stop_kind):
+        raise InvalidInput.of(
+            "link_ends", relation=relation.name, source=kind, target=stop_kind, allowed=_ways(relation)
+        )
+    practice = desk.of_kind(kind)
+    context = practice._context(unit, actor, start, None, {}, at, reason)
+    stop_id = stop if isinstance(stop, str) else stop.id
+    if judged and stop_id != person(actor.id):  # whoever sees a record may follow it
         practice._may_edit(start, actor, op)
-        stop_id = stop if stop_kind == PERSON else stop.id
-        row = link_row(Link(start.id, relation.name, stop_id, context.at, actor.id), start_kind, stop_kind)
-        if add:
-            _allow(unit, desk, row, start, stop, relation.acyclic, relation.single)
-            unit.add_link(row)
-        else:
-            held = [each for each in unit.links(start.id) if each[:3] == row[:3]]
-            if not held:
-                raise Refused.of("link_missing", source=start.reference, relation=name, target=_shown(stop))
-            unit.remove_link(held[0])
-        new, entry = practice.lifecycle.engine.append(start, op, context, details={"link": (relation.name, stop_id)})
-        unit.add(new, entry)
-    return unit.get(source_id(source, start, stop, backwards))
+    row = link_row(Link(start.id, relation.name, stop_id, context.at, actor.id), kind, stop_kind)
+    if op == "link":
+        _allow(unit, desk, row, start, stop, relation)
+        unit.add_link(row)
+    else:
+        if relation.lasting:
+            raise Refused.of("link_lasts", source=start.reference, relation=relation.name, target=_shown(stop))
+        held = next((each for each in _between(unit, desk, row) if each[:3] in (row[:3], _mirror(row))), None)
+        if held is None:
+            raise Refused.of("link_missing", source=start.reference, relation=relation.name, target=_shown(stop))
+        if held.source != start.id:  # a relation that is its own inverse, asked for from its other end
+            put(desk, unit, op, relation, stop, start, actor, reason, at)
+            return
+        unit.remove_link(held)
+    new, entry = practice.lifecycle.engine.append(start, op, context, details={"link": (relation.name, stop_id)})
+    unit.add(new, entry)
 
 
-def source_id(source: Any, start: Any, stop: Any, backwards: bool) -> str:
-    """Return the id of the record that the caller named first."""
-    return str(stop.id if backwards else start.id)
+def _ways(relation: Relation) -> str:
+    return " and ".join(f"from {a} to {b}" for a, b in sorted(relation.ends)) or "between records"
 
 
-def _end(desk: Desk, unit: Unit, value: Any, actor: Actor) -> tuple[Any, str]:
-    """Return the stored record of an end, or the mark of a person, and its kind."""
+def _practice_of(desk: Desk, value: Any, actor: Actor | None) -> Any:
+    """Return the practice whose record `value` is or names; None for a person."""
+    if isinstance(value, Actor):
+        return None
+    if isinstance(value, Record):
+        found = next((desk[cls] for cls in desk.house.practices.values() if type(value) is cls.record), None)
+        found = found or next(
+            (desk[cls] for cls in desk.house.practices.values() if isinstance(value, cls.record)), None
+        )
+        if found is not None:
+            return found
+    elif isinstance(value, str):
+        unit = desk.reading()
+        return desk.of_kind(unit.kind_of(locate(desk, unit, value, actor).id).name)
+    raise InvalidInput.of("foreign_record", value=value, record="record")
+
+
+def end_of(desk: Desk, unit: Unit, value: Any, actor: Actor | None) -> tuple[Any, str]:
+    """Return the stored record of an end, or the mark of a person, and its kind.
+
+    Raises:
+        NotFound: there is no such record, or none that this actor may see.
+        InvalidInput: it is neither a record, nor the number or id of one, nor an actor.
+    """
     if isinstance(value, Actor):
         return person(value.id), PERSON
     if isinstance(value, Record):
-        practice = next((desk[cls] for cls in desk.house.practices.values() if isinstance(value, cls.record)), None)
-        if practice is None:
-            raise InvalidInput.of("foreign_record", value=value, record="record")
+        practice = _practice_of(desk, value, actor)
         return practice._held(unit, value, actor, None), practice.kind
     if isinstance(value, str):
         found = locate(desk, unit, value, actor)
@@ -99,38 +139,61 @@ def _end(desk: Desk, unit: Unit, value: Any, actor: Actor) -> tuple[Any, str]:
 def locate(desk: Desk, unit: Unit, reference: str, actor: Actor | None) -> Any:
     """Return the record of any practice with that number or id.
 
+    The practice that gives numbers of that form is asked first, and the others only where it has none.
+
     Raises:
         NotFound: no practice has one that this actor may see.
+        InvalidInput: the number is one of several records, of other systems or of other kinds.
     """
-    from itil4.errors import NotFound
-
-    missing: NotFound | None = None
-    for cls in desk.house.practices.values():
+    if not isinstance(reference, str):
+        raise InvalidInput.of("foreign_record", value=reference, record="record")
+    classes = sorted(desk.house.practices.values(), key=lambda cls: not _numbers(cls.prefix, reference))
+    found: list[Any] = []
+    for cls in classes:
         try:
-            return desk[cls]._get(unit, reference, actor)
-        except NotFound as error:
-            missing = error
-    raise missing or NotFound.of("not_found", record="record", value=reference, actor=actor.id if actor else "anybody")
+            found.append(desk[cls]._get(unit, reference, actor))
+        except NotFound:
+            continue
+        if _numbers(cls.prefix, reference) or found[0].id == reference:
+            break
+    if not found:
+        raise NotFound.of("not_found", record="record", value=reference, actor=actor.id if actor else "anybody")
+    if len(found) > 1:
+        foreign = found[1]
+        raise InvalidInput.of(
+            "ambiguous_number", value=reference, own=found[0].id, foreign=foreign.id,
+            system=foreign.origin.system if foreign.origin else "this store",
+        )  # fmt: skip
+    return found[0]
 
 
-def _allow(unit: Unit, desk: Desk, row: LinkRow, start: Any, stop: Any, acyclic: bool, single: bool) -> None:
+def _numbers(prefix: str, reference: str) -> bool:
+    return reference.startswith(prefix) and reference[len(prefix) :].isdecimal()
+
+
+def _mirror(row: LinkRow) -> tuple[str, str, str]:
+    return row.target, row.relation, row.source
+
+
+def _between(unit: Unit, desk: Desk, row: LinkRow) -> list[LinkRow]:
+    """Return the links of a relation that leave its source, and its target where the relation has no direction."""
+    ends = [row.source, row.target] if desk.house.relations.inverse(row.relation) == row.relation else [row.source]
+    return [each for each in unit.links_of(ends) if each.relation == row.relation]
+
+
+def _allow(unit: Unit, desk: Desk, row: LinkRow, start: Any, stop: Any, relation: Relation) -> None:
     shown = {"source": start.reference, "relation": row.relation, "target": _shown(stop)}
     if row.source == row.target:
         raise Refused.of("self_link", record=start.reference)
-    held = [each for each in unit.links(row.source) if each.relation == row.relation]
-    inverse = desk.house.relations.inverse(row.relation) == row.relation
-    mirrored = inverse and any(
-        each.target == row.source and each.relation == row.relation for each in unit.links(row.target)
-    )
-    if mirrored or any(each.target == row.target for each in held):
+    held = _between(unit, desk, row)
+    if any(each[:3] in (row[:3], _mirror(row)) for each in held):
         raise Refused.of("link_exists", **shown)
-    if single and held:
+    if relation.single and any(each.source == row.source for each in held):
         raise Refused.of("link_single", **shown)
-    ends = [row.source] if isinstance(stop, str) else [row.source, row.target]
-    if acyclic and row.source in unit.trail(row.target, row.relation):
+    if relation.acyclic and row.source in unit.trail(row.target, row.relation):
         raise Refused.of("link_cycle", **shown)
-    if single or acyclic:
-        unit.depend(ends)
+    if relation.single or relation.acyclic:
+        unit.depend([row.source] if isinstance(stop, str) else [row.source, row.target])
 
 
 def _shown(end: Any) -> str:

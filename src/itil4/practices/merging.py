@@ -4,22 +4,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from itil4.errors import Refused
-from itil4.practices.linking import link, unlink
+from itil4.practices.linking import link, put
 from itil4.practices.work import Working
-from itil4.record import PERSON, Actor
+from itil4.record import Actor
+from itil4.storage.protocols import LinkRow
 from itil4.storage.unit import Unit
+
+Triple = tuple[str, str, str]
+"""A link as (source, relation, target)."""
 
 
 def merge(
-    practice: Working[Any],
-    record: Any,
-    into: Any,
-    event: str,
-    payload: Mapping[str, Any],
-    *,
-    by: Actor | None,
-    reason: str | None,
-) -> Any:
+    practice: Working[Any], record: Any, into: Any, event: str, payload: Mapping[str, Any], *,
+    by: Actor | None, reason: str | None, once: str | None = None, expected: int | None = None,
+) -> Any:  # fmt: skip
     """Link `record` as a duplicate of `into`, move its other links there, and end it by `event`; all in one unit.
 
     The entry of the step keeps which links were moved, so that `unmerge` can bring them back.
@@ -28,72 +26,111 @@ def merge(
         Refused: `into` is closed or cancelled, or the step is not possible.
     """
     actor = practice.desk.who(by, "merge")
-    with practice.desk.working() as unit:
-        own = _within(practice, unit, actor)
-        source, target = own._held(unit, record, actor, None), own._held(unit, into, actor, None)
-        if own.lifecycle.category(target.state) in ("closed", "cancelled"):
+
+    def work(unit: Unit) -> Any:
+        desk = practice.desk.clone(actor=actor, unit=unit)
+        source = practice._held(unit, record, actor, expected)
+        target = practice._held(unit, into, actor, None)
+        if practice.lifecycle.category(target.state) in ("closed", "cancelled"):
             raise Refused.of(
                 "merged", source=source.reference, text=f"{target.reference} is {target.state}.",
                 remedy="Merge into an open one, or reopen that one first.",
             )  # fmt: skip
-        source = link(own.desk, source, "duplicate_of", target, actor, reason, None)
-        moved = _move_links(own, unit, source.id, target.id, actor)
+        link(desk, source, "duplicate_of", target, actor, reason, None)
+        moved = _move_links(practice, unit, source.id, target.id, actor)
         current = unit.get(source.id)
-        context = own._context(unit, actor, current, event, payload, None, reason)
-        new, entry = own.lifecycle.fire(current, event, context)
-        entry.details.data["moved"] = moved  # type: ignore[index]  # the entry is not written yet
-        unit.add(new, entry)
-    return unit.get(source.id)
+        context = practice._context(unit, actor, current, event, payload, None, reason)
+        new, entry = practice._moves.fire(current, event, context)
+        practice._consistent(current, new, Refused, context, event)
+        entry.details.data["moved"] = [list(each) for each in moved]  # type: ignore[index]  # not written yet
+        return unit.add(new, entry)
+
+    return practice._run("merge", once, work, record, actor)
 
 
-def unmerge(practice: Working[Any], record: Any, event: str, *, by: Actor | None, reason: str | None) -> Any:
-    """Undo a merge by `event`: unlink the two and bring back those links that are still where they went."""
+def unmerge(
+    practice: Working[Any], record: Any, event: str, *,
+    by: Actor | None, reason: str | None, once: str | None = None, expected: int | None = None,
+) -> Any:  # fmt: skip
+    """Undo a merge by `event`: unlink the two and bring back those links that are still where they went.
+
+    Raises:
+        Refused: it was not merged, or is linked as a duplicate no longer.
+    """
     actor = practice.desk.who(by, event)
-    with practice.desk.working() as unit:
-        own = _within(practice, unit, actor)
-        source = own._held(unit, record, actor, None)
-        merged = [entry for entry in own.history(source) if entry.details.get("moved") is not None]
-        new = own._step(unit, source, event, actor, {}, None, reason, None)
-        target = next(row.target for row in unit.links(new.id) if row.relation == "duplicate_of")
-        unlink(own.desk, new, "duplicate_of", unit.get(target), actor, reason, None)
+
+    def work(unit: Unit) -> Any:
+        source = practice._held(unit, record, actor, expected)
+        new = practice._step(unit, source, event, actor, {}, None, reason, None)
+        merged = [entry for entry in practice._entries(unit, new.id) if entry.details.get("moved") is not None]
+        target = next((row.target for row in unit.links(new.id) if row.relation == "duplicate_of"), None)
+        if target is None or not merged:
+            raise Refused.of(
+                "merged", source=source.reference, text="it is linked as a duplicate no longer.",
+                remedy="Log a new incident.",
+            )  # fmt: skip
+        _put(practice, unit, "unlink", (new.id, "duplicate_of", target), actor, reason)
         for home in merged[-1].details["moved"]:
-            now = tuple(target if each == new.id else each for each in home)
-            if any(row[:3] == now for row in unit.links(now[0])):
-                _relink(own, unit, now, tuple(home), actor)
-    return unit.get(new.id)
+            was: Triple = (home[0], home[1], home[2])
+            now: Triple = (_swapped(was[0], new.id, target), was[1], _swapped(was[2], new.id, target))
+            if any(row[:3] == now for row in unit.links(now[0])) and _has_room(practice, unit, was, leaving=now):
+                _put(practice, unit, "unlink", now, actor, "unmerged")
+                _put(practice, unit, "link", was, actor, "unmerged")
+        return unit.get(new.id)
+
+    return practice._run(event, once, work, record, actor)
 
 
-def _within(practice: Working[Any], unit: Unit, actor: Actor) -> Any:
-    return practice.desk.clone(actor=actor, unit=unit)[type(practice)]  # type: ignore[type-var]
+def _swapped(identity: str, old: str, new: str) -> str:
+    return new if identity == old else identity
 
 
-def _move_links(own: Working[Any], unit: Unit, source: str, target: str, actor: Actor) -> list[list[str]]:
-    moved = []
-    taken = {row[:3] for side in (False, True) for row in unit.links(target, backwards=side)}
+def _move_links(practice: Working[Any], unit: Unit, source: str, target: str, actor: Actor) -> list[Triple]:
+    """Move what can be moved: a link that `target` has already, or has no room for, stays where it is."""
+    moved: list[Triple] = []
     for backwards in (False, True):
         for row in list(unit.links(source, backwards=backwards)):
-            if row.relation == "duplicate_of" and row.source == source:
-                continue
             other = row.source if backwards else row.target
-            goes = (other, row.relation, target) if backwards else (target, row.relation, other)
-            if goes not in taken and other != target and _has_room(own, unit, goes, backwards):
-                _relink(own, unit, row[:3], goes, actor)
-                moved.append([*row[:3]])
+            if other == target or not _known(practice, row):
+                continue
+            goes: Triple = (other, row.relation, target) if backwards else (target, row.relation, other)
+            if _has_room(practice, unit, goes, leaving=row[:3]) and _may_go(practice, unit, goes):
+                _put(practice, unit, "unlink", row[:3], actor, "moved")
+                _put(practice, unit, "link", goes, actor, "moved")
+                moved.append(row[:3])
     return moved
 
 
-def _has_room(own: Working[Any], unit: Unit, goes: tuple[str, str, str], backwards: bool) -> bool:
-    """Whether a single relation is still free at the record that stays."""
-    relation, _ = own.desk.house.relations.directed(goes[1])
-    return backwards or not relation.single or not any(row.relation == goes[1] for row in unit.links(goes[0]))
+def _known(practice: Working[Any], row: LinkRow) -> bool:
+    """Whether both ends are of kinds that this service management has."""
+    kinds = practice.desk.house.kinds
+    return row.source_kind in kinds and (row.target_kind in kinds or ":" in row.target)
 
 
-def _relink(own: Working[Any], unit: Unit, old: tuple[str, ...], new: tuple[str, ...], actor: Actor) -> None:
-    def end(identity: str) -> Any:
-        kind, colon, name = identity.partition(":")
-        if colon and kind == PERSON:
-            return Actor(name)
-        return next(iter(unit.get_all([identity])), identity)
+def _has_room(practice: Working[Any], unit: Unit, goes: Triple, leaving: Triple | None = None) -> bool:
+    """Whether the record that gets a link has it not yet, and may have one more of that relation."""
+    relation, _ = practice.desk.house.relations.directed(goes[1])
+    if relation.lasting:
+        return False
+    held = [row[:3] for row in unit.links(goes[0]) if row.relation == goes[1] and row[:3] != leaving]
+    if goes in held or (relation.name == relation.inverse and _between(unit, goes)):
+        return False
+    return not (relation.single and held)
 
-    unlink(own.desk, end(old[0]), old[1], end(old[2]), actor, "moved", None)
-    link(own.desk, end(new[0]), new[1], end(new[2]), actor, "moved", None)
+
+def _between(unit: Unit, goes: Triple) -> bool:
+    return any(row.relation == goes[1] and row.target == goes[0] for row in unit.links(goes[2]))
+
+
+def _may_go(practice: Working[Any], unit: Unit, goes: Triple) -> bool:
+    """Whether a link would close no circle."""
+    relation, _ = practice.desk.house.relations.directed(goes[1])
+    return not relation.acyclic or goes[0] not in unit.trail(goes[2], goes[1])
+
+
+def _put(practice: Working[Any], unit: Unit, op: Any, link: Triple, actor: Actor, reason: str | None) -> None:
+    """Change one link of records that the actor may not see: the merge as a whole was judged."""
+    desk = practice.desk
+    start, name, stop = link
+    end = stop if ":" in stop else unit.get(stop)
+    put(desk, unit, op, desk.house.relations.directed(name)[0], unit.get(start), end, actor, reason)

@@ -1,18 +1,19 @@
 """What a practice answers: one record, a page of them, their history and links; to those who may see it."""
 
 import base64
-import binascii
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from typing import Any, ClassVar, Generic, TypeVar
 
 import attrs
 
-from itil4.errors import InvalidInput, NotFound, nearest
+from itil4.errors import InvalidInput, NotFound, StoreError, nearest
 from itil4.practices.desk import Desk
-from itil4.record import Actor, Entry, Link, Record, Shape, replay
+from itil4.record import Actor, Details, Entry, Link, Record, Shape, replay
+from itil4.record.door import text_problem
 from itil4.storage.kinds import Kind
-from itil4.storage.query import OPERATORS, Compare, Every, Linked, Operator, Query, Some, Where, microseconds
+from itil4.storage.query import OPERATORS, Compare, Every, Linked, Operator, Query, Some, Where, holds, microseconds
 from itil4.storage.unit import Unit, link_of
 from itil4.vocabulary import OPEN
 
@@ -71,7 +72,10 @@ class Reading(Generic[R]):
         return True
 
     def _reader(self, by: Actor | None) -> Actor | None:
-        return self.desk.actor if by is None else by
+        actor = self.desk.actor if by is None else by
+        if actor is not None and not isinstance(actor, Actor):
+            raise InvalidInput.of("ill_typed", field="by", expected="an Actor", value=actor)
+        return actor
 
     def _may_see(self, where: Where, by: Actor | None) -> Where:
         seen = self.visible(by) if by is not None else None
@@ -95,24 +99,29 @@ class Reading(Generic[R]):
             if not isinstance(reference, self.record):
                 raise InvalidInput.of("several_kinds", found=type(reference).__name__, expected=self.record.__name__)
             identity = reference.id
+            if type(identity) is not str:
+                raise InvalidInput.of("foreign_record", value=reference, record=self.record.__name__)
         elif isinstance(reference, str):
-            identity = self._identity(reference, by)
+            identity = self._identity(unit, reference, by)
         else:
             raise InvalidInput.of("foreign_record", value=reference, record=self.record.__name__)
         found = unit.get(identity)
-        if found is None or unit.kind_of(identity).name != self.kind or not self._sees(found, by):
+        if found is None or unit.kind_of(identity).name != self.kind or not self._sees(found, by, unit):
             raise self._not_found(reference if isinstance(reference, str) else reference.reference, by)
-        return found  # type: ignore[no-any-return]
+        held: R = found
+        return held
 
-    def _identity(self, reference: str, by: Actor | None) -> str:
+    def _identity(self, unit: Unit, reference: str, by: Actor | None) -> str:
         store, tenant = self.desk.house.store, self.desk.house.tenant
+        if text_problem("record", reference, longest=1_000):
+            raise self._not_found(reference, by)
         system, colon, key = reference.partition(":")
         if colon:
             for *_, owner in store.known(tenant, "origin", [(system, key)]):
                 return str(owner)
         if reference.count("-") == 4 and len(reference) == 36:
             return reference
-        names = Some((Compare("number", "eq", reference), Compare("origin_key", "eq", reference)))
+        names = Some(tuple(Compare(name, "eq", reference) for name in ("number", "origin_key", "id")))
         rows = store.find(tenant, Query(self.kind, self._may_see(names, by), limit=3))
         if len(rows) > 1:
             own = next((row.number for row in rows if row.number == reference), rows[0].id)
@@ -120,19 +129,34 @@ class Reading(Generic[R]):
             raise InvalidInput.of(
                 "ambiguous_number", value=reference, own=own, foreign=other.id, system=other.origin_system
             )
-        if not rows:
+        if not rows and unit.get(reference) is None:
             raise self._not_found(reference, by)
-        return rows[0].id
+        return rows[0].id if rows else reference
 
-    def _sees(self, found: R, by: Actor | None) -> bool:
+    def _sees(self, found: R, by: Actor | None, unit: Unit) -> bool:
+        """Judge `visible` on a record as a unit has it, as the store judges it on what is stored."""
         seen = self.visible(by) if by is not None else None
         if seen is None:
             return True
-        query = Query(self.kind, Every((Compare("id", "eq", found.id), seen)), limit=1)
-        return bool(self.desk.house.store.find(self.desk.house.tenant, query)) or self._unstored(found)
 
-    def _unstored(self, found: R) -> bool:
-        return not self.desk.house.store.load(self.desk.house.tenant, [found.id])
+        def linked(where: Linked) -> bool:
+            rows = unit.links(found.id, backwards=where.backwards)
+            return any(
+                row.relation == where.relation and (row.source if where.backwards else row.target) == where.other
+                for row in rows
+            )
+
+        return holds(seen, lambda name: self._plain(name, found), linked)
+
+    def _end_is_seen(self, unit: Unit, identity: str, by: Actor) -> bool:
+        """Whether an actor may see the other end of a link; persons and kinds that nobody knows here are no secret."""
+        try:
+            end = unit.get(identity)
+        except StoreError as error:
+            if error.code == "unknown_kind":
+                return True
+            raise
+        return end is None or self.desk.of_kind(unit.kind_of(identity).name)._sees(end, by, unit)
 
     def _not_found(self, reference: object, by: Actor | None) -> NotFound:
         return NotFound.of("not_found", record=self.kind, value=reference, actor=by.id if by else "anybody")
@@ -166,10 +190,12 @@ class Reading(Generic[R]):
         if type(limit) is not int or not 1 <= limit <= _MOST:
             raise InvalidInput.of("bad_limit", most=_MOST, value=limit)
         by = self._reader(by)
+        if not isinstance(order_by, str):
+            raise InvalidInput.of("ill_typed", field="order_by", expected="the name of a field", value=order_by)
         descending = order_by.startswith("-")
         key = self._field(order_by.removeprefix("-"))
-        where = self._may_see(self._where(is_open, fields), by)
-        backwards, mark = (False, None) if after is None else _read_mark(after, order_by)
+        where = self._may_see(self._where(is_open, fields, by), by)
+        backwards, mark = (False, None) if after is None else _read_mark(after, order_by, 1 if key == "id" else 2)
         order = ((key, descending != backwards),) if key != "id" else ()
         store, tenant = self.desk.house.store, self.desk.house.tenant
         if backwards and key == "id":
@@ -193,7 +219,8 @@ class Reading(Generic[R]):
 
     def each(self, *, is_open: bool | None = None, by: Actor | None = None, **fields: Any) -> Iterator[R]:
         """Go through all records that meet the conditions, in the order of their ids, a page at a time."""
-        where = self._may_see(self._where(is_open, fields), self._reader(by))
+        by = self._reader(by)
+        where = self._may_see(self._where(is_open, fields, by), by)
         store, tenant, mark = self.desk.house.store, self.desk.house.tenant, None
         while rows := store.find(tenant, Query(self.kind, where, (), _MOST, mark)):
             yield from map(self.stored.codec.record, rows)
@@ -201,37 +228,52 @@ class Reading(Generic[R]):
 
     def count(self, *, is_open: bool | None = None, by: Actor | None = None, **fields: Any) -> int:
         """Return how many records meet the conditions."""
-        where = self._may_see(self._where(is_open, fields), self._reader(by))
+        by = self._reader(by)
+        where = self._may_see(self._where(is_open, fields, by), by)
         return self.desk.house.store.count(self.desk.house.tenant, Query(self.kind, where))
 
-    def _where(self, is_open: bool | None, fields: Mapping[str, Any]) -> Where:
+    def _where(self, is_open: bool | None, fields: Mapping[str, Any], by: Actor | None) -> Where:
         parts: list[Where] = []
         if is_open is not None:
+            if type(is_open) is not bool:
+                raise InvalidInput.of("ill_typed", field="is_open", expected="True or False", value=is_open)
             closed = ("resolved", "closed", "cancelled")
-            parts.append(Compare("category", "in", OPEN if is_open else closed))
+            parts.append(Compare("state_category", "in", OPEN if is_open else closed))
         for key, value in fields.items():
-            if key in self.desk.house.relations:
+            if key in self.desk.house.relations and self.shape.get(key) is None:
                 relation, backwards = self.desk.house.relations.directed(key)
-                other = value.id if isinstance(value, Record) else value
-                parts.append(Linked(relation.name, other, backwards))
+                parts.append(Linked(relation.name, self._other_end(value, by), backwards))
                 continue
             name, _, operator = key.partition("__")
             parts.append(self._compare(name, operator or "eq", value))
         return Every(tuple(parts))
 
+    def _other_end(self, value: Any, by: Actor | None) -> str:
+        from itil4.practices.linking import end_of  # linking stands on this module
+
+        end = end_of(self.desk, self.desk.reading(), value, by)[0]
+        return end if isinstance(end, str) else str(end.id)
+
     def _compare(self, name: str, operator: str, value: Any) -> Compare:
         field = self._field(name)
         if operator not in OPERATORS:
             raise InvalidInput.of("bad_operator", field=name, operator=operator, operators=OPERATORS)
-        known: Operator = operator  # type: ignore[assignment]  # just checked
+        known: Operator = operator
         if known == "is_null":
-            return Compare(field, known, bool(value))
+            if type(value) is not bool:
+                raise InvalidInput.of("ill_typed", field=name, expected="True or False", value=value)
+            return Compare(field, known, value)
         if known == "in":
+            if isinstance(value, str) or not isinstance(value, Iterable):
+                raise InvalidInput.of("ill_typed", field=name, expected="several values", value=value)
             return Compare(field, known, tuple(self._checked(name, each) for each in value))
         if known in ("prefix", "contains"):
-            if not isinstance(value, str):
-                raise InvalidInput.of("ill_typed", field=name, expected="a text", value=value)
-            return Compare(field, known, value)
+            kind = self.shape.get(name)
+            if kind is not None and kind.kind not in ("text", "choice"):
+                raise InvalidInput.of("bad_operator", field=name, operator=operator, operators=OPERATORS[:-2])
+            return Compare(field, known, self._text(name, value))
+        if value is None and known not in ("eq", "ne"):
+            raise InvalidInput.of("ill_typed", field=name, expected="a value to compare with", value=value)
         return Compare(field, known, self._checked(name, value))
 
     def _field(self, name: str) -> str:
@@ -244,8 +286,10 @@ class Reading(Generic[R]):
 
     def _checked(self, name: str, value: Any) -> Any:
         field = self.shape.get(name)
-        if value is None or field is None:
+        if value is None:
             return value
+        if field is None:
+            return self._text(name, value)
         if field.kind == "moment":
             reason = field.check(name, value)
             if reason:
@@ -253,18 +297,26 @@ class Reading(Generic[R]):
             return microseconds(value) if name in ("created_at", "updated_at") else self.stored.codec.plain(name, value)
         if field.kind != "text" and (reason := field.check(name, value)):
             raise InvalidInput(reason)
-        if field.kind == "text" and not isinstance(value, str):
-            raise InvalidInput.of("ill_typed", field=name, expected=field.says, value=value)
-        return self.stored.codec.plain(name, value)
+        return self.stored.codec.plain(name, self._text(name, value) if field.kind == "text" else value)
+
+    @staticmethod
+    def _text(name: str, value: Any) -> str:
+        if not isinstance(value, str):
+            raise InvalidInput.of("ill_typed", field=name, expected="a text", value=value)
+        if reason := text_problem(name, value):
+            raise InvalidInput(reason)
+        return value
 
     def _plain(self, field: str, item: R) -> Any:
         if field in ("created_at", "updated_at"):
             return microseconds(getattr(item, field))
-        if field == "category":
+        if field == "state_category":
             return self.stored.category(item.state)
         if field == "origin_key":
             return item.origin.key if item.origin else None
         name = field.removeprefix("extra.")
+        if self.shape.get(name) is None:
+            return None
         return self.stored.codec.plain(name, self.shape.read(item, name))
 
     # history and links
@@ -277,15 +329,54 @@ class Reading(Generic[R]):
         Raises:
             NotFound: there is no such record, or none that this actor may see.
         """
-        by = self._reader(by)
-        found = self._get(self.desk.reading(), record, by)
+        by, unit = self._reader(by), self.desk.reading()
+        found = self._get(unit, record, by)
+        return self._shown(self._entries(unit, found.id), found, by, unit)
+
+    def _entries(self, unit: Unit, record_id: str) -> tuple[Entry, ...]:
+        """Return the whole history of a record, with what an open unit has collected."""
         house = self.desk.house
-        entries = [
-            self.stored.codec.entry(row, house.tenant) for row in house.store.history(house.tenant, record_id=found.id)
-        ]
-        if by is not None and not self.staff(by, found):
-            entries = [entry for entry in entries if entry.comment is None or entry.comment.audience == "user"]
-        return tuple(entries)
+        rows = house.store.history(house.tenant, record_id=record_id)
+        stored = [self.stored.codec.entry(row, house.tenant) for row in rows]
+        return (*stored, *(entry for entry in unit.entries if entry.record_id == record_id))
+
+    def _shown(self, entries: tuple[Entry, ...], found: R, by: Actor | None, unit: Unit) -> tuple[Entry, ...]:
+        """Return what an actor may read of a history: no staff talk, and no trace of records that they may not see."""
+        if by is None:
+            return entries
+        staff = self.staff(by, found)
+        shown = []
+        for entry in entries:
+            if entry.op == "comment" and not staff and entry.by != by.id:
+                if entry.comment is not None and entry.comment.audience != "user":
+                    continue
+            elif entry.op in ("link", "unlink"):
+                if entry.link is not None and not self._end_is_seen(unit, entry.link[1], by):
+                    continue
+            elif entry.op == "step" and ("skipped" in entry.details or "moved" in entry.details):
+                entry = self._veiled(entry, by, unit)  # noqa: PLW2901 - the same entry, with less in it
+            shown.append(entry)
+        return tuple(shown)
+
+    def _veiled(self, entry: Entry, by: Actor, unit: Unit) -> Entry:
+        """Leave out what the details of a step say about records that an actor may not see."""
+        from itil4.practices.linking import locate  # linking stands on this module
+
+        def is_known(reference: str) -> bool:
+            try:
+                return locate(self.desk, unit, reference, by) is not None
+            except NotFound:
+                return False
+            except InvalidInput:  # the number of several records, all of which they may see
+                return True
+
+        def is_seen(link: list[str]) -> bool:
+            return all(self._end_is_seen(unit, end, by) for end in (link[0], link[2]))
+
+        data = dict(entry.details.data)
+        data["skipped"] = [each for each in data.get("skipped", ()) if is_known(each[0])]
+        data["moved"] = [each for each in data.get("moved", ()) if is_seen(each)]
+        return attrs.evolve(entry, details=Details({key: value for key, value in data.items() if value != []}))
 
     def histories(self, *, by: Actor | None = None) -> Iterator[tuple[Entry, ...]]:
         """Go through the histories of all records that an actor may see, one record at a time."""
@@ -294,20 +385,20 @@ class Reading(Generic[R]):
         allowed = None
         if seen is not None:
             allowed = {row.id for row in house.store.find(house.tenant, Query(self.kind, seen))}
-        held: list[Entry] = []
-        for row in house.store.history(house.tenant, kind=self.kind):
-            if held and held[0].record_id != row.record_id:
-                if allowed is None or held[0].record_id in allowed:
-                    yield tuple(held)
-                held = []
-            held.append(self.stored.codec.entry(row, house.tenant))
-        if held and (allowed is None or held[0].record_id in allowed):
-            yield tuple(held)
+        rows = house.store.history(house.tenant, kind=self.kind)
+        for record_id, some in groupby(rows, key=lambda row: row.record_id):
+            entries = tuple(self.stored.codec.entry(row, house.tenant) for row in some)
+            if allowed is not None and record_id not in allowed:
+                continue
+            if by is None:
+                yield entries
+            elif (found := (unit := self.desk.new_unit()).get(record_id)) is not None:
+                yield self._shown(entries, found, by, unit)
 
     def replayed(self, record: str | R) -> R:
         """Rebuild a record from its history alone (INV-120)."""
-        found = self._get(self.desk.reading(), record, None)
-        return self.rebuilt(self.history(found))
+        unit = self.desk.reading()
+        return self.rebuilt(self._entries(unit, self._get(unit, record, self._reader(None)).id))
 
     def rebuilt(self, entries: tuple[Entry, ...]) -> R:
         """Rebuild a record from entries of its history."""
@@ -326,19 +417,21 @@ class Reading(Generic[R]):
         seen = []
         for backwards in (False, True):
             for row in unit.links(found.id, backwards=backwards):
-                other, kind = (row.source, row.source_kind) if backwards else (row.target, row.target_kind)
-                if by is not None and kind in self.desk.house.kinds:
-                    practice = self.desk.of_kind(kind)
-                    end = unit.get(other)
-                    if end is None or not practice._sees(end, by):
-                        continue
+                other = row.source if backwards else row.target
+                if by is not None and not self._end_is_seen(unit, other, by):
+                    continue
                 link = link_of(row)
                 relation = relations.inverse(row.relation) if backwards else row.relation
                 seen.append(Link(found.id, relation, other, link.at, link.by))
         return tuple(seen)
 
     def linked(self, record: str | R, relation: str, *, by: Actor | None = None) -> tuple[Any, ...]:
-        """Return the records at the other end of a relation (or of its way back), oldest link first."""
+        """Return the records at the other end of a relation (or of its way back), oldest link first.
+
+        Raises:
+            InvalidInput: there is no such relation.
+        """
+        self.desk.house.relations.directed(relation)
         unit = self.desk.reading()
         ids = [link.target for link in self.links(record, by=by) if link.relation == relation]
         return tuple(unit.get_all(ids))
@@ -349,11 +442,12 @@ def _write_mark(order_by: str, back: bool, values: tuple[Any, ...]) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
-def _read_mark(after: str, order_by: str) -> tuple[bool, tuple[Any, ...]]:
+def _read_mark(after: str, order_by: str, length: int) -> tuple[bool, tuple[Any, ...]]:
     try:
         order, back, *values = json.loads(base64.urlsafe_b64decode(after.encode()))
-    except (ValueError, binascii.Error, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidInput.of("bad_cursor", value=after) from error
-    if order != order_by or type(back) is not bool or not 1 <= len(values) <= 2:
+    plain = all(type(each) in (str, int, float, bool, type(None)) for each in values)
+    if order != order_by or type(back) is not bool or len(values) != length or not plain or type(values[-1]) is not str:
         raise InvalidInput.of("bad_cursor", value=after)
     return back, tuple(values)

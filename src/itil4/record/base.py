@@ -8,11 +8,12 @@ import attrs
 
 from itil4.errors import DefinitionError, InvalidInput
 
-RESERVED = frozenset(
-    ("by", "reason", "at", "event", "record", "cause", "origin", "facts", "expected", "once")  # of the verbs
-    + ("is_open", "order_by", "limit", "after")  # of find
-)
-"""Names that the verbs use for themselves, so that no field may have them."""
+RESERVED = frozenset((
+    *("by", "reason", "at", "event", "record", "cause", "origin", "facts", "expected", "once", "self"),  # of the verbs
+    *("is_open", "order_by", "limit", "after", "state_category"),  # of find
+    *("schema", "reference"),  # of the record itself
+))  # fmt: skip
+"""Names that the verbs and records use for themselves, so that no field may have them."""
 
 
 class Frozen(dict[str, Any]):
@@ -28,12 +29,15 @@ class Frozen(dict[str, Any]):
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError("This mapping belongs to a frozen value. Change the record with update or a step.")
 
-    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Frozen, (dict(self),)
 
     def __copy__(self) -> "Frozen":
+        return self
+
+    def __deepcopy__(self, _: Any) -> "Frozen":
         return self
 
     def __hash__(self) -> int:  # type: ignore[override]  # a dict is unhashable only because it can change
@@ -107,18 +111,26 @@ class Record:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        for name in vars(cls).get("__annotations__", {}):
-            if name in RESERVED:
+        for name, annotation in vars(cls).get("__annotations__", {}).items():
+            said = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
+            if "ClassVar" in said:
+                continue
+            if name in RESERVED or name in _OWN:
                 raise DefinitionError.of("reserved_name", record=cls.__name__, field=name)
+            if name.startswith("_") or "__" in name:
+                raise DefinitionError.of(
+                    "definition", where=f"{cls.__name__}.{name}", text="the name begins with _ or has two of them.",
+                    remedy="Rename it; find reads what follows two underscores as an operator.",
+                )  # fmt: skip
 
     def __attrs_post_init__(self) -> None:
         from itil4.record.shape import shape_of  # a record type is compiled when its first record is made
 
-        shape = shape_of(type(self))
+        kind: Any = type(self)
         reasons = [
             reason
-            for name, field in shape.fields.items()
-            if (reason := field.check(name, getattr(self, name)))  # noqa: B009
+            for name, check, default in shape_of(kind).doors
+            if (value := getattr(self, name)) is not default and (reason := check(name, value))
         ]
         if reasons:
             raise InvalidInput(*reasons)
@@ -129,5 +141,6 @@ class Record:
         return self.number or (self.origin.key if self.origin else self.id)
 
 
-PROTECTED = frozenset(attrs.fields_dict(Record)) - {"extra"}
+_OWN = frozenset(attrs.fields_dict(Record))
+PROTECTED = _OWN - {"extra"}
 """Fields that only the library sets: identity, state, version and times."""

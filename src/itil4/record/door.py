@@ -183,7 +183,7 @@ def _instance(kind: type, says: str) -> Check:
 def _number(name: str, value: Any) -> Reason | None:
     if type(value) is float and math.isfinite(value):
         return None
-    return None if type(value) is int else _ill(name, "a finite number", value)
+    return None if type(value) is int and -(2**63) <= value < 2**63 else _ill(name, "a finite number", value)
 
 
 def _whole(name: str, value: Any) -> Reason | None:
@@ -205,6 +205,10 @@ def _moment(name: str, value: Any) -> Reason | None:
         return None
     if value.tzinfo is None or value.utcoffset() is None:
         return Reason.of("naive_datetime", field=name, value=value)
+    try:
+        value.astimezone(UTC)
+    except OverflowError:
+        return Reason.of("out_of_time", field=name, value=value)
     return None
 
 
@@ -262,14 +266,14 @@ def _choice(args: tuple[Any, ...]) -> Check:
     words = [str(word) for word in args]
 
     def check(name: str, value: Any) -> Reason | None:
-        if any(value == word and type(value) is type(word) for word in args):
+        if any(type(value) is type(word) and value == word for word in args):
             return None
         return Reason.of("not_a_choice", field=name, value=value, choices=words, nearest=nearest(value, words))
 
     return check
 
 
-def _collection(kind: type, says: str, item: Check) -> Check:
+def _collection(kind: type[tuple[Any, ...]] | type[frozenset[Any]], says: str, item: Check) -> Check:
     def check(name: str, value: Any) -> Reason | None:
         if type(value) is not kind:
             return _ill(name, says, value)
@@ -280,6 +284,8 @@ def _collection(kind: type, says: str, item: Check) -> Check:
 
 def _mapping(item: Check) -> Check:
     def check(name: str, value: Any) -> Reason | None:
+        if not value and isinstance(value, dict):
+            return None
         if not isinstance(value, Mapping) or any(type(key) is not str for key in value):
             return _ill(name, "a mapping with text keys", value)
         return next((reason for key, each in value.items() if (reason := item(f"{name}.{key}", each))), None)

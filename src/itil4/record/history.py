@@ -6,11 +6,11 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 import attrs
 
-from itil4.errors import StoreError
+from itil4.errors import InvalidInput, Reason, StoreError, nearest
 from itil4.record.base import Frozen, Origin
-from itil4.record.door import blank
+from itil4.record.door import blank, text_problem
 from itil4.record.shape import Shape
-from itil4.vocabulary import Audience
+from itil4.vocabulary import Audience, choices
 
 Op: TypeAlias = Literal["birth", "step", "update", "comment", "link", "unlink", "import", "correction", "redaction"]
 Judged: TypeAlias = Literal["full", "graph", "override"]
@@ -62,6 +62,18 @@ class Attachment:
     digest: str
     uri: str
 
+    def problem(self) -> Reason | None:
+        """Say what is wrong with it, or None."""
+        for name in ("name", "type", "digest", "uri"):
+            value = getattr(self, name)
+            if type(value) is not str:
+                return Reason.of("ill_typed", field=f"attachments.{name}", expected="a line of text", value=value)
+            if reason := text_problem(f"attachments.{name}", value, longest=2_000, lines=False, may_be_blank=False):
+                return reason
+        if type(self.size) is not int or not 0 <= self.size < 2**63:
+            return Reason.of("ill_typed", field="attachments.size", expected="a number of bytes", value=self.size)
+        return None
+
 
 @attrs.frozen
 class Comment:
@@ -70,6 +82,33 @@ class Comment:
     text: str
     audience: Audience = "staff"
     attachments: tuple[Attachment, ...] = ()
+
+    def problem(self) -> Reason | None:
+        """Say what is wrong with it, or None."""
+        if type(self.text) is not str:
+            return Reason.of("ill_typed", field="text", expected="a text", value=self.text)
+        if reason := text_problem("text", self.text, longest=100_000, may_be_blank=False):
+            return reason
+        words = choices(Audience)
+        if self.audience not in words:
+            near = nearest(self.audience, words)
+            return Reason.of("not_a_choice", field="audience", value=self.audience, choices=words, nearest=near)
+        return next((reason for each in self.attachments if (reason := each.problem())), None)
+
+
+def as_attachments(value: Iterable[Attachment]) -> tuple[Attachment, ...]:
+    """Return attachments as a tuple.
+
+    Raises:
+        InvalidInput: something else is among them.
+    """
+    if isinstance(value, Attachment) or not isinstance(value, Iterable):
+        raise InvalidInput.of("ill_typed", field="attachments", expected="several Attachments", value=value)
+    found = tuple(value)
+    for each in found:
+        if not isinstance(each, Attachment):
+            raise InvalidInput.of("ill_typed", field="attachments", expected="several Attachments", value=each)
+    return found
 
 
 class Details(Mapping[str, Any]):

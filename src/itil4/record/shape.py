@@ -3,7 +3,9 @@
 import dataclasses
 import typing
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import cached_property, lru_cache
 from typing import Any, Literal, Self
 
 import attrs
@@ -11,18 +13,18 @@ import attrs
 from itil4.errors import DefinitionError, InvalidInput, Reason, nearest
 from itil4.record.base import PROTECTED, RESERVED, Frozen, Record
 from itil4.record.copying import Copier, copier
-from itil4.record.door import FieldType, Line, Note, field_type
+from itil4.record.door import Check, FieldType, Line, Note, field_type
 
 _WORDS: dict[str, Any] = {
     "line": Line,
     "text": Note,
     "number": float,
     "integer": int,
-    "decimal": "decimal",
+    "decimal": Decimal,
     "boolean": bool,
-    "moment": "moment",
-    "date": "date",
-    "duration": "duration",
+    "moment": datetime,
+    "date": date,
+    "duration": timedelta,
     "lines": tuple[Line, ...],
 }
 
@@ -93,21 +95,17 @@ class FieldSet:
 
 
 def _extra_type(name: str, spec: FieldSpec) -> FieldType:
-    from datetime import date, datetime, timedelta
-    from decimal import Decimal
-
     where = f"fields.{name}"
-    if not name.isidentifier() or name.startswith("_"):
+    if not name.isidentifier() or name.startswith("_") or "__" in name:
         raise DefinitionError.of("definition", where=where, text="the name is no identifier.", remedy="Use snake_case.")
-    if name in RESERVED:
+    if name in RESERVED or name in PROTECTED:
         raise DefinitionError.of("reserved_name", record="the field set", field=name)
     if spec.type == "choice":
         if not spec.choices:
             raise DefinitionError.of("definition", where=where, text="a choice needs choices.", remedy="List them.")
         annotation: Any = Literal[spec.choices]
     else:
-        late = {"decimal": Decimal, "moment": datetime, "date": date, "duration": timedelta}
-        annotation = late.get(spec.type) or _WORDS.get(spec.type)
+        annotation = _WORDS.get(spec.type) if isinstance(spec.type, str) else None
     if annotation is None:
         known = (*_WORDS, "choice")
         raise DefinitionError.of(
@@ -128,6 +126,8 @@ class Shape:
     extra: FieldSet
     locked: frozenset[str]
     _copy: Copier
+    doors: tuple[tuple[str, Check, Any], ...] = ()
+    """Each field with its check, and the one value that needs none: its default, if that is valid."""
 
     def get(self, name: str) -> FieldType | None:
         """Return the type of a field of the class or of the extra fields."""
@@ -148,6 +148,24 @@ class Shape:
             changes = {name: value for name, value in changes.items() if name not in self.extra}
             changes["extra"] = Frozen({**record.extra, **inner})
         return self._copy(record, changes)
+
+    @cached_property
+    def _moments(self) -> frozenset[str]:
+        everything = {**self.fields, **self.extra.types}
+        return frozenset(name for name, field in everything.items() if field.kind == "moment")
+
+    def in_utc(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return `values` with their moments in UTC, as a store gives them back: the same instants.
+
+        An instant that a local clock shows twice equals nothing outside its own zone, so a record
+        that kept it would differ from its stored form.
+        """
+        told = {
+            name: value.astimezone(UTC)
+            for name, value in values.items()
+            if name in self._moments and isinstance(value, datetime) and value.tzinfo is not UTC and _shows(value)
+        }
+        return {**values, **told} if told else values
 
     def problems(self, values: Mapping[str, Any], locked: Iterable[str] | None = None) -> list[Reason] | None:
         """Say what is wrong with `values` as new contents of fields: None, or the reasons.
@@ -190,6 +208,14 @@ class Shape:
         return self.record(**{name: value for name, value in values.items() if name not in self.extra}, extra=inner)
 
 
+def _shows(value: datetime) -> bool:
+    """Whether UTC can show a moment; one without a zone is left for the type check to refuse."""
+    try:
+        return value.tzinfo is not None and value.astimezone(UTC) is not None
+    except OverflowError:
+        return False
+
+
 @lru_cache(maxsize=1024)
 def shape_of(cls: type) -> Shape:
     """Return the shape of a frozen record type without extra fields.
@@ -221,7 +247,14 @@ def make_shape(cls: type, extra: FieldSet | None = None, locked: Iterable[str] =
             )
     if extra and "extra" not in fields:
         raise InvalidInput.of("ill_typed", field="record", expected="a Record, which can hold extra fields", value=cls)
-    return Shape(cls, fields, extra, frozenset(locked), copy)
+    doors = tuple(
+        (name, field.check, _NOTHING if field.required or field.check(name, field.default) else field.default)
+        for name, field in fields.items()
+    )
+    return Shape(cls, fields, extra, frozenset(locked), copy, doors)
+
+
+_NOTHING = object()
 
 
 def _declared(cls: type) -> list[tuple[str, bool, Any]]:

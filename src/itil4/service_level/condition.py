@@ -38,7 +38,7 @@ def _words(value: object) -> tuple[str, ...]:
         return (value,)
     if isinstance(value, (tuple, list, set, frozenset)) and all(isinstance(word, str) for word in value):
         return tuple(sorted(value)) if isinstance(value, (set, frozenset)) else tuple(value)
-    raise DefinitionError.of("ill_typed", field="condition", expected="made of words and lists of words", value=value)
+    raise DefinitionError.of("ill_typed", field="condition", expected="a word or a list of words", value=value)
 
 
 def _wanted(value: object) -> tuple[tuple[str, tuple[Any, ...]], ...]:

@@ -68,7 +68,12 @@ def percentile(values: Iterable[Value | None], percent: float) -> Figure[Value]:
     if isinstance(percent, bool) or not isinstance(percent, (int, float)) or not 0 < percent <= 100:
         raise InvalidInput.of("ill_typed", field="percent", expected="a number above 0, up to 100", value=percent)
     listed = list(values)
-    known: list[Any] = sorted(value for value in listed if value is not None)
+    try:
+        known: list[Any] = sorted(value for value in listed if value is not None)
+    except TypeError:
+        raise InvalidInput.of(
+            "ill_typed", field="values", expected="a list of values of one kind", value=listed
+        ) from None
     # exact, as in floating point 0.07 * 100 is more than 7 and the rank would be one too high
     rank = ceil(Fraction(str(percent)) * len(known) / 100)
     return Figure(
@@ -85,9 +90,7 @@ def share(name: str, hits: Sequence[Any], n: int, censored: int = 0) -> Figure[f
     return Figure(name=name, value=len(hits) / n if n else None, n=n, censored=censored, items=tuple(hits))
 
 
-def compliance(
-    readings: Iterable[Reading], start: datetime, end: datetime, *, by: Basis = "stopped"
-) -> Figure[float]:
+def compliance(readings: Iterable[Reading], start: datetime, end: datetime, *, by: Basis = "stopped") -> Figure[float]:
     """Return the share of clocks of a period that met their target.
 
     Args:
@@ -174,9 +177,7 @@ def mtbsi(
     """Return the mean time between service incidents: from each failure to the next one, which lies in the period."""
     low, high = micro(start, "start"), micro(end, "end")
     begins = [a for a, _ in _merged(outages)]
-    gaps = [
-        calendar.timeline.elapsed(a, b) for a, b in pairwise(begins) if low <= b < high
-    ]
+    gaps = [calendar.timeline.elapsed(a, b) for a, b in pairwise(begins) if low <= b < high]
     return _mean("MTBSI", gaps, int(bool(begins) and begins[-1] < high))
 
 

@@ -6,7 +6,7 @@ Both are optional packages, imported when a function is called. What they return
 
 import re
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from importlib import import_module
 from itertools import islice
 from typing import Any
@@ -85,8 +85,8 @@ def _days(event: Any, first: date, last: date, rrulestr: Any) -> Iterable[date]:
     begins = {start} | set(_dates(event, "RDATE"))
     rules = event.get("RRULE", [])
     for rule in rules if isinstance(rules, list) else [rules]:
-        recurrence = rrulestr(_UNTIL.sub(r"\1", rule.to_ical().decode()), dtstart=datetime.combine(start, datetime.min.time()))
-        for at in islice(recurrence, _MOST):
+        text = _UNTIL.sub(r"\1", rule.to_ical().decode())
+        for at in islice(rrulestr(text, dtstart=datetime.combine(start, time.min)), _MOST):
             if at.date() > last:
                 break
             begins.add(at.date())

@@ -15,7 +15,7 @@ from itil4.service_level.explanation import Explanation, Spell, explanation
 from itil4.service_level.mark import Entry, Goal, History, entries, goal_of
 from itil4.service_level.target import Target
 from itil4.service_level.timeline import Timeline
-from itil4.service_level.zone import micro, moment
+from itil4.service_level.zone import MICROSECOND, micro, moment
 
 ClockState: TypeAlias = Literal["not_started", "running", "paused", "stopped", "cancelled"]
 
@@ -289,11 +289,11 @@ def _reached(timeline: Timeline, counted: list[tuple[int, int, bool, int]], amou
 
 
 def _delta(micros: int) -> timedelta:
-    return timedelta(microseconds=micros)
+    return MICROSECOND * micros
 
 
 def _minutes(value: timedelta) -> int | float:
-    micros = value // timedelta(microseconds=1)
+    micros = value // MICROSECOND
     return micros // 60_000_000 if micros % 60_000_000 == 0 else micros / 60_000_000
 
 

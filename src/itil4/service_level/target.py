@@ -67,7 +67,9 @@ def _fractions(value: object) -> tuple[float, ...]:
     numbers = tuple(value) if isinstance(value, (tuple, list, set, frozenset)) else (value,)
     for item in numbers:
         if isinstance(item, bool) or not isinstance(item, (int, float)) or not 0 < item <= 100:
-            raise InvalidInput.of("ill_typed", field="warnings", expected="made of fractions as 0.75", value=item)
+            raise InvalidInput.of(
+                "ill_typed", field="warnings", expected="a list of fractions such as 0.75", value=item
+            )
     return tuple(sorted({float(item) for item in numbers}))
 
 

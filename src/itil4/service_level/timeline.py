@@ -42,27 +42,30 @@ class NeverOpen(InvalidInput):
 
 @attrs.frozen
 class Table:
-    """The open windows between two instants, and the service time up to the end of each."""
+    """The open windows between two instants, and the service time up to the end of each.
+
+    `shift` is what turns an instant in a window into the service time up to it.
+    """
 
     low: int
     high: int
     opens: Sequence[int]
     closes: Sequence[int]
     total: Sequence[int]
+    shift: Sequence[int]
 
     def served(self, at: int) -> int:
         """Return the service time from the beginning of the table to an instant in it."""
         i = bisect_right(self.opens, at) - 1
         if i < 0:
             return 0
-        missing = self.closes[i] - at
-        return self.total[i] - missing if missing > 0 else self.total[i]
+        return at + self.shift[i] if at < self.closes[i] else self.total[i]
 
 
 class Timeline:
     """The open set of one calendar. All instants and durations are microseconds."""
 
-    __slots__ = ("_begins", "_closed", "_extra", "_label", "_table", "_week", "_zone")
+    __slots__ = ("_begins", "_closed", "_extra", "_label", "_openings", "_table", "_week", "_zone")
 
     def __init__(
         self,
@@ -85,6 +88,7 @@ class Timeline:
         self._week, self._begins = pieces(week), tuple(bool(day) for day in week)
         self._closed = frozenset(number(day) for day in closed)
         self._extra = sorted((number(day) * DAY + a, number(day) * DAY + b) for day, spans in extra for a, b in spans)
+        self._openings = frozenset(a // DAY for a, _ in self._extra)
         self._table: Table | None = None
 
     def elapsed(self, start: int, end: int) -> int:
@@ -100,12 +104,18 @@ class Timeline:
         """Return the earliest instant from `start` at which `duration` of service time has passed."""
         if duration == 0:
             return start
-        table = self._covering(start, start)
+        table = self._table
+        if table is None or start < table.low or start >= table.high:
+            table = self._covering(start, start)
         while True:
-            wanted = table.served(start) + duration
+            i = bisect_right(table.opens, start) - 1
+            wanted = duration
+            if i >= 0:
+                # Table.served, without the call
+                wanted += start + table.shift[i] if start < table.closes[i] else table.total[i]
             i = bisect_left(table.total, wanted)
             if i < len(table.total):
-                at = table.closes[i] - (table.total[i] - wanted)
+                at = wanted - table.shift[i]
                 if at < table.high:
                     return at
             table = self._later(table, start)
@@ -117,7 +127,7 @@ class Timeline:
             wanted = table.served(start) + duration
             i = bisect_right(table.total, wanted)
             if i < len(table.total):
-                at = table.closes[i] - (table.total[i] - wanted)
+                at = wanted - table.shift[i]
                 if at < table.high:
                     return at
             table = self._later(table, start)
@@ -131,7 +141,7 @@ class Timeline:
             wanted = table.served(end) - duration
             if wanted >= 0:
                 i = bisect_right(table.total, wanted)
-                at = table.closes[i] - (table.total[i] - wanted)
+                at = wanted - table.shift[i]
                 if at > table.low:
                     return at
             table = self._earlier(table, end)
@@ -180,9 +190,7 @@ class Timeline:
 
     def begins(self, day: int) -> bool:
         """Return whether a window begins on a date: the tail of a night shift does not make a working day."""
-        if any(a // DAY == day for a, _ in self._extra):
-            return True
-        return day not in self._closed and self._begins[weekday(day)]
+        return day in self._openings or (day not in self._closed and self._begins[weekday(day)])
 
     def _covering(self, start: int, end: int) -> Table:
         table = self._table
@@ -234,8 +242,10 @@ class Timeline:
     def _whole(self) -> Table:
         found: list[Span] = []
         opened = -EVER
-        if self._closed or self._extra:
-            zone = zone_between(self._zone, FIRST_YEAR, LAST_YEAR)
+        special = self._closed | self._openings
+        if special:
+            first, last = (date.fromordinal(day + _DAY_ZERO).year for day in (min(special), max(special)))
+            zone = zone_between(self._zone, first, last)
             found += [(zone.reach(a), zone.reach(b)) for a, b in self._extra]
             for day in sorted(self._closed) if any(self._week) else ():
                 found.append((opened, zone.reach(day * DAY)))
@@ -326,4 +336,5 @@ def _beyond(field: str, year: int) -> InvalidInput:
 def _table(low: int, high: int, found: list[Span]) -> Table:
     spans = merged(found)
     opens, closes = [a for a, _ in spans], [b for _, b in spans]
-    return Table(low, high, opens, closes, list(accumulate(map(sub, closes, opens))))
+    total = list(accumulate(map(sub, closes, opens)))
+    return Table(low, high, opens, closes, total, list(map(sub, total, closes)))

@@ -16,6 +16,8 @@ from itil4.errors import InvalidInput, nearest
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+"""Multiplying it is more than twice as fast as making a timedelta of a number."""
 
 _SAMPLE = 2 * DAY
 """How far apart a zone is looked at. No zone has ever changed its clock twice within 3.9 days."""
@@ -43,7 +45,7 @@ def moment(at: int, field: str = "at") -> datetime:
         InvalidInput: the result lies outside the years 1 to 9999.
     """
     try:
-        return EPOCH + timedelta(microseconds=at)
+        return EPOCH + MICROSECOND * at
     except OverflowError:
         raise InvalidInput.of("out_of_time", field=field, value=f"{at // DAY} days from 1970") from None
 
@@ -129,7 +131,7 @@ def find_zone(key: object) -> tzinfo:
 
 
 def _offset(zone: tzinfo, at: int) -> int:
-    offset = (EPOCH + timedelta(microseconds=at)).astimezone(zone).utcoffset()
+    offset = (EPOCH + MICROSECOND * at).astimezone(zone).utcoffset()
     return (offset.days * 86_400 + offset.seconds) * SECOND if offset is not None else 0
 
 

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 import attrs
 
 from itil4.errors import InvalidInput, nearest
-from itil4.value.fields import a, frozen_list, many, some, text
+from itil4.value.validators import a, frozen_list, many, some, text
 
 ActivityId: TypeAlias = Literal[
     "plan", "improve", "engage", "design_and_transition", "obtain_build", "deliver_and_support"

@@ -8,8 +8,8 @@ import attrs
 
 from itil4.clock import instant
 from itil4.errors import InvalidInput
-from itil4.value.fields import maybe, moment, must, text, word
 from itil4.value.services import Side
+from itil4.value.validators import maybe, moment, must, text, word
 
 InteractionKind: TypeAlias = Literal["exchange", "feedback", "claim"]
 """Anything said or done; an opinion of the service; a statement that value was delivered."""

@@ -7,8 +7,8 @@ import attrs
 
 from itil4.clock import instant
 from itil4.errors import InvalidInput
-from itil4.value.fields import flag, maybe, moment, must, text
 from itil4.value.flow import Distribution
+from itil4.value.validators import flag, maybe, moment, must, text
 
 
 @attrs.frozen(kw_only=True)

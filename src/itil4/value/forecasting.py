@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 import attrs
 
 from itil4.errors import InvalidInput
-from itil4.value.fields import counted, frozen_list, must
+from itil4.value.validators import counted, frozen_list, must
 
 LEAST_SAMPLES = 8
 """Fewer periods than these say too little about how throughput varies."""

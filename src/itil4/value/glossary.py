@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 import attrs
 
 from itil4.errors import NotFound, nearest
-from itil4.value.fields import text, word
+from itil4.value.validators import text, word
 
 DefinitionConfidence: TypeAlias = Literal["seen", "recalled", "editorial"]
 """How sure we are of a definition: found in sources, from memory and unchecked, or a choice of this project."""

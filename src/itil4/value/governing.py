@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import attrs
 
 from itil4.errors import Reason, nearest
-from itil4.value.fields import a, frozen_list, many, moment, some, text
+from itil4.value.validators import a, frozen_list, many, moment, some, text
 
 
 @attrs.frozen(kw_only=True)

@@ -2,7 +2,7 @@
 
 import attrs
 
-from itil4.value.fields import at_least_one, text
+from itil4.value.validators import at_least_one, text
 
 
 @attrs.frozen

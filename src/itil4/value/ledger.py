@@ -9,7 +9,7 @@ import attrs
 
 from itil4.clock import instant
 from itil4.errors import InvalidInput
-from itil4.value.fields import a, frozen_list, many, maybe, moment, must, number, some, text, word
+from itil4.value.validators import a, frozen_list, many, maybe, moment, must, number, some, text, word
 
 PostingKind: TypeAlias = Literal["benefit", "cost_removed", "cost_imposed", "risk_removed", "risk_imposed"]
 """A gain; and costs and risks that a service takes from a stakeholder, or brings to them."""

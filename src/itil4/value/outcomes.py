@@ -9,8 +9,8 @@ import attrs
 
 from itil4.clock import instant
 from itil4.errors import InvalidInput
-from itil4.value.fields import a, maybe, moment, must, number, text, word
 from itil4.value.services import Stakeholder
+from itil4.value.validators import a, maybe, moment, must, number, text, word
 
 Verdict: TypeAlias = Literal["reached", "not_reached", "unknown"]
 Better: TypeAlias = Literal["higher", "lower"]

@@ -2,7 +2,7 @@
 
 import attrs
 
-from itil4.value.fields import frozen_list, some, text
+from itil4.value.validators import frozen_list, some, text
 
 
 @attrs.frozen

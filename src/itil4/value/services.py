@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias
 import attrs
 
 from itil4.errors import InvalidInput
-from itil4.value.fields import a, flag, frozen_list, many, maybe, some, text, word
+from itil4.value.validators import a, flag, frozen_list, many, maybe, some, text, word
 
 WarrantyAspect: TypeAlias = Literal["availability", "capacity", "security", "continuity"]
 """The four ways in which a service must be good enough to be fit for use."""

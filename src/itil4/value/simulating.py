@@ -18,11 +18,11 @@ import attrs
 
 from itil4.clock import instant
 from itil4.errors import InvalidInput, nearest
-from itil4.value.fields import counted, duration, frozen_list, must, some
 from itil4.value.observations import Observation
 from itil4.value.observing import observe
 from itil4.value.stream_map import StreamMap
 from itil4.value.streams import ValueStream
+from itil4.value.validators import counted, duration, frozen_list, must, some
 
 Draw: TypeAlias = Callable[[random.Random], float]
 """Draws a duration, in seconds, from a source of randomness."""
@@ -38,6 +38,7 @@ class Fixed:
     time: timedelta = attrs.field(validator=duration)
 
     def __call__(self, source: random.Random) -> float:
+        """Return it in seconds."""
         return self.time.total_seconds()
 
 
@@ -48,6 +49,7 @@ class Exponential:
     mean: timedelta = attrs.field(validator=duration)
 
     def __call__(self, source: random.Random) -> float:
+        """Draw one, in seconds."""
         return -math.log(1.0 - source.random()) * self.mean.total_seconds()
 
 
@@ -58,6 +60,7 @@ class Measured:
     times: tuple[timedelta, ...] = attrs.field(converter=frozen_list, validator=some(duration))
 
     def __call__(self, source: random.Random) -> float:
+        """Draw one, in seconds."""
         return self.times[int(source.random() * len(self.times))].total_seconds()
 
 

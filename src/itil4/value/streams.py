@@ -8,9 +8,9 @@ import attrs
 
 from itil4.errors import InvalidInput, Reason, nearest
 from itil4.value.chain import ITIL_4, ActivityScheme
-from itil4.value.fields import a, at_least_one, duration, flag, frozen_list, many, maybe, some, text, word
 from itil4.value.flow import flow_efficiency
 from itil4.value.system import TriggerKind
+from itil4.value.validators import a, at_least_one, duration, flag, frozen_list, many, maybe, some, text, word
 
 PRACTICE_IDS: tuple[str, ...] = (
     "architecture_management", "continual_improvement", "information_security_management", "knowledge_management",
@@ -212,6 +212,27 @@ class ValueStream:
             InvalidInput: the stream has no such step, or the description is empty.
         """
         return ImprovementOpportunity(self.id, self[step].name, description)
+
+    def svg(self, *, columns: int | None = None) -> str:
+        """Return the value stream map as a self-contained SVG; see `itil4.value.map_svg`."""
+        from itil4.value.map_picture import map_svg  # streams are designed without pictures
+
+        return map_svg(self, columns=columns)
+
+    def mermaid(self) -> str:
+        """Return the steps as a Mermaid flow chart."""
+        from itil4.value.diagrams import mermaid
+
+        return mermaid(self)
+
+    def dot(self) -> str:
+        """Return the steps in the language of Graphviz."""
+        from itil4.value.diagrams import dot
+
+        return dot(self)
+
+    def _repr_svg_(self) -> str:
+        return self.svg()
 
 
 def _sum(times: Iterable[timedelta | None]) -> timedelta | None:

@@ -6,8 +6,8 @@ import attrs
 
 from itil4.errors import InvalidInput, nearest
 from itil4.value.chain import ITIL_4, ActivityScheme
-from itil4.value.fields import a, frozen_list, some, text
 from itil4.value.principles import GUIDING_PRINCIPLES, GuidingPrinciple
+from itil4.value.validators import a, frozen_list, some, text
 
 ComponentId: TypeAlias = Literal[
     "guiding_principles", "governance", "service_value_chain", "practices", "continual_improvement"

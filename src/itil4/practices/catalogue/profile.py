@@ -9,7 +9,7 @@ import attrs
 
 from itil4.errors import InvalidInput
 from itil4.value.chain import ActivityId
-from itil4.value.fields import a, frozen_list, many, maybe, text, word
+from itil4.value.validators import a, frozen_list, many, maybe, text, word
 from itil4.vocabulary import PracticeGroup
 
 ContributionLevel: TypeAlias = Literal["none", "low", "medium", "high"]

@@ -1,32 +1,36 @@
-"""Courses: what a sequence of observed places means, worked out once for all cases that share it.
+"""Traces: what a sequence of observed places means, worked out once for all cases that share it.
 
-Histories have many cases and few ways through. `Reader` turns each distinct sequence of places into a
-`Course` of stays (which step, which category, how it waits); cases then only add their times to it. It runs
+Histories have many cases and few ways through. `TraceReader` turns each distinct sequence of places into a
+`Trace` of stays (which step, which category, how it waits); cases then only add their times to it. It runs
 once per sequence, so that what runs once per case is a look-up and a few subtractions.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise, repeat
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 import attrs
 
 from itil4.errors import InvalidInput, Reason, nearest
+from itil4.value.cases import Row, Seen
 from itil4.value.stream_map import Wait
 from itil4.value.streams import ValueStream
+from itil4.value.validators import must
 from itil4.vocabulary import OPEN, Category, choices
 
 Sign: TypeAlias = tuple[str, Category | None, str | None, str | None]
 """Place, category, kind and practice of one observation: all that decides what it means."""
 
+_PLACE, _SIGN = itemgetter(1), itemgetter(1, 3, 4, 7)
 _KNOWN = choices(Category)
 _ZERO = timedelta(0)
 
 
 @attrs.frozen
 class Stay:
-    """An unbroken time in one place, until the next stay of the course begins.
+    """An unbroken time in one place, until the next stay of the trace begins.
 
     `counts` says whether it belongs to the lead time: what comes after the case was finished does not.
     """
@@ -38,7 +42,7 @@ class Stay:
 
 
 @attrs.define
-class Course:
+class Trace:
     """One sequence of stays with what it means, and the sums of the cases that took it.
 
     Attributes:
@@ -61,23 +65,29 @@ class Course:
 
 
 @attrs.frozen
-class Track:
-    """A sequence of observations as it was recorded: its course, and at which observation each stay begins.
+class RecordedTrace:
+    """A sequence of observations as it was recorded: its trace, and at which observation each stay begins.
 
     `cuts` ends with the number of the last observation.
     """
 
-    course: Course
+    trace: Trace
     cuts: tuple[int, ...]
+
+    def over(self, times: Sequence[datetime]) -> datetime | None:
+        """Return when a case was finished that was seen at these times; None while it is open."""
+        if self.trace.ends_last:
+            return times[-1]
+        return None if self.trace.closing is None else times[self.cuts[self.trace.closing]]
 
     def places(self) -> Iterator[str]:
         """Yield the step or place of each observation."""
-        for stay, (begin, end) in zip(self.course.stays, pairwise((*self.cuts[:-1], self.cuts[-1] + 1)), strict=True):
+        for stay, (begin, end) in zip(self.trace.stays, pairwise((*self.cuts[:-1], self.cuts[-1] + 1)), strict=True):
             yield from repeat(stay.place, end - begin)
 
 
-class Reader:
-    """Reads sequences of observations as courses through a stream."""
+class TraceReader:
+    """Reads sequences of observations as traces through a stream."""
 
     def __init__(
         self,
@@ -90,7 +100,7 @@ class Reader:
         for name, category in categories.items():
             _known(f"The category of {name!r}", category)
         self._stream, self._categories, self._kinds, self._ends, self._silent = stream, categories, kinds, ends, silent
-        self._courses: dict[tuple[Sign, ...], Course] = {}
+        self._traces: dict[tuple[Sign, ...], Trace] = {}
         self._homes: dict[tuple[str | None, str], str] = {}
         self._strays: set[str] = set()
         for step in stream.steps if stream is not None else ():
@@ -100,22 +110,22 @@ class Reader:
                     self._homes[practice, state] = step.name
                     self._homes.setdefault((None, state), step.name)
 
-    def track(self, signs: Sequence[Sign] | Sequence[str]) -> Track:
-        """Return the track of observations of these signs (or bare places); repetitions begin no new stay."""
+    def recorded(self, signs: Sequence[Sign] | Sequence[str]) -> RecordedTrace:
+        """Return the trace of observations of these signs (or bare places); repetitions begin no new stay."""
         starts = [0, *(n for n, (before, sign) in enumerate(pairwise(signs), 1) if sign != before)]
-        return Track(self.course(tuple(_sign(signs[number]) for number in starts)), (*starts, len(signs) - 1))
+        return RecordedTrace(self.trace(tuple(_sign(signs[number]) for number in starts)), (*starts, len(signs) - 1))
 
-    def course(self, signs: tuple[Sign, ...]) -> Course:
-        """Return the one course of these signs, in which no sign follows itself."""
-        found = self._courses.get(signs)
+    def trace(self, signs: tuple[Sign, ...]) -> Trace:
+        """Return the one trace of these signs, in which no sign follows itself."""
+        found = self._traces.get(signs)
         if found is None:
-            found = self._courses[signs] = self._read(signs)
+            found = self._traces[signs] = self._read(signs)
         return found
 
     @property
-    def courses(self) -> Collection[Course]:
-        """All courses that were read."""
-        return self._courses.values()
+    def traces(self) -> Collection[Trace]:
+        """All traces that were read."""
+        return self._traces.values()
 
     def strays(self) -> list[Reason]:
         """Return which places lie in no step."""
@@ -139,7 +149,7 @@ class Reader:
             self._strays.add(place)
         return home or place
 
-    def _read(self, signs: tuple[Sign, ...]) -> Course:
+    def _read(self, signs: tuple[Sign, ...]) -> Trace:
         categories = [self._category(sign) for sign in signs]
         places: list[str] = []
         closing: int | None = None
@@ -154,12 +164,43 @@ class Reader:
             for number, (place, sign, category) in enumerate(zip(places, signs, categories, strict=True))
         )
         path = tuple(place for number, place in enumerate(places) if not number or place != places[number - 1])
-        return Course(stays, path, closing, self._silent)
+        return Trace(stays, path, closing, self._silent)
 
     def _wait(self, sign: Sign, category: Category | None) -> Wait | None:
         if category is None or category == "active":
             return None
         return category, sign[2] or self._kinds.get(sign[0]) or ("queue" if category == "new" else "unspecified")
+
+
+def reader_of(
+    stream: ValueStream | None,
+    seen: Seen,
+    categories: Mapping[str, Category] | None,
+    kinds: Mapping[str, str] | None,
+    ends: Collection[str],
+) -> TraceReader:
+    """Return a reader for the cases that were seen.
+
+    Raises:
+        InvalidInput: the stream is not sound, or a category is unknown.
+    """
+    if stream is not None:
+        must(ValueStream, "stream", stream)
+        stream.check({*stream.practices, *(practice for step in stream.steps for practice, _ in step.states)})
+    silent = seen.silent and not categories and not ends
+    return TraceReader(stream, categories or {}, kinds or {}, frozenset(ends), silent)
+
+
+def traced(seen: Seen, reader: TraceReader) -> Iterator[tuple[list[Row], list[datetime], RecordedTrace]]:
+    """Yield each case with its times and its trace; cases with the same places share one."""
+    sign = _PLACE if seen.plain else _SIGN
+    known: dict[tuple[Any, ...], RecordedTrace] = {}
+    for rows, times in seen.cases:
+        signs = tuple(map(sign, rows))
+        recorded = known.get(signs)
+        if recorded is None:
+            recorded = known[signs] = reader.recorded(signs)
+        yield rows, times, recorded
 
 
 def _sign(told: Sign | str) -> Sign:

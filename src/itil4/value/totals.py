@@ -1,4 +1,4 @@
-"""Add up courses: figures per step, ratios and the bottleneck, from the sums that `observe` collected."""
+"""Add up traces: figures per step, ratios and the bottleneck, from the sums that `observe` collected."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -8,15 +8,15 @@ from typing import Any
 import attrs
 
 from itil4.errors import Reason
-from itil4.value.courses import Course
 from itil4.value.stream_map import Bottleneck, StepFigures, Wait
 from itil4.value.streams import ValueStream
+from itil4.value.traces import Trace
 
 _ZERO = timedelta(0)
 
 
 @attrs.define
-class Hands:
+class Handling:
     """What only the single observations tell: who had the case, what the receiver thought, hands-on time."""
 
     handoffs: int = 0
@@ -43,22 +43,22 @@ class Hands:
                 self.touched[place] = self.touched.get(place, _ZERO) + touched
 
 
-class Tally:
-    """Sums per place over the finished cases of all courses."""
+class Totals:
+    """Sums per place over the finished cases of all traces."""
 
-    def __init__(self, courses: Iterable[Course], hands: Hands) -> None:
-        self.hands = hands
+    def __init__(self, traces: Iterable[Trace], handling: Handling) -> None:
+        self.handling = handling
         self.visits: Counter[str] = Counter()
         self.cases: Counter[str] = Counter()
         self.time: dict[str, timedelta] = {}
         self.work: dict[str, timedelta] = {}
         self.waits: dict[str, dict[Wait, timedelta]] = {}
         self.unclassified = _ZERO
-        for course in courses:
-            for place, visits in Counter(course.path).items():
-                self.visits[place] += visits * course.finished
-                self.cases[place] += course.finished
-            for stay, time in zip(course.stays, course.finished_times, strict=True):
+        for trace in traces:
+            for place, visits in Counter(trace.path).items():
+                self.visits[place] += visits * trace.finished
+                self.cases[place] += trace.finished
+            for stay, time in zip(trace.stays, trace.finished_times, strict=True):
                 if not stay.counts:
                     continue
                 self.time[stay.place] = self.time.get(stay.place, _ZERO) + time
@@ -86,7 +86,7 @@ class Tally:
         return tuple(self._figures(name, steps[name].capacity if name in steps else None, span) for name in names)
 
     def _figures(self, name: str, capacity: int | None, span: timedelta) -> StepFigures:
-        judged, work = self.hands.judged[name], self.work.get(name, _ZERO)
+        judged, work = self.handling.judged[name], self.work.get(name, _ZERO)
         return StepFigures(
             step=name,
             visits=self.visits[name],
@@ -94,8 +94,8 @@ class Tally:
             time=self.time.get(name, _ZERO),
             work=work,
             waits=self.waits.get(name, {}),
-            touched=self.hands.touched.get(name, _ZERO),
-            complete_and_accurate=self.hands.accepted[name] / judged if judged else None,
+            touched=self.handling.touched.get(name, _ZERO),
+            complete_and_accurate=self.handling.accepted[name] / judged if judged else None,
             utilization=work / (capacity * span) if capacity and span else None,
         )
 
@@ -106,7 +106,7 @@ def total(times: Iterable[timedelta]) -> timedelta:
 
 
 def ratios(
-    stream: ValueStream | None, tally: Tally, lead: timedelta
+    stream: ValueStream | None, totals: Totals, lead: timedelta
 ) -> tuple[dict[str, float | None], dict[str, Reason]]:
     """Return the shares of the lead time by name, and why those that are None cannot be known."""
     unknown: dict[str, Reason] = {}
@@ -121,21 +121,21 @@ def ratios(
             return None
         return part / lead
 
-    blind = "no_categories" if tally.unclassified else ""
+    blind = "no_categories" if totals.unclassified else ""
     adding = {step.name for step in stream.steps if step.adds_value} if stream is not None else set()
     rolled: float | None = None
-    for place, judged in tally.hands.judged.items():
-        rolled = (1.0 if rolled is None else rolled) * tally.hands.accepted[place] / judged
+    for place, judged in totals.handling.judged.items():
+        rolled = (1.0 if rolled is None else rolled) * totals.handling.accepted[place] / judged
     if rolled is None:
         unknown["rolled_complete_and_accurate"] = Reason.of("nobody_judged", figure="rolled_complete_and_accurate")
     return {
-        "flow_efficiency": share("flow_efficiency", total(tally.work.values()), blind),
+        "flow_efficiency": share("flow_efficiency", total(totals.work.values()), blind),
         "activity_ratio": share(
-            "activity_ratio", total(tally.hands.touched.values()), "" if tally.hands.touches else "no_touches"
+            "activity_ratio", total(totals.handling.touched.values()), "" if totals.handling.touches else "no_touches"
         ),
         "value_added_ratio": share(
             "value_added_ratio",
-            total(time for place, time in tally.work.items() if place in adding),
+            total(time for place, time in totals.work.items() if place in adding),
             "no_stream" if stream is None else blind,
         ),
         "rolled_complete_and_accurate": rolled,
@@ -158,17 +158,17 @@ def bottleneck(steps: tuple[StepFigures, ...]) -> Bottleneck | None:
     return None
 
 
-def follow_times(courses: Iterable[Course]) -> Mapping[tuple[str, str], timedelta]:
+def follow_times(traces: Iterable[Trace]) -> Mapping[tuple[str, str], timedelta]:
     """Return the mean time from coming to the first place of each pair to coming to the second, over all cases."""
     times: dict[tuple[str, str], timedelta] = {}
     counts: Counter[tuple[str, str]] = Counter()
-    for course in courses:
+    for trace in traces:
         held = _ZERO
-        for number, stay in enumerate(course.stays):
-            held += course.finished_times[number] + course.other_times[number]
-            if number + 1 < len(course.stays) and course.stays[number + 1].place != stay.place:
-                pair = (stay.place, course.stays[number + 1].place)
+        for number, stay in enumerate(trace.stays):
+            held += trace.finished_times[number] + trace.other_times[number]
+            if number + 1 < len(trace.stays) and trace.stays[number + 1].place != stay.place:
+                pair = (stay.place, trace.stays[number + 1].place)
                 times[pair] = times.get(pair, _ZERO) + held
-                counts[pair] += course.finished + course.others
+                counts[pair] += trace.finished + trace.others
                 held = _ZERO
     return {pair: time / counts[pair] for pair, time in times.items()}

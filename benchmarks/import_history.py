@@ -22,12 +22,7 @@ import itil4
 from itil4.interop.importing import import_history
 
 LOG = Path(__file__).parents[2] / "shared" / "data" / "uci_incidents_dev.csv.gz"
-COLUMNS = (
-    "number,incident_state,active,reassignment_count,reopen_count,sys_mod_count,made_sla,caller_id,opened_by,opened_at,"
-    "sys_created_by,sys_created_at,sys_updated_by,sys_updated_at,contact_type,location,category,subcategory,u_symptom,"
-    "cmdb_ci,impact,urgency,priority,assignment_group,assigned_to,knowledge,u_priority_confirmation,notify,problem_id,"
-    "rfc,vendor,caused_by,closed_code,resolved_by,resolved_at,closed_at"
-).split(",")
+COLUMNS = ["number", "incident_state", "active", "reassignment_count", "reopen_count", "sys_mod_count", "made_sla", "caller_id", "opened_by", "opened_at", "sys_created_by", "sys_created_at", "sys_updated_by", "sys_updated_at", "contact_type", "location", "category", "subcategory", "u_symptom", "cmdb_ci", "impact", "urgency", "priority", "assignment_group", "assigned_to", "knowledge", "u_priority_confirmation", "notify", "problem_id", "rfc", "vendor", "caused_by", "closed_code", "resolved_by", "resolved_at", "closed_at"]
 STATES = ("New", "Active", "Awaiting Vendor", "Active", "Resolved", "Closed")
 
 

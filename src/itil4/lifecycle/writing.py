@@ -101,11 +101,13 @@ def line(
     actor = context.actor
     new: Any = _make(_ENTRY)
     if target is not None:
-        data: dict[str, Any] = {"changes": changes, "digest": engine._digest or engine.digest}
+        data: dict[str, Any] = {"digest": engine._digest or engine.digest}
         new.lifecycle = engine.name
     else:
-        data = {"changes": changes} if changes else {}
+        data = {}
         new.lifecycle = None
+    if changes:
+        data["changes"] = changes
     if roles:
         data["roles"] = roles
     if context.reason is not None:

@@ -38,6 +38,14 @@ The history of INC0000001:
    9  11:11  ana  close    resolved -> closed        Mail works again.
 Replaying it gives the stored record: yes.
 
+What the history tells:
+  Flow efficiency                 47.9%   of 1
+  Resolved for good              100.0%   of 1
+  Downtime                    1 h 6 min   of 1
+  Time to acknowledge         2 min 0 s   of 1
+  Time to restore service     1 h 6 min   of 1
+  Resolved at first contact        0.0%   of 1
+
 Its lifecycle, as a Mermaid picture: itil4-demo/incident.mmd
 """
 
@@ -98,3 +106,28 @@ def test_the_practices_are_shown_and_a_near_miss_is_helped(tmp_path: Path) -> No
     missed = run(tmp_path, "practices", "change management")
     assert (missed.returncode, missed.stdout) == (2, "")
     assert "change_enablement" in missed.stderr
+
+
+def test_a_lifecycle_is_drawn_and_a_workflow_is_checked_from_the_command_line(tmp_path: Path) -> None:
+    """`draw` writes a picture, `check` exits with 1 when it finds something; both know a host's own classes."""
+    drawn = run(tmp_path, "draw", "incident", "--format", "svg", "-o", "incident.svg")
+    assert (drawn.returncode, drawn.stdout, drawn.stderr) == (0, "", "")
+    assert (tmp_path / "incident.svg").read_text(encoding="utf-8").startswith("<svg")
+    aspect = run(tmp_path, "draw", "incident", "--aspect", "major incident")
+    assert "Accepted" in aspect.stdout
+    (tmp_path / "fleet.py").write_text(
+        "from itil4 import IncidentManagement, Incident, State\n"
+        "class Stuck(IncidentManagement[Incident]):\n"
+        "    record = Incident\n"
+        "    lifecycle = IncidentManagement.lifecycle.extend(states=[State('nowhere', 'active')])\n",
+        encoding="utf-8",
+    )
+    clean, stuck = run(tmp_path, "check", "incident"), run(tmp_path, "check", "fleet:Stuck")
+    assert clean.returncode == 0, clean.stdout
+    assert stuck.returncode == 1
+    assert "nowhere" in stuck.stdout
+    for wrong, hint in (("incidnet", "incident"), ("fleet:Missing", "fleet:Missing"), ("fleet:State", "Practice")):
+        missed = run(tmp_path, "check", wrong)
+        assert (missed.returncode, missed.stdout) == (2, "")
+        assert hint in missed.stderr
+        assert "Traceback" not in missed.stderr

@@ -12,7 +12,9 @@ from itil4.practices.desk import Desk, House, Subscriber
 from itil4.practices.directory import Anybody, Directory
 from itil4.practices.import_run import ImportRuns
 from itil4.practices.incident_management import IncidentManagement
+from itil4.practices.known_errors import KnownErrors
 from itil4.practices.linking import link, locate, unlink
+from itil4.practices.problem_management import ProblemManagement
 from itil4.record import Actor, FieldSet, Relation, Relations
 from itil4.storage.memory import MemoryStore
 from itil4.storage.protocols import Store
@@ -20,9 +22,16 @@ from itil4.storage.protocols import Store
 if TYPE_CHECKING:
     from itil4.practices.import_run import ImportRun
     from itil4.practices.incident_management import Incident
+    from itil4.practices.known_errors import KnownError
+    from itil4.practices.problem_management import Problem
     from itil4.value import Dora, StreamMap, ValueStream
 
-BUILT_IN: tuple[type[Practice[Any]], ...] = (IncidentManagement, ImportRuns)
+BUILT_IN: tuple[type[Practice[Any]], ...] = (
+    IncidentManagement,
+    ProblemManagement,
+    KnownErrors,
+    ImportRuns,
+)
 """The practices that every service management has, unless another class fills their place."""
 
 RELATIONS = (Relation("relates_to", "relates_to"),)
@@ -42,6 +51,16 @@ class ServiceManagement(Desk):
     def incidents(self) -> "IncidentManagement[Incident]":
         """The practice of restoring service: incident management, or the subclass that fills its place."""
         return self.in_slot("incidents")  # type: ignore[return-value]  # the slot belongs to that class
+
+    @property
+    def problems(self) -> "ProblemManagement[Problem]":
+        """The practice of finding and removing causes: problem management, or the subclass that fills its place."""
+        return self.in_slot("problems")  # type: ignore[return-value]  # the slot belongs to that class
+
+    @property
+    def known_errors(self) -> "KnownErrors[KnownError]":
+        """The known error database, whichever records keep the known errors."""
+        return self.in_slot("known_errors")  # type: ignore[return-value]  # the slot belongs to that class
 
     @property
     def import_runs(self) -> "ImportRuns[ImportRun]":

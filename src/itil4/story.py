@@ -12,6 +12,7 @@ from itil4.errors import Refused, StoreError
 
 _MORNING = datetime(2026, 3, 2, 8, 55, tzinfo=UTC)
 _WIDTH = 80
+_FIGURES = ("efficiency", "quality", "downtime", "time_to_acknowledge", "time_to_restore", "first_contact_share")
 
 
 def tell(folder: Path) -> Iterator[str]:
@@ -107,6 +108,11 @@ def _told(itsm: itil4.ServiceManagement) -> Iterator[str]:
         ].rstrip()
     same = incidents.replayed(mail) == mail
     yield f"Replaying it gives the stored record: {'yes' if same else 'no'}."
+    yield ""
+    yield "What the history tells:"
+    figures = incidents.figures()
+    for name in _FIGURES:
+        yield f"  {figures[name].title:<26} {figures[name].shown:>10}   of {figures[name].n}"
 
 
 def _wrapped(text: str, indent: str) -> Iterator[str]:

@@ -10,12 +10,12 @@ from typing import Any
 import attrs
 
 from itil4.errors import Decision, InvalidInput, Reason, Refused, nearest
-from itil4.lifecycle import writing
 from itil4.lifecycle.arrows import Arrow, Table
 from itil4.lifecycle.context import NOTHING, Ask, Context, Step
 from itil4.lifecycle.definition import Lifecycle, name_of
 from itil4.lifecycle.fields import ASKED, HIDDEN, LOCKED, MANDATORY, MUST_CHANGE, WORDS, Plan, rule_word
 from itil4.lifecycle.rules import Chosen, broken
+from itil4.lifecycle.writing import line, write, write_step
 from itil4.record import Added, Change, Entry, Shape, blank, shape_of
 from itil4.record.history import Judged, Op
 
@@ -42,7 +42,18 @@ class Engine:
         owned: further fields that other lifecycles of the same record own, and no step here may set.
     """
 
-    __slots__ = ("_between", "_decided", "_digest", "_rules", "_table", "field", "lifecycle", "name", "owned")
+    __slots__ = (
+        "_between",
+        "_decided",
+        "_digest",
+        "_rules",
+        "_table",
+        "field",
+        "lifecycle",
+        "name",
+        "owned",
+        "steppers",
+    )
 
     def __init__(self, lifecycle: Lifecycle, owned: Iterable[str] = ()) -> None:
         table = Table(lifecycle)
@@ -53,8 +64,8 @@ class Engine:
         self._table = table.by_state
         self._between = table.between
         self._rules = table.rules
-        self._decided: dict[Any, Decision] = {}
         self._digest: str | None = None
+        self.steppers: dict[Any, Any] = {}
 
     def arrows(self, state: str, event: str) -> tuple[Arrow, ...]:
         """Return the alternatives of a step from a state, in order."""
@@ -80,14 +91,21 @@ class Engine:
                 if arrow.effects or context.derive is not None:
                     changes = self.brought(arrow, record, proposed, changes, context, shape)
                 used = () if arrow.roles is None else arrow.used_roles(context.roles)
-                return writing.write(
-                    self, record, "step", context, shape, changes, event, source, target, used, "full", None
-                )
+                return write_step(self, record, context, shape, changes, event, source, target, used)
         raise self.refusal(source, record, event, context, shape)
 
     def explain(self, record: Any, event: str, context: Context) -> Decision:
         """Say whether the step is possible now, and if not, every reason why."""
-        return self.decide(self._state(record), record, event, context, context.shape or _shape_of(type(record)))
+        shape = context.shape or _shape_of(type(record))
+        try:
+            arrows = self._table[getattr(record, self.field)][event]
+        except (KeyError, TypeError, AttributeError):
+            arrows = ()
+        for arrow in arrows:
+            _, _, target, reasons = self.judge(arrow, record, context, shape)
+            if reasons is None:
+                return arrow.allowed(target, context.roles, self.name)
+        return self.decide(self._state(record), record, event, context, shape)
 
     def decide(self, state: str, record: Any, event: str, context: Context, shape: Shape) -> Decision:
         """Explain a step from `state`, wherever the record keeps it; see `explain`."""
@@ -98,7 +116,7 @@ class Engine:
         for arrow in arrows:
             _, _, target, reasons = self.judge(arrow, record, context, shape)
             if reasons is None:
-                return self._allowed(arrow, target, context)
+                return arrow.allowed(target, context.roles, self.name)
         return Decision(False, event, self.reasons(state, record, event, context, shape), None, self.name)
 
     def available(self, record: Any, context: Context) -> tuple[Step, ...]:
@@ -115,7 +133,7 @@ class Engine:
         changes: Mapping[str, Any] = context.payload
         if context.derive is not None:
             changes = {**changes, **self._delta(context.derive, shape, proposed)}
-        return writing.write(self, record, "update", context, shape, changes, None, state, None, (), "full", None)
+        return write(self, record, "update", context, shape, changes, None, state, None, (), "full", None)
 
     def rules(self, record: Any, context: Context) -> Mapping[str, frozenset[str]]:
         """Return field -> the words of its rules in the present state; see `Lifecycle.rules`."""
@@ -316,15 +334,6 @@ class Engine:
             ) from None
         return state
 
-    def _allowed(self, arrow: Arrow, target: str | None, context: Context) -> Decision:
-        key = (arrow, target, context.roles)
-        made = self._decided.get(key)
-        if made is None:
-            made = Decision(True, arrow.event, (), target, self.name, arrow.used_roles(context.roles))
-            if len(self._decided) < 4096:  # a host with a role per record would fill it without end
-                self._decided[key] = made
-        return made
-
     # buttons
 
     def steps(self, state: str, record: Any, context: Context, shape: Shape) -> tuple[Step, ...]:
@@ -338,22 +347,22 @@ class Engine:
 
     def _button(self, arrows: tuple[Arrow, ...], record: Any, context: Context, shape: Shape) -> Step | None:
         """Return the step that alternatives offer: the first that passes, or the first that only lacks values."""
-        lacking: list[Arrow] = []
+        lacking: list[Arrow] | None = None
         for arrow in arrows:
             _, _, target, reasons = self.judge(arrow, record, context, shape)
             if reasons is None:
                 if arrow.simple and not lacking:
-                    return Step(arrow.event, arrow.transition.title, arrow.target, (), self.name)
+                    return arrow.step or self._plain_step(arrow)
                 asks = self._asks(arrow, arrow.plan_for(target), record, context, shape)
                 names = {ask.field for ask in asks}
-                for other in lacking:  # what an alternative before this one would have asked
+                for other in lacking or ():  # what an alternative before this one would have asked
                     for ask in self._asks(other, other.plan, record, context, shape):
                         if ask.field not in names:
                             asks.append(attrs.evolve(ask, required=False))
                 return Step(arrow.event, arrow.transition.title, target, tuple(asks), self.name)
             if all(reason.code == "missing" for reason in reasons):
-                lacking.append(arrow)
-        if not lacking:
+                lacking = [*(lacking or ()), arrow]
+        if lacking is None:
             return None
         first = lacking[0]
         asks = self._asks(first, first.plan, record, context, shape)
@@ -361,6 +370,10 @@ class Engine:
             among = [other.chosen.among for other in lacking if other.chosen and other.chosen.field == asks[0].field]
             asks[0] = attrs.evolve(asks[0], choices=tuple(dict.fromkeys(name for each in among for name in each)))
         return Step(first.event, first.transition.title, first.target, tuple(asks), self.name)
+
+    def _plain_step(self, arrow: Arrow) -> Step:
+        arrow.step = Step(arrow.event, arrow.transition.title, arrow.target, (), self.name)
+        return arrow.step
 
     def _asks(self, arrow: Arrow, plan: Plan | None, record: Any, context: Context, shape: Shape) -> list[Ask]:
         asks = []
@@ -429,7 +442,7 @@ class Engine:
         """
         shape = context.shape or _shape_of(type(record))
         source = getattr(record, self.field)
-        return writing.write(self, record, op, context, shape, changes, event, source, target, roles, judged, details)
+        return write(self, record, op, context, shape, changes, event, source, target, roles, judged, details)
 
     def entry(
         self,
@@ -447,7 +460,7 @@ class Engine:
         details: Mapping[str, Any] = NOTHING,
     ) -> Entry:
         """Return one line of a history."""
-        return writing.line(self, op, context, record_id, seq, event, source, target, changes, roles, judged, details)
+        return line(self, op, context, record_id, seq, event, source, target, changes, roles, judged, details)
 
     @property
     def table(self) -> Mapping[str, Mapping[str, tuple[Arrow, ...]]]:

@@ -1,6 +1,5 @@
 """What the practices of one service management share, and the scope in which they act."""
 
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -22,7 +21,9 @@ if TYPE_CHECKING:
 P = TypeVar("P", bound="Practice[Any]")
 Subscriber = Callable[[Entry], object]
 
-_log = logging.getLogger("itil4")
+def _unnamed() -> str:
+    """Return the name of a unit that writes nothing, and so needs none of its own."""
+    return "reading"
 
 
 @attrs.define(eq=False)
@@ -61,7 +62,10 @@ class House:
                     try:
                         call(entry)
                     except Exception:  # a host's callback may raise anything
-                        _log.exception("A subscriber failed on %s; the entry is committed.", entry.id)
+                        import logging  # late: it is most of what this module would cost to import
+
+                        said = "A subscriber failed on %s; the entry is committed."
+                        logging.getLogger("itil4").exception(said, entry.id)
 
 
 class Desk:
@@ -133,17 +137,18 @@ class Desk:
 
     def reading(self) -> Unit:
         """Return the unit to read through: the open one, or a new one that will not be written."""
-        return self._open_unit() or self.new_unit()
+        house = self.house
+        return self._open_unit() or Unit(house.store, house.tenant, house.kinds, house.relations, _unnamed)
 
     def _open_unit(self) -> Unit | None:
-        if self._unit is not None and self._unit.ended:
-            raise InvalidInput.of("unit_ended")
+        if self._unit is not None and self._unit.is_over:
+            raise InvalidInput.of("unit_over", action="a call")
         return self._unit
 
     def new_unit(self) -> Unit:
         """Return an empty unit of work."""
         house = self.house
-        return Unit(house.store, house.tenant, house.kinds, house.relations, house.ids())
+        return Unit(house.store, house.tenant, house.kinds, house.relations, house.ids)
 
     def clone(self, **changes: Any) -> Self:
         """Return a desk like this one, acting for somebody else or in a unit."""

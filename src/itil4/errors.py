@@ -207,6 +207,8 @@ def _plain(value: Any, depth: int = 0) -> Any:
         return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"
     if type(value) is int and value.bit_length() > _LONGEST:
         return f"a whole number of {value.bit_length()} bits"
+    if type(value) is float and not math.isfinite(value):
+        return repr(value)  # neither equal to itself nor JSON
     if type(value) in _PLAIN:
         return value
     if depth < _DEEPEST and isinstance(value, (set, frozenset)):
@@ -223,6 +225,4 @@ def _plain(value: Any, depth: int = 0) -> Any:
 def _jsonable(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_jsonable(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
     return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)

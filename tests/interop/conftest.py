@@ -77,6 +77,14 @@ def mapping() -> HistoryMapping:
 
 
 @pytest.fixture
+def mapping_file(tmp_path: Path) -> Path:
+    """The same mapping, as a file."""
+    path = tmp_path / "tracker.toml"
+    path.write_text(MAPPING, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
 def log(tmp_path: Path) -> Callable[..., Path]:
     """Writes a log: rows as "T1 Open 08:00", with more columns as `name=value`; returns its path."""
 

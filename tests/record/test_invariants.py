@@ -424,7 +424,7 @@ def test_inv_123_a_link_reads_the_same_from_both_ends_and_never_leads_to_itself(
 def test_inv_123_a_link_has_ends_of_the_right_kind(itsm: ServiceManagement) -> None:
     """Neither a kind that the relation does not know, nor a person, nor what is not there."""
     held = itsm.incidents.log(summary="A", by=SAM)
-    run = itsm.import_runs.log(system="x", file="x", format="x", zone="UTC", by=SAM)
+    run = itsm.import_runs.log(system="x", file="x", format="x", zone="UTC", mapping="x", by=SAM)
     with pytest.raises(InvalidInput, match="does not go from incident to import_run"):
         itsm.link(held, "child_of", run, by=SAM)
     with pytest.raises(InvalidInput, match="does not go from incident to person"):

@@ -6,6 +6,7 @@ problem of the run and stops nobody. A run that was killed goes on where its las
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
@@ -137,6 +138,7 @@ class _Run:
         self.batch = batch
         self.system = file.mapping.system
         self.run_id: str | None = None
+        self.version = 0
         self.counts = dict.fromkeys(_COUNTS, 0)
         self.head = blake2b(digest_size=16)
         self.stand_ins = {
@@ -172,14 +174,14 @@ class _Run:
         """Skip what an interrupted run of this very file has read; False when rows were read that are others."""
         runs = self.itsm.import_runs
         fields: Mapping[str, Any] = self.identity
-        held = [run for run in runs.each(**fields) if run.state == "running"]
+        held = list(runs.each(state="running", **fields))
         if not held:
             return True
         run = held[-1]
         for row in islice(rows, run.rows):
             self.head.update(row.digest.encode())
         if self.head.hexdigest() == run.head:
-            self.run_id = run.id
+            self.run_id, self.version = run.id, run.version
             self.counts = {name: getattr(run, name) for name in _COUNTS}
             return True
         self.head = blake2b(digest_size=16)
@@ -187,10 +189,23 @@ class _Run:
             runs.move(unit, unit.current(run), "abandon", {}, by=IMPORTER)
         return False
 
-    def _moved(self, unit: Unit, event: str) -> ImportRun:
-        runs = self.itsm.import_runs
+    def _moved(self, unit: Unit, event: str) -> None:
         values = {**self.counts, "head": self.head.hexdigest()}
-        return runs.move(unit, self._run_in(unit), event, values, by=IMPORTER)
+        run = self.itsm.import_runs.move(unit, self._run_in(unit), event, values, by=IMPORTER)
+        self.version = run.version
+
+    @contextmanager
+    def _unit(self) -> Iterator[Unit]:
+        """Yield a unit in which the run stands where this import left it.
+
+        Raises:
+            InvalidInput: another import has gone on with it.
+        """
+        with self.practice.desk.working() as unit:
+            held = unit.get(self.run_id) if self.run_id is not None else None
+            if held is not None and held.version != self.version:
+                raise InvalidInput.of("import_elsewhere", file=self.identity["file"])
+            yield unit
 
     def _run_in(self, unit: Unit) -> ImportRun:
         if self.run_id is None:
@@ -203,7 +218,7 @@ class _Run:
     def _finished(self) -> ImportRun | None:
         if self.run_id is None:
             return None
-        with self.practice.desk.working() as unit:
+        with self._unit() as unit:
             self._moved(unit, "finish")
         return self.itsm.import_runs.get(self.run_id)
 
@@ -211,7 +226,7 @@ class _Run:
 
     def _add(self, some: list[Row]) -> None:
         """Add a batch of rows, and what the run says of them, in one unit."""
-        with self.practice.desk.working() as unit:
+        with self._unit() as unit:
             owners, seen = self._known(unit, some)
             faulty: list[tuple[Row, Reason]] = []
             added = 0

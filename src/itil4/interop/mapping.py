@@ -4,6 +4,7 @@ A mapping is read from TOML and checked completely before a row is read; what is
 with its place and the nearest known name. `docs/reference/mapping-file.md` lists every key.
 """
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
@@ -25,7 +26,7 @@ _KEYS = {
     "system": str, "practice": str, "shape": str, "zone": str, "missing": list, "time_format": str, "encoding": str,
     "delimiter": str, "identity": list, "columns": dict, "states": dict, "fields": dict, "links": dict,
 }  # fmt: skip
-_ALWAYS = ("key", "time")
+_TIME_PARTS = frozenset("dmYyjbBaAHIpMSfz%")
 _COLUMNS: Mapping[RowShape, tuple[str, ...]] = {
     "snapshots": ("key", "state", "time", "by"),
     "field-changes": ("key", "time", "by", "field", "old", "new", "state"),
@@ -251,6 +252,7 @@ class _Reader:
                 made[key] = tuple(self.text(key, each) for each in data[key])
         if len(data.get("delimiter", ",")) != 1:
             self.refuse(f"delimiter is {data['delimiter']!r}.", "Give one character.")
+        self.time_format(data.get("time_format", "iso"))
         made["columns"] = self.columns(data["columns"], shape)
         made["states"] = Frozen({word: self.state(word, each) for word, each in data["states"].items()})
         made["fields"] = Frozen({name: self.field(name, each) for name, each in data.get("fields", {}).items()})
@@ -258,6 +260,15 @@ class _Reader:
         if shape == "field-changes" and made["links"]:
             self.refuse("links are for rows that hold whole records.", "Leave links out.")
         return made
+
+    def time_format(self, form: str) -> None:
+        if form == "iso":
+            return
+        parts = set(re.findall(r"%(.)", form))
+        if unknown := parts - _TIME_PARTS:
+            self.refuse(f"time_format has the part %{min(unknown)}.", f"Known: %{', %'.join(sorted(_TIME_PARTS))}.")
+        if parts.isdisjoint("Yy") or ("j" not in parts and ("d" not in parts or parts.isdisjoint("mbB"))):
+            self.refuse(f"time_format is {form!r}.", "Give the year, month and day, as strptime has it, or iso.")
 
     def columns(self, data: Mapping[str, Any], shape: RowShape) -> Mapping[str, str]:
         self.known("columns", data, _COLUMNS[shape])

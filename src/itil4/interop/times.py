@@ -55,9 +55,13 @@ class TimeReader:
 
     def _read(self, text: str) -> Moment:
         try:
-            told = self._parse(text)
-        except ValueError as error:
+            return self._moment(self._parse(text), text)
+        except (ValueError, OverflowError) as error:  # the latter at either end of the calendar
+            if isinstance(error, InvalidInput):
+                raise
             raise InvalidInput.of("bad_time", value=text, form=self.form) from error
+
+    def _moment(self, told: datetime, text: str) -> Moment:
         if told.tzinfo is not None:
             return Moment(told.astimezone(UTC))
         if self.zone is UTC:

@@ -29,7 +29,7 @@ from itil4.lifecycle.context import Context, Step
 from itil4.lifecycle.definition import Lifecycle
 from itil4.lifecycle.engine import Engine
 from itil4.lifecycle.findings import check_against, named_fields
-from itil4.lifecycle.host import HostShape, View, host_fields
+from itil4.lifecycle.host import HostShape, View, host_fields, identities
 from itil4.lifecycle.timers import Due, due
 from itil4.lifecycle.writing import change_of, line
 from itil4.record import Added, Change, Entry
@@ -101,7 +101,7 @@ class Flow:
             known |= {name: field_type(kind.__name__, name, Any) for name in fields_named(lifecycle)}
         known.setdefault(self.state, field_type(kind.__name__, self.state, Any))
         known.setdefault(lifecycle.field, known[self.state])
-        locked = frozenset(name for name in (version, self.id) if name is not None)
+        locked = identities(kind) | {name for name in (version, self.id) if name is not None}
         self.shape = HostShape.of(kind, known, self.names, locked)
         self.engine = Engine(lifecycle, owned=(self.state,))
         self._table = self.engine.table

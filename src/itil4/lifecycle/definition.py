@@ -17,7 +17,7 @@ from itil4.vocabulary import OPEN, Category
 try:  # hashlib would load OpenSSL first, which costs more than this whole module
     from _blake2 import blake2b
 except ImportError:
-    from hashlib import blake2b
+    pass
 
 if TYPE_CHECKING:
     from itil4.clock import Calendar

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 P = TypeVar("P", bound="Practice[Any]")
 Subscriber = Callable[[Entry], object]
 
+def _unnamed() -> str:
+    """Return the name of a unit that writes nothing, and so needs none of its own."""
+    return "reading"
+
+
 @attrs.define(eq=False)
 class House:
     """What all desks of one service management share."""
@@ -59,7 +64,8 @@ class House:
                     except Exception:  # a host's callback may raise anything
                         import logging  # late: it is most of what this module would cost to import
 
-                        logging.getLogger("itil4").exception("A subscriber failed on %s; the entry is committed.", entry.id)
+                        said = "A subscriber failed on %s; the entry is committed."
+                        logging.getLogger("itil4").exception(said, entry.id)
 
 
 class Desk:
@@ -132,7 +138,7 @@ class Desk:
     def reading(self) -> Unit:
         """Return the unit to read through: the open one, or a new one that will not be written."""
         house = self.house
-        return self._open_unit() or Unit(house.store, house.tenant, house.kinds, house.relations, lambda: "reading")
+        return self._open_unit() or Unit(house.store, house.tenant, house.kinds, house.relations, _unnamed)
 
     def _open_unit(self) -> Unit | None:
         if self._unit is not None and self._unit.is_over:

@@ -149,9 +149,9 @@ class Working(Reading[R]):
             self._birth_rules(made, values, context)
         self._consistent(None, made, InvalidInput, context, "log")
         changes = {}
-        for name, field in shape.fields.items():
+        for name, _, default in shape.doors:
             value = getattr(made, name)
-            if name not in _BORN_WITH and value != field.default:
+            if value is not default and name not in _BORN_WITH and value != shape.fields[name].default:
                 changes[name] = Change(None, value)
         changes |= {name: Change(None, value) for name, value in made.extra.items()}
         details = {"unrecorded": list(filled)} if context.origin and filled else NOTHING

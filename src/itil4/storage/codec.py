@@ -1,6 +1,6 @@
 """Between the records and entries of one kind, and the rows that stores keep."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -14,6 +14,33 @@ from itil4.storage.query import microseconds, moment
 
 _HEADERS = ("id", "number", "state", "version", "created_at", "created_by", "updated_at", "origin", "extra")
 _EMPTY = Frozen()
+
+
+class _Found(Mapping[str, Any]):
+    """The plain fields of a body by their names in queries, looked up when somebody asks for one."""
+
+    __slots__ = ("_body",)
+
+    def __init__(self, body: Mapping[str, Any]) -> None:
+        self._body = body
+
+    def __getitem__(self, name: str) -> Any:
+        first, _, second = name.partition(".")
+        return self._body[first][second] if second else self._body[first]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the field, or the default where the body lacks it."""
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+    def __iter__(self) -> Iterator[str]:
+        inner = self._body.get("extra", _EMPTY)
+        return iter([*(name for name in self._body if name != "extra"), *(f"extra.{name}" for name in inner)])
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
 
 
 class RecordCodec:
@@ -46,9 +73,6 @@ class RecordCodec:
             if not isinstance(field.default, attrs.Factory)  # type: ignore[arg-type]
         )
         self._required = tuple(name for name in own if name not in dict(self._defaults))
-        self._indexed = tuple(
-            (name, f"extra.{name}" if name in shape.extra else name, name in shape.extra) for name in indexed
-        )
         slotted = "__weakref__" not in vars(shape.record).get("__slots__", ("__weakref__",))
         self._twin = twin_of(shape.record) if slotted else None
         self._known = frozenset((*own, "extra"))
@@ -69,13 +93,11 @@ class RecordCodec:
                 text.encode()
         except (TypeError, ValueError, OverflowError) as error:
             raise self._unstorable(record, error) from error
-        extra = body.get("extra", _EMPTY)
-        fields = {key: (extra if inner else body).get(name) for name, key, inner in self._indexed}
         origin = record.origin
         return RecordRow(
             record.id, self.kind, number, record.state, self.category(record.state), record.version, links,
             microseconds(record.created_at), microseconds(record.updated_at), record.created_by, self.schema,
-            origin.system if origin else None, origin.key if origin else None, text, fields,
+            origin.system if origin else None, origin.key if origin else None, text, _Found(body),
         )  # fmt: skip
 
     def _plain_body(self, record: Any) -> dict[str, Any]:

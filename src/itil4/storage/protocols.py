@@ -17,9 +17,9 @@ _NO_FIELDS: Mapping[str, Any] = MappingProxyType({})
 class RecordRow(NamedTuple):
     """A record as stored: what every kind has, and the rest as JSON in `body`.
 
-    `links` counts the links made and unmade at either end. `fields` repeats the declared indexed
-    fields of the body as plain values, for backends that cannot look into JSON; a backend that can
-    may return it empty.
+    `links` counts the links made and unmade at either end. `fields` gives the plain
+    fields of the body by their names in queries (`priority`, `extra.deck`), for backends that cannot
+    look into JSON; a backend that can may return it empty.
     """
 
     id: str
@@ -129,9 +129,14 @@ class Batch:
             Conflict: an id, an origin, a link or a once key stands in it twice.
             StoreError: the entries do not lead to the versions.
         """
-        _unique("once", [(row.key, row.key) for row in self.once])
+        if self.once:
+            _unique("once", [(row.key, row.key) for row in self.once])
         places: dict[str, int] = {}
-        for row, expected in (*((row, 0) for row, _ in self.births), *self.updates):
+        for row, _ in self.births:
+            if row.id in places:
+                raise Conflict("id", row.id)
+            places[row.id] = 0
+        for row, expected in self.updates:
             if row.id in places:
                 raise Conflict("id", row.id)
             places[row.id] = expected
@@ -148,17 +153,17 @@ class Batch:
             if entry.origin_system is not None
         ]
         _unique("origin", origins)
-        _unique("link", [(row.source, row[:3]) for row in self.unlinks])
-        _unique("link", [(row.source, row[:3]) for row in self.links])
+        for links in (self.unlinks, self.links):
+            if links:
+                _unique("link", [(row.source, row[:3]) for row in links])
 
 
 def _unique(what: "ConflictKind", named: Sequence[tuple[str, object]]) -> None:
-    if len(named) > 1:
-        seen = set()
-        for name, key in named:
-            if key in seen:
-                raise Conflict(what, name)
-            seen.add(key)
+    seen = set()
+    for name, key in named:
+        if key in seen:
+            raise Conflict(what, name)
+        seen.add(key)
 
 
 class Conflict(Exception):

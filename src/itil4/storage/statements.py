@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 from itil4.storage.protocols import EntryRow, KindRow, LinkRow, RecordRow
 from itil4.storage.query import COLUMNS, Compare, Every, Linked, Query, Some, Where, bounded
@@ -111,16 +111,12 @@ def select(tenant: str, query: Query) -> list[tuple[str, list[Any]]]:
     then those beyond it, then those without it. Each is a plain walk along an index from one place,
     which all of them together are not.
     """
-    order = query.total_order
-    by = ", ".join(f"{_term(name)} {'DESC' if descending else 'ASC'}" for name, descending in order)
     made = []
-    for part in _parts(order, query.after):
+    for text, more, order in _parts(query.total_order, query.after):
         where, values = condition(tenant, query)
-        if part is not None:
-            where += f" AND {part[0]}"
-            values += part[1]
-        sql = f"SELECT {RECORD} FROM record WHERE {where} ORDER BY {by}"
-        made.append((sql if query.limit is None else f"{sql} LIMIT {int(query.limit)}", values))
+        by = ", ".join(f"{_term(name)} {'DESC' if descending else 'ASC'}" for name, descending in order)
+        sql = f"SELECT {RECORD} FROM record WHERE {where}{text} ORDER BY {by}"
+        made.append((sql if query.limit is None else f"{sql} LIMIT {int(query.limit)}", values + more))
     return made
 
 
@@ -217,24 +213,27 @@ def json_list(values: Iterable[Any]) -> str:
     return json.dumps(list(values))
 
 
-def _parts(order: tuple[tuple[str, bool], ...], mark: tuple[Any, ...] | None) -> list[tuple[str, list[Any]] | None]:
-    """Say "behind the mark" in parts, in their order, that each begin at one place of an index."""
+_Order: TypeAlias = tuple[tuple[str, bool], ...]
+
+
+def _parts(order: _Order, mark: tuple[Any, ...] | None) -> list[tuple[str, list[Any], _Order]]:
+    """Say "behind the mark" in parts, each with the order that is left to it, that begin at one place of an index."""
     if mark is None:
-        return [None]
+        return [("", [], order)]
     (name, descending), value = order[0], bounded(mark[0])
     term = _term(name) if value is None else _term(name, value)
     rest, values = _behind(order[1:], mark[1:])
     if value is None:
-        same = (f"{term} IS NULL AND {rest}", values)
-        return [same] if descending else [same, (f"{term} IS NOT NULL", [])]
-    parts: list[tuple[str, list[Any]] | None] = [] if rest == "0" else [(f"{term} = ? AND {rest}", [value, *values])]
-    parts.append((f"{term} {'<' if descending else '>'} ?", [value]))
+        same = (f" AND {term} IS NULL AND {rest}", values, order[1:])
+        return [same] if descending else [same, (f" AND {term} IS NOT NULL", [], order)]
+    parts = [] if rest == "0" else [(f" AND {term} = ? AND {rest}", [value, *values], order[1:])]
+    parts.append((f" AND {term} {'<' if descending else '>'} ?", [value], order))
     if descending and name not in _NEVER_NULL:
-        parts.append((f"{term} IS NULL", []))
+        parts.append((f" AND {term} IS NULL", [], order[1:]))
     return parts
 
 
-def _behind(order: tuple[tuple[str, bool], ...], mark: tuple[Any, ...]) -> tuple[str, list[Any]]:
+def _behind(order: _Order, mark: tuple[Any, ...]) -> tuple[str, list[Any]]:
     """Say "behind the mark" for fields of any direction, nothing being smaller than anything."""
     if not order:
         return "0", []

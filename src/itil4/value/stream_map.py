@@ -128,6 +128,7 @@ class StreamMap:
         bottleneck: where to look first.
         problems: what is odd about the history.
         unknown: figure -> why it is None.
+        finished_cases: ids of the cases behind the figures.
     """
 
     stream: str | None
@@ -157,6 +158,7 @@ class StreamMap:
     bottleneck: Bottleneck | None
     problems: tuple[Reason, ...]
     unknown: Mapping[str, Reason]
+    finished_cases: tuple[str, ...] = attrs.field(repr=False)
 
     def step(self, name: str) -> StepFigures | None:
         """Return the figures of one step, None when no finished case was there."""

@@ -37,7 +37,7 @@ class ErrorControl(Practice[F]):
     )
     indexed: ClassVar[tuple[str, ...]] = (
         "summary", "category", "service", "item", "impact", "urgency", "priority", "owner", "group", "assignee",
-        "analysed_at", "next_review_at", "target_at", "close_reason", "resolved_at", "closed_at",
+        "analysed_at", "analyses", "next_review_at", "target_at", "close_reason", "resolved_at", "closed_at",
     )  # fmt: skip
 
     # decisions

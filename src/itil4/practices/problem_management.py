@@ -6,13 +6,12 @@ eight stages of the notes and the three phases of the practice are in `STAGES`; 
 analysis is in `error_control`, and what an organization may decide in `problem_policy`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, TypeVar
 
 import attrs
 
-from itil4.errors import Reason
 from itil4.lifecycle import Context, FollowUp, Lifecycle, State, Transition, guard
 from itil4.practices.controlling import ErrorControl
 from itil4.practices.error_control import (
@@ -35,7 +34,6 @@ from itil4.practices.linking import link
 from itil4.practices.problem_values import DISMISSALS, Dismissal, standing
 from itil4.record import Actor, Note
 from itil4.storage.unit import Unit
-from itil4.vocabulary import OPEN
 
 if TYPE_CHECKING:
     from itil4.practices.recurrence import Candidate

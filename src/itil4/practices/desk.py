@@ -98,7 +98,7 @@ class Desk:
             found = self.house.practices.get(getattr(practice, "slot", None) or "")
             if found is not practice:
                 if found is not None and isinstance(practice, type) and issubclass(found, practice):
-                    return self[found]  # type: ignore[return-value]  # a subclass fills the place
+                    return self[found]
                 names = [place.home.partition(":")[2] for place in self.house.practices.places.values()]
                 shown = getattr(practice, "__name__", practice)
                 raise InvalidInput.of("unknown_practice", name=shown, nearest=nearest(shown, names))

@@ -37,7 +37,7 @@ class ErrorControl(Practice[F]):
     )
     indexed: ClassVar[tuple[str, ...]] = (
         "summary", "category", "service", "item", "impact", "urgency", "priority", "owner", "group", "assignee",
-        "analysed_at", "next_review_at", "target_at", "close_reason", "resolved_at", "closed_at",
+        "analysed_at", "analyses", "next_review_at", "target_at", "close_reason", "resolved_at", "closed_at",
     )  # fmt: skip
 
     # decisions
@@ -252,7 +252,7 @@ class ErrorControl(Practice[F]):
             if not self._is_open(held, unit) or held.workaround is None:
                 raise Refused.of("no_workaround", record=held.reference, state=held.state)
             unit.depend([held.id])
-            kind = next((cls for cls in desk.house.practices.values() if cls.slot == "incidents"))
+            kind = desk.house.practices["incidents"]
             found = desk[kind]._held(unit, incident, actor, None)
             given = {"resolution": held.workaround, "resolution_code": held.workaround_code}
             found = desk[kind].fire(found, "resolve", **given)

@@ -194,7 +194,7 @@ class Flow:
                     said[name] = change_of(old, value)
                     new.append((place, old, value))
         if target != source:
-            said[self._field] = change_of(source, target)
+            said[self._field] = self.engine.moves.get((source, target)) or self.engine.moved(source, target)
             new.append((self.state, source, target))
         seq = 1
         if self.version is not None:

@@ -75,7 +75,7 @@ def write_step(
                 new[name] = value
                 said[name] = change_of(old, value)
     if target != source:
-        said[engine.field] = _tuple(Change, (source, target))
+        said[engine.field] = engine.moves.get((source, target)) or engine.moved(source, target)
     seq = record.version + 1 if "version" in fields else 1
     entry = line(
         engine, "step", context, record.id if "id" in fields else "", seq, event, source, target, said, roles,

@@ -7,7 +7,7 @@ analysis is in `error_control`, and what an organization may decide in `problem_
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, TypeVar
 
 import attrs
@@ -36,6 +36,7 @@ from itil4.record import Actor, Note
 from itil4.storage.unit import Unit
 
 if TYPE_CHECKING:
+    from itil4.practices.figures import Figures
     from itil4.practices.recurrence import Candidate
 
 # what a problem is
@@ -299,6 +300,23 @@ class ProblemManagement(ErrorControl[Q]):
     def reanalyse(self, record: str | Q, *, by: Actor | None = None, **options: Any) -> Q:
         """Take up the analysis of a closed problem again; for the problem manager."""
         return self.fire(record, "reanalyse", by=by, **options)
+
+    # figures
+
+    def figures(
+        self, *, since: datetime | None = None, until: datetime | None = None, split: str | Iterable[str] = (),
+        by: Actor | None = None, excluding: Iterable[str] = (), window: timedelta | None = None,
+    ) -> "Figures":  # fmt: skip
+        """Return the figures of a period: incident reduction, downtime, reliability and the rest.
+
+        Args:
+            since, until, split, by, excluding: as for the figures of incidents.
+            window: how long before and after a fix incidents are counted (calendar time); by default 90 days.
+        """
+        from itil4.practices.problem_figures import WINDOW, problem_figures  # read when first asked for
+
+        span = WINDOW if window is None else window
+        return problem_figures(self, since=since, until=until, split=split, by=by, excluding=excluding, window=span)
 
     # where known errors are records of their own
 

@@ -234,7 +234,7 @@ def _index(kind: str) -> tuple[str, ...]:
     new = f"INSERT INTO {index} (rowid, words) VALUES (new.doc, new.words);"
     return (
         f"CREATE VIRTUAL TABLE {index} USING fts5 (words, content={lines}, content_rowid='doc', tokenize='ascii', "
-        "columnsize=0, detail=none)",
+        "columnsize=0, detail=column)",
         f"CREATE TRIGGER {_named('found born', kind)} AFTER INSERT ON {lines} BEGIN {new} END",
         f"CREATE TRIGGER {_named('found changed', kind)} AFTER UPDATE ON {lines} BEGIN {gone} {new} END",
     )

@@ -112,9 +112,9 @@ def _practice(what: str) -> "type[Practice[Any]]":
     from itil4.itsm import BUILT_IN
     from itil4.practices.base import Practice
 
-    known = {practice.kind: practice for practice in BUILT_IN}
+    known = {place.kind: place for place in BUILT_IN}
     if what in known:
-        return known[what]
+        return known[what].practice
     module, colon, name = what.partition(":")
     if not colon:
         raise InvalidInput.of("unknown_practice", name=what, nearest=nearest(what, known))

@@ -382,7 +382,7 @@ def test_inv_037_a_model_presets_and_never_lets_a_guard_be_skipped(
         desk.log(summary="C", model="cheat", by=sam)
     with pytest.raises(InvalidInput, match="Did you mean 'mail'"):
         desk.apply_model(later, "mial", by=sam)
-    assert refusal(lambda: desk.update(later, model="mial", by=sam)).detail["name"] == "mial"
+    assert refusal(lambda: desk.update(later, model="mial", by=sam)).detail["value"] == "mial"
 
 
 MINUTES = st.none() | st.integers(-90, 30)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import itil4
@@ -268,6 +268,7 @@ MOVES = st.lists(
 GIVEN = {"hold": {"hold_kind": "user"}, "resolve": {"resolution": "Done."}, "hand_over": {"group": "network"}}
 
 
+@settings(deadline=None)
 @given(st.lists(MOVES, min_size=1, max_size=4))
 def test_the_map_of_any_records_accounts_for_all_their_time(cases):
     """Law: whatever steps are possible, every case is seen once, and the times of the steps sum to the lead time."""

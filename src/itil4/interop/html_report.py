@@ -335,7 +335,7 @@ def _add_imports(page: Page, itsm: ServiceManagement, by: Actor | None) -> None:
         page.section("Imported history", "Rows that could not be used are kept with their run.")
         page.table(
             ["Run", "From", "File", "Rows", "Problems"],
-            [(each.reference, each.system, each.file, f"{each.rows:,}", f"{len(each.problems):,}") for each in runs],
+            [(each.reference, each.system, each.file, f"{each.rows:,}", f"{each.faulty:,}") for each in runs],
         )
 
 

@@ -142,7 +142,7 @@ class Flow:
             if reasons is None:
                 if arrow.effects or context.derive is not None:
                     changes = engine.brought(arrow, row, proposed, changes, context, shape)
-                used = () if arrow.roles is None else arrow.used_roles(context.roles)
+                used = arrow.used.get(context.roles) or arrow.used_roles(context.roles)
                 return self._write(row, "step", event, context, changes, source, target, used)
         raise engine.refusal(source, row, event, context, shape)
 

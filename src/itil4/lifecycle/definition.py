@@ -14,11 +14,6 @@ from itil4.lifecycle.structure import as_roles, check_structure, names
 from itil4.lifecycle.timers import Due, Timer
 from itil4.vocabulary import OPEN, Category
 
-try:  # hashlib would load OpenSSL first, which costs more than this whole module
-    from _blake2 import blake2b
-except ImportError:
-    pass
-
 if TYPE_CHECKING:
     from itil4.clock import Calendar
     from itil4.lifecycle.binding import Flow
@@ -375,8 +370,8 @@ class Lifecycle:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], registry: Any = None) -> Self:
-        """Return the lifecycle that plain data describes; see `itil4.lifecycle.plain.from_dict`."""
-        from itil4.lifecycle.plain import from_dict
+        """Return the lifecycle that plain data describes; see `itil4.lifecycle.reading.from_dict`."""
+        from itil4.lifecycle.reading import from_dict
 
         return from_dict(data, registry, cls)
 

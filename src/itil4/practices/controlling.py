@@ -252,7 +252,7 @@ class ErrorControl(Practice[F]):
             if not self._is_open(held, unit) or held.workaround is None:
                 raise Refused.of("no_workaround", record=held.reference, state=held.state)
             unit.depend([held.id])
-            kind = next((cls for cls in desk.house.practices.values() if cls.slot == "incidents"))
+            kind = desk.house.practices["incidents"]
             found = desk[kind]._held(unit, incident, actor, None)
             given = {"resolution": held.workaround, "resolution_code": held.workaround_code}
             found = desk[kind].fire(found, "resolve", **given)

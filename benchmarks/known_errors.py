@@ -18,6 +18,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -142,7 +143,6 @@ def main() -> None:
         for question in asked:
             assert len(ours(question)) == len(theirs(question)), question
         times: dict[str, list[float]] = {"query": [], "search": [], "bare": [], "decoded": []}
-        single = []
         for _ in range(options.rounds):
             times["query"].append(cpu(lambda: [found(each) for each in asked]) / len(asked))
             times["search"].append(cpu(lambda: [ours(each) for each in asked]) / len(asked))
@@ -150,8 +150,7 @@ def main() -> None:
             times["decoded"].append(
                 cpu(lambda: [[json.loads(row[0]) for row in theirs(each)] for each in asked]) / len(asked)
             )
-        for question in asked:
-            single.append(min(cpu(lambda: ours(question)) for _ in range(3)))
+        single = [min(cpu(partial(ours, question)) for _ in range(3)) for question in asked]
         for name, other in (("query", "bare"), ("search", "bare"), ("search", "decoded")):
             ratio = statistics.median(a / b for a, b in zip(times[name], times[other], strict=True))
             print(f"{name} / {other}: {ratio:.2f}")

@@ -184,7 +184,9 @@ STAGES = (
     Stage("identification", IDENTIFICATION, ("identified",), ("candidates", "identify")),
     Stage("logging", IDENTIFICATION, ("logged",), ("log", "register", "assign", "merge", "unmerge")),
     Stage("categorization", CONTROL, ("categorized",), ("categorize",)),
-    Stage("investigation", CONTROL, ("investigating",), ("investigate", "add_cause", "conclude", "dismiss", "reanalyse")),
+    Stage(
+        "investigation", CONTROL, ("investigating",), ("investigate", "add_cause", "conclude", "dismiss", "reanalyse"),
+    ),
     Stage(
         "workaround", CONTROL, (),
         ("add_workaround", "publish_workaround", "withdraw_workaround", "apply_workaround", "use_workaround"),
@@ -208,7 +210,7 @@ class ProblemManagement(ErrorControl[Q]):
     slot = "problems"
     kind = "problem"
     prefix = "PRB"
-    record = Problem  # type: ignore[assignment]  # a subclass of the practice brings its own type
+    record = Problem
     lifecycle = LIFECYCLE
     indexed: ClassVar[tuple[str, ...]] = (*ErrorControl.indexed, "source")
 

@@ -69,7 +69,7 @@ def test_inv_042_known_errors_are_states_or_records_of_exactly_one_problem(itsm:
 
 
 @pytest.mark.parametrize("state", ["known_error", "developing", "deferred"])
-def test_inv_043_it_closes_after_control_only_when_it_is_settled(  # noqa: E501
+def test_inv_043_it_closes_after_control_only_when_it_is_settled(
     itsm: ServiceManagement, state: str, clock: Ticking
 ) -> None:
     """INV-043: solved, living with a permanent workaround, accepted by an authority, or affecting nobody any more."""
@@ -114,7 +114,7 @@ def test_inv_043_a_risk_is_accepted_by_an_authority_only(mode: Any) -> None:
     assert practice.accept_risk(found, accepted_by="risk board", by=MANAGER).risk_accepted_by == "risk board"
 
 
-def test_inv_044_without_a_viable_solution_it_stays_open_with_a_next_review(  # noqa: E501
+def test_inv_044_without_a_viable_solution_it_stays_open_with_a_next_review(
     itsm: ServiceManagement, clock: Ticking
 ) -> None:
     """INV-044: it waits, for a reason and until a date that lies ahead, and the date cannot be taken away."""

@@ -140,7 +140,7 @@ def test_only_the_problem_manager_lets_a_closed_problem_be_analysed_again(
     assert itsm.known_errors.of(again) == again
 
 
-def test_a_problem_is_not_analysed_again_while_its_known_error_is_open(itsm: ServiceManagement) -> None:
+def test_inv_041_a_problem_is_not_analysed_again_while_its_known_error_is_open(itsm: ServiceManagement) -> None:
     """INV-041: an open known error always has a completed analysis, so its problem stays closed meanwhile."""
     problem = itsm.known_errors.problem_of(known_error(itsm))
     assert not itsm.problems.explain(problem, "reanalyse", by=MANAGER)
@@ -200,7 +200,7 @@ def test_two_people_closing_at_once_close_it_once(itsm: ServiceManagement) -> No
         practice.close(found.id, by=OWNER)
 
 
-def test_a_change_that_moves_before_the_commit_makes_the_resolution_stale(itsm: ServiceManagement) -> None:
+def test_inv_053_a_change_that_moves_before_the_commit_makes_the_resolution_stale(itsm: ServiceManagement) -> None:
     """INV-053 holds at commit too: what the step read of the change joins the commit."""
     change = itsm.changes.log(summary="Patch", by=ANALYST)
     change = itsm.changes.fire(change, "close", close_code="successful", by=ANALYST)

@@ -124,7 +124,7 @@ def walked(mode: Any, walk: list[Step]) -> list[Any]:
 
 @settings(max_examples=120, deadline=None)
 @given(st.integers(0, len(FORWARD)), st.lists(steps, max_size=14), st.integers(0, len(FORWARD)))
-def test_the_same_walk_ends_alike_in_both_modes(forward: int, walk: list[Step], more: int) -> None:
+def test_inv_041_042_the_same_walk_ends_alike_in_both_modes(forward: int, walk: list[Step], more: int) -> None:
     """INV-041, INV-042: every step is taken or refused for the same reasons, and leaves the same behind."""
     whole = [*FORWARD[:forward], *walk, *FORWARD[forward:more], *walk]
     for one, other in zip(walked("state", whole), walked("record", whole), strict=True):

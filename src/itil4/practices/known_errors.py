@@ -76,7 +76,7 @@ class KnownErrors(ErrorControl[K]):
     slot = "known_errors"
     kind = "known_error"
     prefix = "KE"
-    record = KnownError  # type: ignore[assignment]  # a subclass of the practice brings its own type
+    record = KnownError
     lifecycle = LIFECYCLE
     relations = (
         *ErrorControl.relations,
@@ -125,11 +125,11 @@ class KnownErrors(ErrorControl[K]):
     def keeper(self) -> ErrorControl[Any]:
         """The practice whose records are the known errors: this one, or problem management."""
         problems: Any = self.desk.in_slot("problems")
-        return self if self.rules.known_errors == "record" else problems  # type: ignore[no-any-return]
+        return self if self.rules.known_errors == "record" else problems
 
     def _keeper(self, record: Any) -> ErrorControl[Any]:
         problems: Any = self.desk.in_slot("problems")
-        return self if isinstance(record, self.record) else problems  # type: ignore[no-any-return]
+        return self if isinstance(record, self.record) else problems
 
     def search(
         self, text: str | None = None, *, category: str | None = None, service: str | None = None,

@@ -14,11 +14,6 @@ from itil4.lifecycle.structure import as_roles, check_structure, names
 from itil4.lifecycle.timers import Due, Timer
 from itil4.vocabulary import OPEN, Category
 
-try:  # hashlib would load OpenSSL first, which costs more than this whole module
-    from _blake2 import blake2b
-except ImportError:
-    from hashlib import blake2b
-
 if TYPE_CHECKING:
     from itil4.clock import Calendar
     from itil4.lifecycle.binding import Flow

@@ -30,12 +30,9 @@ True
 """
 
 import json
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from hashlib import blake2b
-from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import attrs
 
@@ -44,6 +41,14 @@ from itil4.lifecycle.definition import Lifecycle, State, Transition, name_of
 from itil4.lifecycle.fields import FieldRule, Rules
 from itil4.lifecycle.rules import Check, Chosen, Effect, FollowUp, Guard, In, as_guard
 from itil4.lifecycle.timers import Timer, duration_of, duration_text
+
+try:  # hashlib would load OpenSSL first, which costs more than this whole module
+    from _blake2 import blake2b
+except ImportError:
+    from hashlib import blake2b
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 L = TypeVar("L", bound=Lifecycle)
 
@@ -223,6 +228,8 @@ def loads(text: str | bytes, format: str = "json", registry: Any = None) -> Life
     try:
         decoded = text.decode() if isinstance(text, bytes) else text
         if format == "toml":
+            import tomllib  # late, as pathlib below: every first step takes a digest here, and few read a file
+
             data: Any = tomllib.loads(decoded)
         else:
             data = json.loads(decoded, object_pairs_hook=_single, parse_constant=_no_constant)
@@ -236,8 +243,10 @@ def loads(text: str | bytes, format: str = "json", registry: Any = None) -> Life
     return from_dict(data, registry)
 
 
-def load(path: str | Path, registry: Any = None) -> Lifecycle:
+def load(path: "str | Path", registry: Any = None) -> Lifecycle:
     """Return the lifecycle of a `.json` or `.toml` file; see `loads`."""
+    from pathlib import Path
+
     path = Path(path)
     size = path.stat().st_size
     if size > MOST_BYTES:
@@ -247,6 +256,8 @@ def load(path: str | Path, registry: Any = None) -> Lifecycle:
 
 @cache
 def _schema_text() -> str:
+    from pathlib import Path
+
     return Path(__file__).with_name("lifecycle.schema.json").read_text(encoding="utf-8")
 
 

@@ -197,6 +197,8 @@ if child == 0:
     assert store._local.__dict__ == {{}} and len(store._open) == 0
     itsm.incidents.update(made[0], summary="child", by=sam)
     assert store._local.held is not own
+    own.close()
+    own.connection.total_changes            # raises where the connection is closed; touches no file
     del reading, own
     itsm.close()
     sys.exit(0)                             # with the clean-up of an ordinary end

@@ -142,13 +142,14 @@ def test_a_unit_that_is_over_takes_nothing_more(itsm: itil4.ServiceManagement) -
 
 
 def test_what_cannot_be_stored_stops_the_unit_before_it_writes(itsm: itil4.ServiceManagement) -> None:
-    """The attachment's name has no UTF-8 form; neither store keeps any of the unit."""
-    attachment = itil4.Attachment("\ud800", "text/plain", 1, "sha256:0", "file:///a")
+    """A reason without a UTF-8 form, which no verb lets in, is told; neither store keeps any of the unit."""
     incident = log(itsm)
     with pytest.raises(InvalidInput) as caught, itsm.unit(by=SAM) as desk:
         log(desk, by=None)
-        desk.incidents.comment(incident, "see there", attachments=[attachment])
-    assert caught.value.code in ("unstorable", "control_character")
+        unit = desk.reading()
+        said = attrs.evolve(_entry(incident, 2, {}), details=Details({"reason": "\ud800"}))
+        unit.add(attrs.evolve(unit.get(incident.id), version=2), said)
+    assert caught.value.code == "unstorable"
     assert itsm.incidents.find().items == (incident,)
 
 
@@ -219,6 +220,23 @@ def test_resting_on_a_record_reads_it(itsm: itil4.ServiceManagement) -> None:
     itsm.incidents.update(other, summary="moved", by=EVE)
     with pytest.raises(StaleRecord):
         unit.commit()
+
+
+def test_resting_on_a_record_means_as_it_was_when_it_was_read(itsm: itil4.ServiceManagement) -> None:
+    """A link that was made after the record was read, and before the unit rests on it, still counts."""
+    incident, other = log(itsm), log(itsm)
+    unit = _unit(itsm)
+    current = unit.get(incident.id)
+    itsm.link(other, "relates_to", incident, by=EVE)
+    unit.depend([incident.id])
+    second = unit.get_all([log(itsm).id])[0]
+    unit.add(
+        attrs.evolve(second, summary="x", version=2),
+        _entry(second, 2, {"summary": Change(current.summary, "x")}),
+    )  # fmt: skip
+    with pytest.raises(StaleRecord) as caught:
+        unit.commit()
+    assert caught.value.code == "stale_links"
 
 
 # once

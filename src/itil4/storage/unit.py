@@ -258,11 +258,6 @@ class Unit:
         """Whether there is nothing to write."""
         return not self.entries
 
-    @property
-    def ended(self) -> bool:
-        """Whether it was committed or given up."""
-        return self._over
-
     def end(self) -> None:
         """Take nothing more; what was collected and not committed is gone."""
         self._over = True

@@ -59,8 +59,8 @@ def observations(
             relation is unknown.
     """
     must(ValueStream, "stream", stream)
-    stream.check({*stream.practices, *(name for step in stream.steps for name, _ in step.states)})
-    watched = {name: frozenset(_states(stream, name)) for step in stream.steps for name, _ in step.states}
+    stream.check({*stream.practices, *stream.watched})
+    watched = {name: frozenset(_states(stream, name)) for name in stream.watched}
     classes = list(desk.house.practices.values())
     here = {cls.name for cls in classes}
     beginning = next((name for name in watched if name in here), None)

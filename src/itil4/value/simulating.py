@@ -108,7 +108,7 @@ def simulate(
     (2000, 0)
     """
     must(ValueStream, "stream", stream)
-    stream.check(stream.practices)
+    stream.check({*stream.practices, *stream.watched})
     must(int, "seed", seed)
     for field, value in (("items", items), *(("capacity", hands) for hands in (capacity or {}).values())):
         counted(field, value)

@@ -30,7 +30,7 @@ _HOME = "itil4.practices"
 # fmt: off
 BUILT_IN = (
     #     slot           kind           prefix  name                   home
-    Place("incidents",    "incident",    "INC", "incident_management", _HOME + ".incident_management:IncidentManagement"),
+    Place("incidents",    "incident",    "INC", "incident_management", _HOME + ".incident_management:IncidentManagement"),  # noqa: E501 - a table
     Place("problems",     "problem",     "PRB", "problem_management",  _HOME + ".problem_management:ProblemManagement"),
     Place("known_errors", "known_error", "KE",  "problem_management",  _HOME + ".known_errors:KnownErrors"),
     Place("import_runs",  "import_run",  "IMP", "import_run",          _HOME + ".import_run:ImportRuns"),

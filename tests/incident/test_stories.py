@@ -441,6 +441,31 @@ def test_a_queue_is_worked_by_rank_then_priority_then_age(itsm: ServiceManagemen
     assert desk.queue("network") == (held,)
 
 
+def test_what_is_open_again_is_restored_no_longer(itsm: ServiceManagement, sam: Actor, clock: Any) -> None:
+    """Restored and resolved are told apart; after a reopening service comes back at a time of its own."""
+    desk = itsm.incidents
+    held = desk.restore(desk.log(summary="A", by=sam), by=sam)
+    first = held.restored_at
+    clock.pass_by(hours=1)
+    held = desk.resolve(desk.restore(held, by=sam), resolution="x", by=sam)
+    assert (held.restored_at, held.resolved_at) == (first, clock.time)
+    held = desk.reopen(held, by=sam)
+    assert held.restored_at is None
+    clock.pass_by(hours=1)
+    assert desk.restore(held, by=sam).restored_at == clock.time
+
+
+def test_an_incident_is_found_by_its_own_category_and_by_that_of_its_state(itsm: ServiceManagement, sam: Actor) -> None:
+    """What people call a category, and what a state means to queues, do not get into each other's way."""
+    desk = itsm.incidents
+    mail = desk.log(summary="A", category="mail", by=sam)
+    desk.log(summary="B", category="active", by=sam)
+    held = desk.start(mail, by=sam)
+    assert desk.find(category="mail").items == (held,)
+    assert desk.find(state_category="active").items == (held,)
+    assert [each.category for each in desk.find(order_by="-category")] == ["mail", "active"]
+
+
 def test_the_same_call_again_gives_the_first_result(
     itsm: ServiceManagement, sam: Actor, ana: Actor, ida: Actor
 ) -> None:

@@ -257,11 +257,19 @@ def _stations(
     return stations
 
 
+def _exponential(mean: float) -> Draw:
+    """Return the draw of `Exponential` with its mean in seconds worked out once, for it runs once per visit."""
+    log = math.log
+    return lambda source: -log(1.0 - source.random()) * mean
+
+
 def _draw(field: str, time: timedelta | Draw) -> Draw:
     if isinstance(time, timedelta):
         if time <= timedelta(0):
             raise InvalidInput.of("not_positive", field=field, value=time)
-        return Exponential(time)
+        return _exponential(time.total_seconds())
+    if type(time) is Exponential:
+        return _exponential(time.mean.total_seconds())
     if not callable(time):
         raise InvalidInput.of("ill_typed", field=field, expected="a timedelta or a draw", value=time)
     return time

@@ -90,7 +90,7 @@ SELECT_VERSION = "SELECT version, links FROM record WHERE tenant = ? AND id = ?"
 _SQL = {"eq": "=", "ne": "IS NOT", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 _WHOLE = frozenset(("version", "created_at", "updated_at"))
 _NEVER_NULL = frozenset(COLUMNS) - {"number", "origin_key"}
-_NAMES = ("number", "origin_key")
+_NAMES = ("number", "origin_key", "id")
 _LISTED = 200
 
 

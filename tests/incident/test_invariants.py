@@ -44,7 +44,7 @@ class Causes(Practice[Cause]):
     """A stand-in for problem management."""
 
     name: ClassVar[str] = "problem_management"
-    slot: ClassVar[str] = "causes"
+    slot: ClassVar[str] = "problems"
     kind: ClassVar[str] = "problem"
     prefix: ClassVar[str] = "CAU"
     record = Cause

@@ -30,17 +30,10 @@ _IN = "itil4.practices."
 # fmt: off
 BUILT_IN = (
     #     slot           kind           prefix  name                   home
-<<<<<<< HEAD
-    Place("incidents",    "incident",    "INC", "incident_management", _HOME + ".incident_management:IncidentManagement"),  # noqa: E501 - a table
-    Place("problems",     "problem",     "PRB", "problem_management",  _HOME + ".problem_management:ProblemManagement"),
-    Place("known_errors", "known_error", "KE",  "problem_management",  _HOME + ".known_errors:KnownErrors"),
-    Place("import_runs",  "import_run",  "IMP", "import_run",          _HOME + ".import_run:ImportRuns"),
-=======
     Place("incidents",    "incident",    "INC", "incident_management", _IN + "incident_management:IncidentManagement"),
     Place("problems",     "problem",     "PRB", "problem_management",  _IN + "problem_management:ProblemManagement"),
     Place("known_errors", "known_error", "KE",  "problem_management",  _IN + "known_errors:KnownErrors"),
     Place("import_runs",  "import_run",  "IMP", "import_run",          _IN + "import_run:ImportRuns"),
->>>>>>> w-incidents
 )
 # fmt: on
 """The practices that every service management has, unless another class fills their place."""

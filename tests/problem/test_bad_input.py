@@ -215,7 +215,13 @@ def test_what_has_its_own_step_is_set_by_nothing_else(itsm: ServiceManagement, c
     """No update, birth or other step confirms, closes or rewrites a collection."""
     found = known_error(itsm)
     practice = keeper(itsm, found)
-    for given in ({"confirmed_at": START}, {"close_reason": "solved"}, {"causes": ()}, {"analysed_at": None}):
+    for given in (
+        {"confirmed_at": START},
+        {"close_reason": "solved"},
+        {"causes": ()},
+        {"debts": ()},
+        {"analysed_at": None},
+    ):
         with pytest.raises(Refused, match="set by"):
             practice.update(found, by=MANAGER, **given)
         with pytest.raises(Refused):

@@ -37,8 +37,10 @@ def test_nobody_but_the_clock_asks_what_time_it_is() -> None:
 
 def test_modules_stay_small_enough_to_read() -> None:
     """No module of code over about 500 lines; data modules hold data only."""
-    long = {path.name: size for path in SOURCES if (size := len(path.read_text(encoding="utf-8").splitlines())) > 520}
-    assert {name for name in long if "catalogue" not in name and name != "data.py"} == set()
+    read = [path for path in SOURCES if path.parent.name != "catalogue"]
+    assert {
+        path.name: size for path in read if (size := len(path.read_text(encoding="utf-8").splitlines())) > 520
+    } == {}
 
 
 def test_the_front_door_is_a_sorted_list_of_real_objects() -> None:
@@ -47,7 +49,7 @@ def test_the_front_door_is_a_sorted_list_of_real_objects() -> None:
     assert 30 <= len(itil4.__all__) <= 70
     for name in itil4.__all__:
         value = getattr(itil4, name)
-        assert getattr(value, "__module__", "itil4").startswith("itil4"), name
+        assert name in ("Line", "Note") or value.__module__.startswith("itil4."), name  # those two are aliases of types
     with pytest.raises(AttributeError, match="has no attribute 'Incidnet'"):
         itil4.Incidnet  # noqa: B018 - reading it is the test
 

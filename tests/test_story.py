@@ -26,6 +26,12 @@ A service desk opens on itil4-demo/desk.db.
        With a resolution he can: resolved, code fix.
 11:11  Ana confirms and closes it: closed, resolved.
 
+But why did it fail? PRB0000001: Each connection leaks memory.
+It is a known error now. Until it is fixed: Restart the relay.
+Ben calls next day: INC0000002 matches it (same service: mail).
+The workaround helps him at once: resolved by workaround.
+A month after the fix PRB0000001 is closed (solved) and reviewed.
+
 The history of INC0000001:
    1  09:00  ana  log      - -> new
    2  09:02  ida  assign   new -> assigned
@@ -36,7 +42,16 @@ The history of INC0000001:
    7  09:51  sam  restore  in_progress -> in_progress
    8  10:11  sam  resolve  in_progress -> resolved
    9  11:11  ana  close    resolved -> closed        Mail works again.
+  10  12:11  ida           link
 Replaying it gives the stored record: yes.
+
+What the history tells:
+  Flow efficiency                 47.9%   of 1
+  Resolved for good              100.0%   of 2
+  Downtime                    1 h 6 min   of 2
+  Time to acknowledge         1 min 0 s   of 2
+  Time to restore service    33 min 0 s   of 2
+  Resolved at first contact       50.0%   of 2
 
 Its lifecycle, as a Mermaid picture: itil4-demo/incident.mmd
 """
@@ -98,3 +113,28 @@ def test_the_practices_are_shown_and_a_near_miss_is_helped(tmp_path: Path) -> No
     missed = run(tmp_path, "practices", "change management")
     assert (missed.returncode, missed.stdout) == (2, "")
     assert "change_enablement" in missed.stderr
+
+
+def test_a_lifecycle_is_drawn_and_a_workflow_is_checked_from_the_command_line(tmp_path: Path) -> None:
+    """`draw` writes a picture, `check` exits with 1 when it finds something; both know a host's own classes."""
+    drawn = run(tmp_path, "draw", "incident", "--format", "svg", "-o", "incident.svg")
+    assert (drawn.returncode, drawn.stdout, drawn.stderr) == (0, "", "")
+    assert (tmp_path / "incident.svg").read_text(encoding="utf-8").startswith("<svg")
+    aspect = run(tmp_path, "draw", "incident", "--aspect", "major incident")
+    assert "Accepted" in aspect.stdout
+    (tmp_path / "fleet.py").write_text(
+        "from itil4 import IncidentManagement, Incident, State\n"
+        "class Stuck(IncidentManagement[Incident]):\n"
+        "    record = Incident\n"
+        "    lifecycle = IncidentManagement.lifecycle.extend(states=[State('nowhere', 'active')])\n",
+        encoding="utf-8",
+    )
+    clean, stuck = run(tmp_path, "check", "incident"), run(tmp_path, "check", "fleet:Stuck")
+    assert clean.returncode == 0, clean.stdout
+    assert stuck.returncode == 1
+    assert "nowhere" in stuck.stdout
+    for wrong, hint in (("incidnet", "incident"), ("fleet:Missing", "fleet:Missing"), ("fleet:State", "Practice")):
+        missed = run(tmp_path, "check", wrong)
+        assert (missed.returncode, missed.stdout) == (2, "")
+        assert hint in missed.stderr
+        assert "Traceback" not in missed.stderr

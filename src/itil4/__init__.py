@@ -35,7 +35,10 @@ if TYPE_CHECKING:
     from itil4.practices.base import Outcome, Practice
     from itil4.practices.directory import Directory, People
     from itil4.practices.incident_management import Incident, IncidentManagement, IncidentModel, IncidentPolicy
+    from itil4.practices.known_errors import KnownError, KnownErrors
     from itil4.practices.priority import PriorityMatrix
+    from itil4.practices.problem_management import Problem, ProblemManagement
+    from itil4.practices.problem_policy import ProblemPolicy
     from itil4.practices.reading import Page
     from itil4.record import (
         Actor,
@@ -66,7 +69,10 @@ _HOMES = {
     "itil4.practices.base": ("Outcome", "Practice"),
     "itil4.practices.directory": ("Directory", "People"),
     "itil4.practices.incident_management": ("Incident", "IncidentManagement", "IncidentModel", "IncidentPolicy"),
+    "itil4.practices.known_errors": ("KnownError", "KnownErrors"),
     "itil4.practices.priority": ("PriorityMatrix",),
+    "itil4.practices.problem_management": ("Problem", "ProblemManagement"),
+    "itil4.practices.problem_policy": ("ProblemPolicy",),
     "itil4.practices.reading": ("Page",),
     "itil4.record": (
         "Actor", "Attachment", "Comment", "Entry", "FieldSet", "Line", "Link", "Note", "Origin", "Record", "Relation",
@@ -97,6 +103,8 @@ __all__ = [
     "IncidentModel",
     "IncidentPolicy",
     "InvalidInput",
+    "KnownError",
+    "KnownErrors",
     "Lifecycle",
     "Line",
     "Link",
@@ -110,6 +118,9 @@ __all__ = [
     "People",
     "Practice",
     "PriorityMatrix",
+    "Problem",
+    "ProblemManagement",
+    "ProblemPolicy",
     "Reason",
     "Record",
     "Refused",

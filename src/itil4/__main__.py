@@ -1,12 +1,17 @@
 """`python -m itil4`: a short story to see the library at work, and the commands."""
 
 import argparse
+import importlib
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from itil4.errors import ITIL4Error
+from itil4.errors import InvalidInput, ITIL4Error, StoreError, nearest
+
+if TYPE_CHECKING:
+    from itil4.practices.base import Practice
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,6 +41,21 @@ def _parser() -> argparse.ArgumentParser:
     practices = commands.add_parser("practices", help="the 34 practices, or one of them, in 80 columns")
     practices.add_argument("name", nargs="?", help="id or name, such as 'incident management'")
     practices.set_defaults(run=_practices)
+    draw = commands.add_parser("draw", help="a lifecycle as a picture")
+    draw.add_argument("what", help="a kind such as incident, or package.module:Practice")
+    draw.add_argument("--aspect", metavar="NAME", help="one of its further lifecycles, such as 'major incident'")
+    draw.add_argument("--format", default="mermaid", choices=("mermaid", "dot", "svg"))
+    draw.add_argument("-o", "--output", type=Path, metavar="FILE", help="where to write it; by default here")
+    draw.set_defaults(run=_draw)
+    check = commands.add_parser("check", help="what is wrong with a workflow, each finding with a story")
+    check.add_argument("what", help="a kind such as incident, or package.module:Practice")
+    check.set_defaults(run=_check)
+    from itil4.interop.commands import COMMANDS  # late: the story needs none of what they load
+
+    for name, command in COMMANDS.items():
+        added = commands.add_parser(name, help=command.help, description=f"{command.help.capitalize()}.")
+        command.add_arguments(added)
+        added.set_defaults(run=command.run)
     return parser
 
 
@@ -52,6 +72,60 @@ def _practices(options: argparse.Namespace) -> int:
 
     print(show_practices(options.name))
     return 0
+
+
+def _draw(options: argparse.Namespace) -> int:
+    from itil4.lifecycle.pictures import draw
+
+    practice = _practice(options.what)
+    lifecycles = {each.name: each for each in practice.lifecycles()}
+    name = options.aspect or practice.lifecycle.name
+    if name not in lifecycles:
+        near = nearest(name, lifecycles)
+        raise InvalidInput.of("unknown_name", where=options.what, what="lifecycle", name=name, nearest=near)
+    picture = draw(lifecycles[name], options.format)
+    if options.output is None:
+        print(picture, end="")
+        return 0
+    try:
+        options.output.write_text(picture, encoding="utf-8")
+    except OSError as error:
+        remedy = "Give another file with -o."
+        raise StoreError.of("store_failed", action="write the picture", error=str(error), remedy=remedy) from error
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from itil4.lifecycle.findings import check
+
+    practice = _practice(options.what)
+    code = 0
+    for lifecycle in practice.lifecycles():
+        text, found = check(lifecycle, practice.stored_kind(practice.fields).shape)
+        print(text, end="")
+        code = max(code, found)
+    return code
+
+
+def _practice(what: str) -> "type[Practice[Any]]":
+    """Return the practice of a kind, or the class that a host's module has."""
+    from itil4.itsm import BUILT_IN
+    from itil4.practices.base import Practice
+
+    known = {place.kind: place for place in BUILT_IN}
+    if what in known:
+        return known[what].practice
+    module, colon, name = what.partition(":")
+    if not colon:
+        raise InvalidInput.of("unknown_practice", name=what, nearest=nearest(what, known))
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise InvalidInput.of("cannot_import", what=what, error=str(error)) from error
+    if not (isinstance(found, type) and issubclass(found, Practice)):
+        raise InvalidInput.of("ill_typed", field=what, expected="a subclass of Practice", value=found)
+    return found
 
 
 if __name__ == "__main__":

@@ -4,13 +4,16 @@
 that records get before any store has seen them.
 """
 
-import random
+import os
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from itil4.errors import InvalidInput
+
+if TYPE_CHECKING:
+    import random
 
 
 @runtime_checkable
@@ -76,6 +79,7 @@ class TimeOrderedIds:
     Two calls never give the same or a smaller id, even when the clock stands still or goes back.
     Pass a seeded `random.Random` to get the same ids in every run.
 
+    >>> import random
     >>> from datetime import UTC, datetime
     >>> class Noon:
     ...     def now(self):
@@ -86,9 +90,9 @@ class TimeOrderedIds:
     (True, '019cae6b-6600')
     """
 
-    def __init__(self, clock: Clock, source: random.Random | None = None) -> None:
+    def __init__(self, clock: Clock, source: "random.Random | None" = None) -> None:
         self._clock = clock
-        self._bits: Callable[[int], int] = (source or random.SystemRandom()).getrandbits
+        self._bits: Callable[[int], int] = source.getrandbits if source else _random_bits
         self._lock = threading.Lock()
         self._last = 0
 
@@ -96,10 +100,18 @@ class TimeOrderedIds:
         """Return the next id, as 36 characters of lower-case hexadecimal with hyphens."""
         milliseconds = int(self._clock.now().timestamp() * 1000)
         with self._lock:
-            value = max(milliseconds << 74 | self._bits(74), self._last + 1 + self._bits(32))
+            value = milliseconds << 74 | self._bits(74)
+            if value <= self._last:
+                value = self._last + 1 + self._bits(32)
             self._last = value
         text = f"{value >> 74:012x}7{value >> 62 & 0xFFF:03x}{0x8 | value >> 60 & 0x3:x}{value & (1 << 60) - 1:015x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _random_bits(count: int) -> int:
+    """Return random bits of the system; `random` would be most of what this module costs to import."""
+    size = (count + 7) // 8
+    return int.from_bytes(os.urandom(size)) >> size * 8 - count
 
 
 def instant(value: object, field: str = "at") -> datetime:
@@ -117,4 +129,4 @@ def instant(value: object, field: str = "at") -> datetime:
     try:
         return value.astimezone(UTC)
     except OverflowError as error:  # an offset that leads out of the years 1 to 9999
-        raise InvalidInput.of("ill_typed", field=field, expected="a datetime that UTC can show", value=value) from error
+        raise InvalidInput.of("out_of_time", field=field, value=value) from error

@@ -23,7 +23,6 @@ There is no incident 'INC0000042' that ana may see. Check the number or id.
 ('not_found', 'INC0000042')
 """
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
@@ -193,6 +192,8 @@ def nearest(name: object, among: Iterable[str]) -> str | None:
     known = list(among)
     if not isinstance(name, str) or len(name) > _LONGEST or len(known) > 2_000:
         return None
+    import difflib  # late: only a refusal needs it
+
     close = difflib.get_close_matches(name, known, n=1) or [
         item for item in known if item.casefold() == name.casefold()
     ]
@@ -206,6 +207,8 @@ def _plain(value: Any, depth: int = 0) -> Any:
         return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"
     if type(value) is int and value.bit_length() > _LONGEST:
         return f"a whole number of {value.bit_length()} bits"
+    if type(value) is float and not math.isfinite(value):
+        return repr(value)  # neither equal to itself nor JSON
     if type(value) in _PLAIN:
         return value
     if depth < _DEEPEST and isinstance(value, (set, frozenset)):
@@ -222,6 +225,4 @@ def _plain(value: Any, depth: int = 0) -> Any:
 def _jsonable(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_jsonable(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
     return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)

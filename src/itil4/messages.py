@@ -54,7 +54,7 @@ ENGLISH: Catalogue = {
         "The {record} passed in differs from the stored one in: {fields}.",
         "Change fields with update and state with a step, and pass what those return.",
     ),
-    "foreign_record": ("{value} is not a {record} of this practice.", "Pass a {record}, its number or its id."),
+    "foreign_record": ("{value} is no {record} of this practice.", "Pass the {record}, its number or its id."),
     "not_found": ("There is no {record} {value!r} that {actor} may see.", "Check the number or id."),
     "ambiguous_number": (
         "{value!r} names two records: {own} here, and {foreign} of {system}.",
@@ -78,8 +78,34 @@ ENGLISH: Catalogue = {
     "no_actor": ("Nobody stands behind {event!r}.", "Pass by=, or use acting(by=...) or unit(by=...)."),
     "not_active": ("{person!r} is not active.", "Choose somebody whom the directory knows as active."),
     "merged": ("{source} cannot be merged: {text}", "{remedy}"),
-    "unit_ended": ("The unit of work has ended.", "Open another with unit(), or use the service management itself."),
     "several_kinds": ("A record of kind {found!r} cannot stand where {expected!r} is needed.", "Pass a {expected}."),
+    # problems and known errors
+    "own_step": ("{field} cannot be set by {event!r}.", "It is set by: {steps}."),
+    "only_grows": (
+        "{event!r} would lose or keep as they are the {count} values in {field}, which only grows.",
+        "Add one value, with one of: {steps}.",
+    ),
+    "workaround_version": (
+        "Version {version} of the workaround {workaround!r} does not follow from the {known} drafts of it.",
+        "Write down the next version first, and publish that text.",
+    ),
+    "unknown_workaround": (
+        "{event!r}: {record} has no workaround {name!r} that is {standing}.",
+        "Did you mean {nearest}? Add a version first.",
+    ),
+    "no_workaround": (
+        "{record}, which is {state}, has no workaround to use.",
+        "Use the workaround of an open problem or known error, once it is published.",
+    ),
+    "known_error_birth": (
+        "A known error is not logged: it comes from the analysis of a problem.",
+        "Log a problem, record its causes, and conclude the analysis.",
+    ),
+    "retired": (
+        "{known_error} is no known error any more: it is {state}.",
+        "Look for one that is open, or let the problem manager analyse its problem again.",
+    ),
+    "link_lasts": ("{source} keeps its link {relation!r} to {target}.", "End the record instead."),
     # definitions
     "definition": ("{where}: {text}", "{remedy}"),
     "unknown_name": ("{where} names the {what} {name!r}, which is not there.", "Did you mean {nearest}?"),
@@ -89,6 +115,7 @@ ENGLISH: Catalogue = {
         "Give one of them its own kind, slot and prefix.",
     ),
     "broken_rule": ("{rule} failed for {record}: {error}", "Mend the rule; the record is untouched."),
+    "cannot_import": ("{what} cannot be imported: {error}.", "Name it as package.module:Class, from the right folder."),
     "unknown_practice": ("There is no practice {name!r}.", "Did you mean {nearest}?"),
     # queries and figures
     "not_indexed": (
@@ -140,8 +167,22 @@ ENGLISH: Catalogue = {
     ),
     # foreign history
     "bad_file": ("{file} cannot be read as {format}: {error}", "{remedy}"),
-    "missing_columns": ("{file} lacks the columns {columns}.", "Name the right columns in a mapping file."),
+    "missing_columns": (
+        "{file} lacks the columns {columns}.",
+        "Did you mean {nearest}? Name the right columns in a mapping file.",
+    ),
     "bad_mapping": ("The mapping {file}: {text}", "{remedy}"),
+    "bad_columns": ("The row has {found} columns, the header has {wanted}.", "Check the row's quotes and commas."),
+    "foreign_state": ("The state {value!r} is not in the mapping.", "Add it to states. Did you mean {nearest}?"),
+    "foreign_word": ("{column} is {value!r}, which is not in the mapping of {field}.", "Add it to its values."),
+    "no_key": ("The row has no {column}, so it belongs to no record.", "Complete the row."),
+    "bad_time": ("{value!r} is not a time of the form {form!r}.", "Correct it, or time_format in the mapping."),
+    "skipped_time": ("{value!r} does not exist in {zone}: the clocks went forward.", "Check the zone."),
+    "no_store": ("There is no store {url!r}.", "Import something first, or give another address."),
+    "import_elsewhere": (
+        "Another import of {file} into this store went on at the same time; what was added is kept.",
+        "Wait for it to end, and run the same command again.",
+    ),
     # value
     "negative": ("{field} cannot be negative: {value!r}.", "Give zero or more."),
     "not_positive": ("{field} must be more than zero, not {value!r}.", "Give a positive number."),
@@ -186,6 +227,10 @@ ENGLISH: Catalogue = {
     "no_step": (
         "The places {places} lie in no step of {stream!r}; each was taken as a place of its own.",
         "Name them in a step's states.",
+    ),
+    "no_states": (
+        "The stream {stream!r} names no states of a practice that is here.",
+        "Say with its steps in which states of whose records a case is there.",
     ),
     "bottleneck_queue": ("{share:.0%} of all time in queues is spent before {step!r}.", "Look there first."),
     "bottleneck_busy": ("{step!r} is busy {share:.0%} of the time, more than any other step.", "Look there first."),

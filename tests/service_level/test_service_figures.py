@@ -92,6 +92,7 @@ def test_availability_merges_overlapping_outages_of_a_service(itsm: Any) -> None
     assert found.value == pytest.approx(1 - 6 / 8)  # 10:00 to 16:00 of the hours 9 to 17, from 10:00 on
     clock_of(itsm).tick(timedelta(days=1))
     logged(itsm, service="mail")
+    clock_of(itsm).tick(hours(1))
     again = itsm.service_levels.figures()
     assert again["mtbsi"].n == 1 and again["mtbf"].n == 1
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from itil4.errors import Decision
+from itil4.lifecycle.context import Step
 from itil4.lifecycle.definition import Lifecycle, Transition
 from itil4.lifecycle.fields import Plan, Rules, inherited
 from itil4.lifecycle.rules import Chosen
@@ -11,12 +13,13 @@ class Arrow:
     """One transition, ready to be judged.
 
     `sees` says whether anything looks at the proposed record, so that it need not be made otherwise;
-    `plans` are the field rules per target.
+    `plans` are the field rules per target. `used`, `decided` and `step` keep answers that do not
+    depend on the record.
     """
 
     __slots__ = (
-        "asked", "chosen", "denied", "effects", "event", "guards", "internal", "plan", "plans", "requires", "roles",
-        "sees", "simple", "target", "transition", "used",
+        "asked", "chosen", "decided", "denied", "effects", "event", "guards", "internal", "plan", "plans", "requires",
+        "roles", "sees", "simple", "step", "target", "transition", "used",
     )  # fmt: skip
 
     def __init__(self, transition: Transition, rules: dict[str, Rules]) -> None:
@@ -41,6 +44,8 @@ class Arrow:
         self.sees = bool(self.guards or self.effects) or any(plan.conditional for plan in self.plans.values())
         self.simple = not (self.chosen or self.requires or self.guards or self.plans)
         self.used: dict[Any, tuple[str, ...]] = {}
+        self.decided: dict[Any, Decision] = {}
+        self.step: Step | None = None
 
     def plan_for(self, target: str | None) -> Plan | None:
         """Return the field rules of the step into `target`, or None where there are none."""
@@ -56,6 +61,15 @@ class Arrow:
             if len(self.used) < 256:  # hosts with a role per record would fill it without end
                 self.used[roles] = used
         return used
+
+    def allowed(self, target: str | None, roles: frozenset[str], lifecycle: str) -> Decision:
+        """Return the decision that the step may be taken."""
+        made = self.decided.get(roles)
+        if made is None or made.target != target:
+            made = Decision(True, self.event, (), target, lifecycle, self.used_roles(roles))
+            if len(self.decided) < 256:
+                self.decided[roles] = made
+        return made
 
 
 class Table:

@@ -29,7 +29,7 @@ from itil4.lifecycle.context import Context, Step
 from itil4.lifecycle.definition import Lifecycle
 from itil4.lifecycle.engine import Engine
 from itil4.lifecycle.findings import check_against, named_fields
-from itil4.lifecycle.host import HostShape, View, host_fields
+from itil4.lifecycle.host import HostShape, View, host_fields, identities
 from itil4.lifecycle.timers import Due, due
 from itil4.lifecycle.writing import change_of, line
 from itil4.record import Added, Change, Entry
@@ -101,10 +101,11 @@ class Flow:
             known |= {name: field_type(kind.__name__, name, Any) for name in fields_named(lifecycle)}
         known.setdefault(self.state, field_type(kind.__name__, self.state, Any))
         known.setdefault(lifecycle.field, known[self.state])
-        locked = frozenset(name for name in (version, self.id) if name is not None)
+        locked = identities(kind) | {name for name in (version, self.id) if name is not None}
         self.shape = HostShape.of(kind, known, self.names, locked)
         self.engine = Engine(lifecycle, owned=(self.state,))
         self._table = self.engine.table
+        self._field = lifecycle.field
         check_against(lifecycle, self.shape, roles, only=("unknown_field", "unknown_role"))
 
     def __repr__(self) -> str:
@@ -141,7 +142,7 @@ class Flow:
             if reasons is None:
                 if arrow.effects or context.derive is not None:
                     changes = engine.brought(arrow, row, proposed, changes, context, shape)
-                used = () if arrow.roles is None else arrow.used_roles(context.roles)
+                used = arrow.used.get(context.roles) or arrow.used_roles(context.roles)
                 return self._write(row, "step", event, context, changes, source, target, used)
         raise engine.refusal(source, row, event, context, shape)
 
@@ -182,28 +183,32 @@ class Flow:
         source: str | None, target: str | None, roles: tuple[str, ...],
     ) -> Entry:  # fmt: skip
         """Set what has changed, all of it or nothing, and return the entry."""
-        names = self.names
         said: dict[str, Change | Added] = {}
         new: list[tuple[str, Any, Any]] = []
-        for name, value in changes.items():
-            place = names.get(name, name)
-            old = getattr(row, place)
-            if old is not value and old != value:
-                said[name] = change_of(old, value)
-                new.append((place, old, value))
+        if changes:
+            names = self.names
+            for name, value in changes.items():
+                place = names.get(name, name)
+                old = getattr(row, place)
+                if old is not value and old != value:
+                    said[name] = change_of(old, value)
+                    new.append((place, old, value))
         if target != source:
-            said[self.lifecycle.field] = Change(source, target)
+            said[self._field] = self.engine.moves.get((source, target)) or self.engine.moved(source, target)
             new.append((self.state, source, target))
         seq = 1
         if self.version is not None:
             seen = getattr(row, self.version) or 0
             seq = seen + 1
             new.append((self.version, seen, seq))
-        identity = getattr(row, self.id, None)
+        identity = getattr(row, self.id, "")
         entry = line(
-            self.engine, op, context, "" if identity is None else str(identity), seq, event, source, target, said,
-            roles, "full", None,
+            self.engine, op, context, identity if type(identity) is str else str(identity), seq, event, source, target,
+            said, roles, "full", None,
         )  # fmt: skip
+        if len(new) == 1:  # one attribute is set or not, so nothing can be half done
+            setattr(row, new[0][0], new[0][2])
+            return entry
         done = 0
         try:
             for place, _, value in new:

@@ -29,6 +29,7 @@ def extended(
 ) -> L:
     """Return `base` changed as `Lifecycle.extend` says."""
     kept = list(base.states)
+    born = base.initial
     transitions = list(base.transitions)
     for key in remove:
         if key in base.by_name and key not in base.events:
@@ -41,6 +42,10 @@ def extended(
             base.state(key)
             kept = [instead if state.name == key else state for state in kept]
             if instead.name != key:
+                born = tuple(instead.name if state == key else state for state in born)
+                kept = [
+                    attrs.evolve(each, fields_from=instead.name) if each.fields_from == key else each for each in kept
+                ]
                 transitions = [_renamed(each, key, instead.name) for each in transitions]
         else:
             transitions = _replaced(base, transitions, key, instead)
@@ -49,7 +54,7 @@ def extended(
     return attrs.evolve(
         base,
         name=name or base.name,
-        initial=base.initial if initial is None else initial,
+        initial=born if initial is None else initial,
         states=tuple(kept) + tuple(states),
         transitions=tuple(transitions) + tuple(add),
         events=base.declared if events is None else tuple(events),

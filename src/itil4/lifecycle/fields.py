@@ -33,6 +33,7 @@ WORDS = {
 """The words of a rule. `editable` says nothing, which is how a state takes back what it inherits."""
 
 _SPELLED = {
+    "normal": "editable",
     "readonly": "read_only",
     "read-only": "read_only",
     "must-prompt": "must_prompt",

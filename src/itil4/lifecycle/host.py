@@ -116,6 +116,18 @@ def host_fields(kind: type, names: Mapping[str, str], declared: Mapping[str, Any
     return made
 
 
+def identities(kind: type) -> frozenset[str]:
+    """Return the attributes that identify a row of a Django or SQLAlchemy model, which no step may set."""
+    meta: Any = getattr(kind, "_meta", None)
+    if hasattr(meta, "concrete_fields"):
+        return frozenset(("pk", meta.pk.name, meta.pk.attname))
+    mapper: Any = getattr(kind, "__mapper__", None)
+    if hasattr(mapper, "column_attrs"):
+        keys = [mapper.get_property_by_column(column).key for column in mapper.primary_key]
+        return frozenset(keys)
+    return frozenset()
+
+
 def _said_by(kind: type) -> dict[str, Any]:
     meta: Any = getattr(kind, "_meta", None)
     if hasattr(meta, "concrete_fields"):

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from difflib import SequenceMatcher
+from functools import lru_cache
 
 RELATIVE_ROLES = ("requester", "owner", "assignee", "team_member")
 """The roles relative to a record that every practice adds."""
@@ -26,6 +27,7 @@ def mistyped(role: str, used: Mapping[str, int]) -> str | None:
     return next((name for name in (*RELATIVE_ROLES, *sorted(often)) if looks_like(role, name)), None)
 
 
+@lru_cache(maxsize=4096)
 def looks_like(name: str, other: str) -> bool:
     """Whether two names differ in one word, by a slip of the finger, or only in how words are joined."""
     words, others = (re.findall(r"[^\W_]+", each.casefold()) for each in (name, other))

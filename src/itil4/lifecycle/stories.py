@@ -49,6 +49,9 @@ class Story:
     def __len__(self) -> int:
         return len(self.moves)
 
+    def __bool__(self) -> bool:
+        return True  # a birth alone is a story too
+
 
 _MOST_TOLD = 1_000_000
 

@@ -26,12 +26,13 @@ def check_class(cls: "type[Practice[Any]]") -> None:
                 "definition", where=f"{cls.__name__}.{what}", text=f"{text!r} is no identifier.",
                 remedy=f"Set {what} to one, such as 'incident'.",
             )  # fmt: skip
+    for each in cls.lifecycles():
+        if not isinstance(each, Lifecycle):
+            where = f"{cls.__name__}.lifecycle or aspects"
+            raise DefinitionError.of("ill_typed", field=where, expected="a Lifecycle", value=each)
     _check_record(cls)
     shape = make_shape(cls.record, cls.fields, cls.locked())
     for lifecycle in cls.lifecycles():
-        if not isinstance(lifecycle, Lifecycle):
-            where = f"{cls.__name__}.lifecycle or aspects"
-            raise DefinitionError.of("ill_typed", field=where, expected="a Lifecycle", value=lifecycle)
         if lifecycle.field not in shape.fields:
             _unknown(f"the lifecycle {lifecycle.name!r} of {cls.__name__}", lifecycle.field, shape)
         for name, place, _ in named_fields(lifecycle):

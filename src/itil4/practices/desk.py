@@ -1,9 +1,9 @@
 """What the practices of one service management share, and the scope in which they act."""
 
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import attrs
@@ -11,8 +11,8 @@ import attrs
 from itil4.clock import Clock, instant
 from itil4.errors import InvalidInput, nearest
 from itil4.practices.directory import Directory
-from itil4.record import Actor, Entry, Relations
-from itil4.storage.kinds import Kind
+from itil4.practices.places import Kinds, Practices
+from itil4.record import Actor, Entry, Relation, Relations
 from itil4.storage.projections import Projected
 from itil4.storage.protocols import Store
 from itil4.storage.unit import Unit
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 P = TypeVar("P", bound="Practice[Any]")
 Subscriber = Callable[[Entry], object]
 
-_log = logging.getLogger("itil4")
+
+def _unnamed() -> str:
+    """Return the name of a unit that writes nothing, and so needs none of its own."""
+    return "reading"
 
 
 @attrs.define(eq=False)
@@ -35,14 +38,19 @@ class House:
     ids: Callable[[], str]
     tenant: str
     directory: Directory
-    practices: Mapping[str, "type[Practice[Any]]"]
+    practices: Practices
     """By slot, such as `incidents`."""
-    kinds: Mapping[str, Kind]
-    relations: Relations
+    kinds: Kinds
+    general: tuple[Relation, ...]
     policies: Mapping[str, Any]
     project: Callable[[Unit], list[Projected]] | None = None
     """What keeps due times beside the rows, where service levels are agreed."""
     subscribers: list[tuple[str | None, Subscriber]] = attrs.Factory(list)
+
+    @cached_property
+    def relations(self) -> Relations:
+        """The relations that records may have; asking for them reads every practice."""
+        return self.practices.relations(self.general)
 
     def now(self) -> datetime:
         """Return the present instant, in UTC.
@@ -57,14 +65,17 @@ class House:
 
         What was committed stays committed, so a failing subscriber cannot be an error of the step.
         """
-        names = {kind: cls.name for cls in self.practices.values() for kind in (cls.kind,)}
+        names = {place.kind: place.name for place in self.practices.places.values()}
         for entry in entries:
             for practice, call in list(self.subscribers):
                 if practice is None or practice in (names.get(entry.kind), entry.kind):
                     try:
                         call(entry)
                     except Exception:  # a host's callback may raise anything
-                        _log.exception("A subscriber failed on %s; the entry is committed.", entry.id)
+                        import logging  # late: it is most of what this module would cost to import
+
+                        said = "A subscriber failed on %s; the entry is committed."
+                        logging.getLogger("itil4").exception(said, entry.id)
 
 
 class Desk:
@@ -87,12 +98,11 @@ class Desk:
         """
         made = self._made.get(practice)
         if made is None:
-            known = tuple(self.house.practices.values())
-            if practice not in known:
-                found = self.house.practices.get(getattr(practice, "slot", None) or "")
-                if found is not None and issubclass(found, practice):
+            found = self.house.practices.get(getattr(practice, "slot", None) or "")
+            if found is not practice:
+                if found is not None and isinstance(practice, type) and issubclass(found, practice):
                     return self[found]
-                names = [cls.__name__ for cls in known]
+                names = [place.home.partition(":")[2] for place in self.house.practices.places.values()]
                 shown = getattr(practice, "__name__", practice)
                 raise InvalidInput.of("unknown_practice", name=shown, nearest=nearest(shown, names))
             made = self._made[practice] = practice(self)
@@ -107,7 +117,7 @@ class Desk:
 
     def of_kind(self, kind: str) -> "Practice[Any]":
         """Return the practice whose records are of that kind."""
-        return self[next(cls for cls in self.house.practices.values() if cls.kind == kind)]
+        return self[self.house.practices.by_kind[kind].practice]
 
     def who(self, by: Actor | None, event: str) -> Actor:
         """Return the actor of a call, or the default one of this desk.
@@ -136,17 +146,18 @@ class Desk:
 
     def reading(self) -> Unit:
         """Return the unit to read through: the open one, or a new one that will not be written."""
-        return self._open_unit() or self.new_unit()
+        house = self.house
+        return self._open_unit() or Unit(house.store, house.tenant, house.kinds, _unnamed)
 
     def _open_unit(self) -> Unit | None:
-        if self._unit is not None and self._unit.ended:
-            raise InvalidInput.of("unit_ended")
+        if self._unit is not None and self._unit.is_over:
+            raise InvalidInput.of("unit_over", action="a call")
         return self._unit
 
     def new_unit(self) -> Unit:
         """Return an empty unit of work."""
         house = self.house
-        unit = Unit(house.store, house.tenant, house.kinds, house.relations, house.ids())
+        unit = Unit(house.store, house.tenant, house.kinds, house.ids)
         unit.project = house.project
         return unit
 

@@ -6,6 +6,7 @@ time (service time belongs to service levels).
 """
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -183,8 +184,10 @@ def _resolve(story: Story, period: Period, tally: Tally) -> None:
     resolution = story.last("resolved")
     if story.is_open:
         tally.wait(story)
+    elif story.category == "cancelled":
+        tally.leave(story, period, "cancelled")
     elif resolution is None:
-        tally.leave(story, period, "cancelled" if story.category == "cancelled" else "closed without being resolved")
+        tally.leave(story, period, "closed without being resolved")
     elif period.holds(resolution.at):
         tally.add(story, resolution.at - story.born.at)
 
@@ -429,3 +432,30 @@ def figure_table() -> Iterator[str]:
     for each in INCIDENT_FIGURES:
         unit = {"seconds": "calendar time"}.get(each.unit, each.unit)
         yield f"| {each.word or ''} | `{each.name}`: {each.title} | {unit} | {each.definition} | {each.reads} |"
+
+
+def log_facts(figures: Figures) -> dict[str, Any]:
+    """Return the figures as the facts of an event log: counts of cases, rows, steps and changes, and hours.
+
+    `final_priority` is there where the figures are split by priority.
+    """
+    changes = figures["group_changes"]
+    facts: dict[str, Any] = {
+        "good_cases": figures.records,
+        "good_rows": figures.entries,
+        **figures.movements.to_dict(),
+        "cases_reopened": len(set(figures["reopenings"].records)),
+        "reopenings": figures["reopenings"].value,
+        "cases_ever_on_hold": len(figures["waited_share"].hits),
+        "cases_with_group_change": len(set(changes.records)),
+        "group_changes": changes.value,
+    }
+    if any("priority" in group.where for group in figures.groups):
+        final: Counter[str] = Counter()
+        for group in figures.groups:
+            final[str(group.where["priority"])] += group.records
+        facts["final_priority"] = dict(final.most_common())
+    for name, figure in (("resolution", figures["time_to_resolve"]), ("closure", figures["time_to_close"])):
+        spread = figure.spread.hours() if figure.spread else {}
+        facts[f"hours_first_row_to_last_{name}"] = {"n": figure.n, **spread}
+    return facts

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from itil4.errors import InvalidInput, Reason, Refused, nearest
 from itil4.lifecycle import Context, FollowUp
+from itil4.lifecycle.rules import broken
 from itil4.practices.base import Practice
 from itil4.practices.directory import KnowsGroups
 from itil4.practices.incident_lifecycle import LIFECYCLE, MAJOR_INCIDENT, OF_THE_DESK, OPEN_STATES, Incident
@@ -62,6 +63,7 @@ class IncidentManagement(Practice[I]):
     lifecycle = LIFECYCLE
     aspects = (MAJOR_INCIDENT,)
     policy: ClassVar[IncidentPolicy] = IncidentPolicy()
+    relative_roles = Practice.relative_roles | {"coordinator", "participant", "system"}
     relations = (
         Relation("caused_by", "causes", {(SELF, "problem"), (SELF, "change")}),
         Relation("resolved_by", "resolves", {(SELF, "problem"), (SELF, "change")}),
@@ -106,24 +108,30 @@ class IncidentManagement(Practice[I]):
         model = values.get("model")
         if model is not None:
             given |= self._presets(model)
-        outage = self.rules.agreed_outage
-        if actor.is_system and outage is not None and (name := outage(values, at)) is not None:
+        if actor.is_system and (name := self._outage(values, at)) is not None:
             raise Refused.of(
                 "guard", event="log", guard="agreed_outage", text=f"the outage is agreed: {name}.",
                 remedy="Nothing needs doing; a person may still log an incident.",
             )  # fmt: skip
         return given
 
+    def _outage(self, values: Mapping[str, Any], at: datetime) -> str | None:
+        agreed = self.rules.agreed_outage
+        if agreed is None:
+            return None
+        try:
+            return agreed(values, at)
+        except Exception as error:  # a rule of the host may raise anything
+            raise broken("the policy's agreed_outage", None, error) from error
+
+    def _no_model(self, name: str) -> Reason:
+        known = tuple(self.rules.models)
+        return Reason.of("not_a_choice", field="model", value=name, choices=known, nearest=nearest(name, known))
+
     def _presets(self, name: str) -> Mapping[str, Any]:
         model = self.rules.models.get(name)
         if model is None:
-            raise InvalidInput.of(
-                "unknown_name",
-                where="model",
-                what="incident model",
-                name=name,
-                nearest=nearest(name, self.rules.models),
-            )
+            raise InvalidInput(self._no_model(name))
         presets = self.shape.in_utc(model.fields)
         if wrong := self.shape.problems(presets):
             raise InvalidInput(*wrong)
@@ -168,8 +176,7 @@ class IncidentManagement(Practice[I]):
                 yield Reason.of("future", event=name, at=told, now=context.now)
         known = self.rules.models
         if after.model is not None and after.model not in known and (before is None or before.model != after.model):
-            near = nearest(after.model, known)
-            yield Reason.of("unknown_name", where="model", what="incident model", name=after.model, nearest=near)
+            yield self._no_model(after.model)
 
     def _is_there(self, name: str, record: I, context: Context, *, may_be_team: bool = False) -> bool:
         people = self.desk.house.directory

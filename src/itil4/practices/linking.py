@@ -84,6 +84,8 @@ def put(
         _allow(unit, desk, row, start, stop, relation)
         unit.add_link(row)
     else:
+        if relation.lasting:
+            raise Refused.of("link_lasts", source=start.reference, relation=relation.name, target=_shown(stop))
         held = next((each for each in _between(unit, desk, row) if each[:3] in (row[:3], _mirror(row))), None)
         if held is None:
             raise Refused.of("link_missing", source=start.reference, relation=relation.name, target=_shown(stop))

@@ -73,7 +73,7 @@ def unmerge(
         for home in merged[-1].details["moved"]:
             was: Triple = (home[0], home[1], home[2])
             now: Triple = (_swapped(was[0], new.id, target), was[1], _swapped(was[2], new.id, target))
-            if any(row[:3] == now for row in unit.links(now[0])) and _has_room(practice, unit, was):
+            if any(row[:3] == now for row in unit.links(now[0])) and _has_room(practice, unit, was, leaving=now):
                 _put(practice, unit, "unlink", now, actor, "unmerged")
                 _put(practice, unit, "link", was, actor, "unmerged")
         return unit.get(new.id)
@@ -110,6 +110,8 @@ def _known(practice: Working[Any], row: LinkRow) -> bool:
 def _has_room(practice: Working[Any], unit: Unit, goes: Triple, leaving: Triple | None = None) -> bool:
     """Whether the record that gets a link has it not yet, and may have one more of that relation."""
     relation, _ = practice.desk.house.relations.directed(goes[1])
+    if relation.lasting:
+        return False
     held = [row[:3] for row in unit.links(goes[0]) if row.relation == goes[1] and row[:3] != leaving]
     if goes in held or (relation.name == relation.inverse and _between(unit, goes)):
         return False

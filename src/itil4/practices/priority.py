@@ -1,14 +1,25 @@
 """Priority from impact and urgency, by a matrix that an organization may replace."""
 
 from collections.abc import Mapping
-from typing import Self
+from typing import Any, NoReturn, Self
 
 import attrs
 
 from itil4.errors import DefinitionError
+from itil4.record import Frozen
 from itil4.vocabulary import Level, choices
 
 _LEVELS: tuple[Level, ...] = choices(Level)  # type: ignore[assignment]  # the values of that very type
+
+
+def _refuse(pair: Any, text: str, remedy: str) -> NoReturn:
+    where = f"the priority matrix at impact {pair[0]}, urgency {pair[1]}" if len(pair) == 2 else "the priority matrix"
+    raise DefinitionError.of("definition", where=where, text=text, remedy=remedy)
+
+
+def _kept(value: Mapping[tuple[Level, Level], int]) -> Mapping[tuple[Level, Level], int]:
+    kept: Any = Frozen(value)
+    return kept  # type: ignore[no-any-return]
 
 
 @attrs.frozen
@@ -23,7 +34,7 @@ class PriorityMatrix:
             urgency would lower the priority.
     """
 
-    cells: Mapping[tuple[Level, Level], int] = attrs.field(hash=False)
+    cells: Mapping[tuple[Level, Level], int] = attrs.field(hash=False, converter=_kept)
 
     @classmethod
     def default(cls) -> Self:
@@ -36,23 +47,20 @@ class PriorityMatrix:
         return cls({(impact, urgency): cell for impact, row in rows.items() for urgency, cell in zip(_LEVELS, row)})  # type: ignore[misc]  # noqa: B905 - a short row is found below
 
     def __attrs_post_init__(self) -> None:
-        for impact in _LEVELS:
-            for urgency in _LEVELS:
-                cell = self.cells.get((impact, urgency))
-                where = f"the priority matrix at impact {impact}, urgency {urgency}"
-                if type(cell) is not int or cell < 1:
-                    raise DefinitionError.of(
-                        "definition",
-                        where=where,
-                        text=f"{cell!r} is no priority.",
-                        remedy="Give a whole number from 1.",
-                    )
-                for other in (self._next(impact, urgency), self._next(urgency, impact, swap=True)):
-                    if other is not None and self.cells.get(other, cell) < cell:
-                        raise DefinitionError.of(
-                            "definition", where=where, text=f"less of it, {other}, has a higher priority.",
-                            remedy="Never let more impact or urgency lower a priority.",
-                        )  # fmt: skip
+        pairs = [(impact, urgency) for impact in _LEVELS for urgency in _LEVELS]
+        for extra in self.cells.keys() - set(pairs):
+            _refuse(extra, "no such pair of impact and urgency is known.", f"Use {', '.join(_LEVELS)}.")
+        for pair in pairs:
+            cell = self.cells.get(pair)
+            if type(cell) is not int or cell < 1:
+                _refuse(pair, f"{cell!r} is no priority.", "Give a whole number from 1.")
+        for impact, urgency in pairs:
+            for other in (self._next(impact, urgency), self._next(urgency, impact, swap=True)):
+                if other is not None and self.cells[other] < self.cells[impact, urgency]:
+                    _refuse(
+                        (impact, urgency), f"less of it, {other}, has a higher priority.",
+                        "Never let more impact or urgency lower a priority.",
+                    )  # fmt: skip
 
     @staticmethod
     def _next(level: Level, kept: Level, *, swap: bool = False) -> tuple[Level, Level] | None:

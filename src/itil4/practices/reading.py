@@ -375,6 +375,8 @@ class Reading(Generic[R]):
                 return locate(self.desk, unit, reference, by) is not None
             except NotFound:
                 return False
+            except InvalidInput:  # the number of several records, all of which they may see
+                return True
 
         def is_seen(link: list[str]) -> bool:
             return all(self._end_is_seen(unit, end, by) for end in (link[0], link[2]))

@@ -1,28 +1,23 @@
 """What a service level policy must get right, said when it is connected and not when the first clock runs."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from itil4.errors import DefinitionError, nearest
+from itil4.practices.desk import House
 from itil4.practices.service_policy import ServiceLevelPolicy
-from itil4.record import Shape
-
-if TYPE_CHECKING:
-    from itil4.practices.base import Practice
 
 NOT_ON_SERVICES = frozenset({"event", "alert"})
 """Kinds of record that no customer was promised anything about (INV-101)."""
 
 
-def check_policy(
-    policy: ServiceLevelPolicy, practices: "Mapping[str, type[Practice[Any]]]", shapes: Mapping[str, Shape]
-) -> None:
+def check_policy(policy: ServiceLevelPolicy, house: House) -> None:
     """Compare a policy with the lifecycles and records that it is about.
 
     Raises:
         DefinitionError: a target can never start or stop, or something names a kind, state, field or step that is not
             there; or a target is about events and not about services.
     """
+    practices = house.practices.by_kind
     for rule in policy.targets:
         for kind in rule.kind:
             where = f"The target {rule.label}"
@@ -30,7 +25,7 @@ def check_policy(
                 raise DefinitionError.of("not_on_services", record=where, found=kind)
             if kind not in practices:
                 raise _unknown(where, "kind", kind, practices)
-            shape, lifecycle = shapes[kind], practices[kind].lifecycle
+            shape, lifecycle = house.kinds[kind].shape, practices[kind].practice.lifecycle
             fields = {*shape.fields, *shape.extra}
             states = {state.name: state.category for state in lifecycle.states}
             rule.target.check(states, fields, lifecycle.events)
@@ -42,7 +37,7 @@ def check_policy(
         where = f"The timer of {timer.timer.event!r}"
         if timer.kind not in practices:
             raise _unknown(where, "kind", timer.kind, practices)
-        lifecycles = practices[timer.kind].lifecycles()
+        lifecycles = practices[timer.kind].practice.lifecycles()
         events = [event for lifecycle in lifecycles for event in lifecycle.events]
         states_of = [name for lifecycle in lifecycles for name in lifecycle.by_name]
         if timer.state not in states_of:

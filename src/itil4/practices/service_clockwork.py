@@ -95,7 +95,6 @@ class Clockwork:
         self._house = house
         self._tellings: dict[tuple[str, str], Telling] = {}
         self._held: tuple[Any, ServiceLevelPolicy] | None = None
-        self._practices = {cls.kind: cls for cls in house.practices.values()}
         self._lifecycles: dict[str, tuple[Lifecycle, ...]] = {}
         given = house.policies.get("service_level", ServiceLevelPolicy())
         if not isinstance(given, ServiceLevelPolicy):
@@ -104,13 +103,6 @@ class Clockwork:
             )
         self.given = given
         self.check(given)
-        for cls in self._practices.values():
-            self._lifecycles[cls.kind] = _with_timers(cls, given)
-        self._timed = frozenset(
-            kind
-            for kind, lifecycles in self._lifecycles.items()
-            if any(state.timers for lifecycle in lifecycles for state in lifecycle.states)
-        )
 
     # the policy
 
@@ -122,7 +114,20 @@ class Clockwork:
         """
         from itil4.practices.service_checking import check_policy
 
-        check_policy(policy, self._practices, {kind: each.shape for kind, each in self._house.kinds.items()})
+        check_policy(policy, self._house)
+
+    def lifecycles(self, kind: str) -> tuple[Lifecycle, ...]:
+        """Return the lifecycles of a kind, with the timers that the policy adds."""
+        found = self._lifecycles.get(kind)
+        if found is None:
+            found = self._lifecycles[kind] = _with_timers(self._practice(kind), self.given)
+        return found
+
+    def _practice(self, kind: str) -> "type[Practice[Any]]":
+        return self._house.practices.by_kind[kind].practice
+
+    def _has_timers(self, kind: str) -> bool:
+        return any(state.timers for lifecycle in self.lifecycles(kind) for state in lifecycle.states)
 
     def policy(self) -> ServiceLevelPolicy:
         """Return the policy in force: the given one, and what agreement records add."""
@@ -173,10 +178,10 @@ class Clockwork:
         if not changed or not isinstance(self._house.store, KeepsDueTimes):
             return []
         policy = self.policy()
-        about = policy.kinds | self._timed
+        about = policy.kinds
         made = []
         for kind, record, entries, born in changed:
-            if kind.name in about:
+            if kind.name in about or self._has_timers(kind.name):
                 whole = tuple(entries) if born else (*self._stored(kind.name, record.id), *entries)
                 made.append(self.projected(policy, record, whole, kind.name, entries))
         return made
@@ -202,20 +207,20 @@ class Clockwork:
         found = self._tellings.get(key)
         if found is None:
             fields = {policy.customer_field if name == "customer" else name for name in policy.fields} | {"assignee"}
-            made = Telling(self._practices[kind], self._house.kinds[kind].shape, fields)
+            made = Telling(self._practice(kind), self._house.kinds[kind].shape, fields)
             found = self._tellings[key] = made
         return found
 
     def timers(self, kind: str, record: Any, entries: Sequence[Entry], policy: ServiceLevelPolicy) -> tuple[Due, ...]:
         """Return the timers that run for a record, the earliest first; those of its lifecycles and of the policy."""
-        if kind not in self._timed:
+        if not self._has_timers(kind):
             return ()
         shape = self._house.kinds[kind].shape
         fields = {name: shape.read(record, name) for name in policy.fields if shape.get(name) is not None}
         if shape.get(policy.customer_field) is not None:
             fields[policy.customer_field] = shape.read(record, policy.customer_field)
         hours = policy.calendar_of(scope_values(policy, kind, fields))
-        found = [due for lifecycle in self._lifecycles[kind] for due in deadlines(lifecycle, record, entries, hours)]
+        found = [due for lifecycle in self.lifecycles(kind) for due in deadlines(lifecycle, record, entries, hours)]
         return tuple(sorted(found, key=lambda each: each.at))
 
     def projected(
@@ -254,7 +259,7 @@ class Clockwork:
         It may be interrupted and run again, and others may write meanwhile.
         """
         policy, store, count = self.policy(), self.store(), 0
-        for kind in sorted((policy.kinds | self._timed) & self._house.kinds.keys()):
+        for kind in sorted(kind for kind in self._house.kinds if kind in policy.kinds or self._has_timers(kind)):
             for rows in self._pages(kind, chunk):
                 count += self._again(kind, [row.id for row in rows], policy, store)
         after = ""
@@ -274,7 +279,7 @@ class Clockwork:
 
     def _pages(self, kind: str, chunk: int) -> Iterator[list[Any]]:
         categories = {*OPEN}
-        for lifecycle in self._lifecycles[kind][:1]:
+        for lifecycle in self.lifecycles(kind)[:1]:
             categories |= {state.category for state in lifecycle.states if state.timers}
         where: Where = Some(tuple(Compare("state_category", "eq", each) for each in sorted(categories)))
         last = None

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import attrs
 
 from itil4.clock import instant
-from itil4.errors import InvalidInput, Reason
+from itil4.errors import Reason
 from itil4.practices.base import Practice
+from itil4.practices.due_times import clockwork_of
 from itil4.practices.service_agreements import (
     BREACH_RECORD,
     REQUIREMENT,
@@ -127,10 +128,7 @@ class ServiceLevelManagement(Practice[L]):
 
     @property
     def _clockwork(self) -> "Clockwork":
-        found = self.desk.house.project
-        if found is None:
-            raise InvalidInput.of("unknown_practice", name="service_levels")
-        return found  # type: ignore[return-value]  # what `connect` puts there
+        return clockwork_of(self.desk.house)
 
     @property
     def policy(self) -> "ServiceLevelPolicy":
@@ -321,16 +319,7 @@ class ServiceLevelBreaches(Practice[B]):
     relations = (Relation("breach_of", "breached_in"),)
     indexed = ("about", "slot", "target", "agreement", "breached_at")
 
-
-PRACTICES: tuple[type[Practice[Any]], ...] = (
-    ServiceLevelManagement,
-    ServiceLevelRequirements,
-    ServiceReviews,
-    ServiceLevelBreaches,
-)
-"""The practices that service level management consists of."""
-
 __all__ = [
-    "PRACTICES", "SLM", "AgreedTarget", "FallsDue", "ServiceLevel", "ServiceLevelBreach", "ServiceLevelBreaches",
+    "SLM", "AgreedTarget", "FallsDue", "ServiceLevel", "ServiceLevelBreach", "ServiceLevelBreaches",
     "ServiceLevelManagement", "ServiceLevelRequirement", "ServiceLevelRequirements", "ServiceReview", "ServiceReviews",
 ]  # fmt: skip

@@ -17,7 +17,8 @@ from itil4.clock import FrozenClock, instant
 from itil4.errors import InvalidInput, ITIL4Error, Reason, Refused, StaleRecord
 from itil4.lifecycle.timers import Due
 from itil4.practices.desk import Desk
-from itil4.practices.service_clockwork import EVENTS, FIRED, Clockwork, Threshold, thresholds
+from itil4.practices.due_times import clockwork_of
+from itil4.practices.service_clockwork import EVENTS, FIRED, Threshold, thresholds
 from itil4.practices.service_policy import BREACH, ServiceLevelPolicy
 from itil4.record import Actor, Entry
 from itil4.service_level.target import iso_duration
@@ -119,10 +120,7 @@ class _Ticking:
     def __init__(self, desk: Desk, now: datetime, notify: Notify | None) -> None:
         if desk._unit is not None:
             raise InvalidInput.of("tick_in_unit")
-        clockwork = desk.house.project
-        if not isinstance(clockwork, Clockwork):
-            raise InvalidInput.of("unknown_practice", name="service_levels")
-        self.clockwork: Clockwork = clockwork
+        self.clockwork = clockwork = clockwork_of(desk.house)
         self.house = attrs.evolve(desk.house, clock=FrozenClock(now))
         self.kind_of_desk = type(desk)
         self.now, self.notify = now, notify
@@ -168,8 +166,7 @@ class _Ticking:
 
     def _next(self, record_id: str, kind: str, policy: ServiceLevelPolicy, refused: set[str]) -> bool:
         for _ in range(_TRIES):
-            unit = Unit(self.house.store, self.house.tenant, self.house.kinds, self.house.relations, self.house.ids())
-            unit.project = self.clockwork
+            unit = self.kind_of_desk(self.house).new_unit()
             desk = self.kind_of_desk(self.house, policy.actor, unit)
             record: Any = unit.get(record_id)
             entries = desk.of_kind(kind)._entries(unit, record_id)

@@ -120,7 +120,10 @@ class Working(Reading[R]):
         values = shape.in_utc(values)
         if wrong := shape.problems(values):
             raise InvalidInput(*wrong)
-        given = {**self.at_birth(values, context.actor, context.at), **values}
+        filled = self.at_birth(values, context.actor, context.at)
+        if context.origin is not None:  # nothing is invented for what another system recorded, but what must not lack
+            filled = {name: filled[name] for name in shape.missing(values) if name in filled}
+        given = {**filled, **values}
         if gone := shape.missing(given):
             raise InvalidInput(*(Reason.of("blank", field=name) for name in gone))
         made = shape.made(
@@ -146,14 +149,15 @@ class Working(Reading[R]):
             self._birth_rules(made, values, context)
         self._consistent(None, made, InvalidInput, context, "log")
         changes = {}
-        for name, field in shape.fields.items():
+        for name, _, default in shape.doors:
             value = getattr(made, name)
-            if name not in _BORN_WITH and value != field.default:
+            if value is not default and name not in _BORN_WITH and value != shape.fields[name].default:
                 changes[name] = Change(None, value)
         changes |= {name: Change(None, value) for name, value in made.extra.items()}
+        details = {"unrecorded": list(filled)} if context.origin and filled else NOTHING
         entry = self.lifecycle.engine.entry(
             "import" if context.origin else "birth", context, made.id, 1, event="log", target=made.state,
-            changes=changes, judged="graph" if context.origin else "full",
+            changes=changes, judged="graph" if context.origin else "full", details=details,
         )  # fmt: skip
         return made, entry
 
@@ -230,12 +234,24 @@ class Working(Reading[R]):
     # history that another system made
 
     def arrive(
-        self, unit: Unit, origin: Origin, state: str, values: Mapping[str, Any], *, by: Actor, at: datetime
+        self,
+        unit: Unit,
+        origin: Origin,
+        state: str,
+        values: Mapping[str, Any],
+        *,
+        by: Actor,
+        at: datetime,
+        details: Mapping[str, Any] = NOTHING,
     ) -> R:
         """Add a record as another system first recorded it, in whatever state that was.
 
         Roles, required steps and guards are not judged, and nothing is filled in but what is computed
-        from what is given. A computed field that the source recorded differently counts as set by hand.
+        from what is given and what no record can lack; the entry names the latter as `unrecorded`.
+        A computed field that the source recorded differently counts as set by hand.
+
+        Args:
+            details: more that the entry is to say; names under `unrecorded` join those found here.
 
         Raises:
             InvalidInput: a value does not fit its field, or the state is unknown.
@@ -244,6 +260,9 @@ class Working(Reading[R]):
         context = self._context(unit, by, None, None, NOTHING, at, None, origin=origin)
         given = {**self.stamps(None, state, at), **values}
         record, entry = self._newborn(context, given, state)
+        if details:
+            gone = [*details.get("unrecorded", ()), *entry.details.get("unrecorded", ())]
+            entry.details.data.update(details, **({"unrecorded": gone} if gone else {}))  # type: ignore[attr-defined]  # not written yet
         unit.born(self.stored, record, entry)
         return record
 
@@ -253,7 +272,8 @@ class Working(Reading[R]):
         """Add what another system recorded next; return the record, and whether the step was an ordinary one.
 
         A step is ordinary when the lifecycle has an arrow from the old state to the new one. Any
-        other is kept as an override, with the reason.
+        other is kept as an override, with the reason. What the step requires and the source never
+        recorded stays empty, and the entry names it as `unrecorded`.
 
         Raises:
             InvalidInput: a value does not fit its field, the state is unknown, or it lies before the last entry.
@@ -273,10 +293,18 @@ class Working(Reading[R]):
         ordinary = not moves or event is not None
         if not ordinary:
             context.reason = f"{origin.system} went from {current.state} to {state}, which the lifecycle does not."
+        details: Mapping[str, Any] = NOTHING
+        if not ordinary:
+            details = {"waived": ["wrong_state"]}
+        elif event is not None:
+            arrows = self.lifecycle.engine.arrows(current.state, event)
+            arrow = next(each for each in arrows if state in each.transition.targets)
+            gone = [name for name in arrow.requires if blank(changes.get(name, self.shape.read(current, name)))]
+            if gone:
+                details = {"unrecorded": gone}
         new, entry = self.lifecycle.engine.append(
             current, "step" if moves else "update", context, changes=changes, event=event,
-            target=state if moves else None, judged="graph" if ordinary else "override",
-            details={} if ordinary else {"waived": ["wrong_state"]},
+            target=state if moves else None, judged="graph" if ordinary else "override", details=details,
         )  # fmt: skip
         return unit.add(new, entry), ordinary
 
@@ -334,7 +362,8 @@ class Working(Reading[R]):
         names = self._facts.get(event, ()) if event is not None else ()
         facts = {name: self.fact(name, record, unit) for name in names} if record is not None else {}
         return Context(
-            actor, happened, self.shape.in_utc(payload), reason, facts, roles=self.roles_of(actor, record, happened),
+            actor, happened, self.shape.in_utc(payload), reason, facts,
+            roles=self.roles_of(actor, record, happened) if origin is None else None,  # imports judge no roles
             now=max(now, happened), shape=self.shape, derive=self._derived, kind=self.kind, tenant=house.tenant,
             unit=unit.name, cause=cause, correlation=self.desk.correlation, origin=origin,
         )  # fmt: skip

@@ -127,8 +127,11 @@ class Record:
         from itil4.record.shape import shape_of  # a record type is compiled when its first record is made
 
         kind: Any = type(self)
-        shape = shape_of(kind)
-        reasons = [reason for name, field in shape.fields.items() if (reason := field.check(name, getattr(self, name)))]
+        reasons = [
+            reason
+            for name, check, default in shape_of(kind).doors
+            if (value := getattr(self, name)) is not default and (reason := check(name, value))
+        ]
         if reasons:
             raise InvalidInput(*reasons)
 

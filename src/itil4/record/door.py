@@ -183,7 +183,7 @@ def _instance(kind: type, says: str) -> Check:
 def _number(name: str, value: Any) -> Reason | None:
     if type(value) is float and math.isfinite(value):
         return None
-    return None if type(value) is int and -(2**63) <= value < 2**63 else _ill(name, "a finite number", value)
+    return None if type(value) is int else _ill(name, "a finite number", value)
 
 
 def _whole(name: str, value: Any) -> Reason | None:
@@ -208,7 +208,7 @@ def _moment(name: str, value: Any) -> Reason | None:
     try:
         value.astimezone(UTC)
     except OverflowError:
-        return _ill(name, "a datetime that UTC can show", value)
+        return Reason.of("out_of_time", field=name, value=value)
     return None
 
 
@@ -284,6 +284,8 @@ def _collection(kind: type[tuple[Any, ...]] | type[frozenset[Any]], says: str, i
 
 def _mapping(item: Check) -> Check:
     def check(name: str, value: Any) -> Reason | None:
+        if not value and isinstance(value, dict):
+            return None
         if not isinstance(value, Mapping) or any(type(key) is not str for key in value):
             return _ill(name, "a mapping with text keys", value)
         return next((reason for key, each in value.items() if (reason := item(f"{name}.{key}", each))), None)

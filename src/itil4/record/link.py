@@ -28,6 +28,7 @@ class Relation:
         ends: pairs of (source kind, target kind) between which it may go; empty: any two records.
         acyclic: whether following it may never lead back.
         single: whether a source has one such link at most.
+        lasting: whether it is never unlinked.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Relation:
     ends: frozenset[tuple[str, str]] = attrs.field(default=frozenset(), converter=_ends)
     acyclic: bool = False
     single: bool = False
+    lasting: bool = False
 
     def of(self, kind: str) -> "Relation":
         """Return the relation with `SELF` replaced by a kind."""
@@ -64,7 +66,7 @@ class Relations:
 
     >>> relations = Relations([Relation("caused_by", "causes"), Relation("relates_to", "relates_to")])
     >>> relations.directed("causes")
-    (Relation(name='caused_by', inverse='causes', ends=frozenset(), acyclic=False, single=False), True)
+    (Relation(name='caused_by', inverse='causes', ends=frozenset(), acyclic=False, single=False, lasting=False), True)
 
     Raises:
         DefinitionError: two relations use one name.

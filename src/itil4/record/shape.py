@@ -13,7 +13,7 @@ import attrs
 from itil4.errors import DefinitionError, InvalidInput, Reason, nearest
 from itil4.record.base import PROTECTED, RESERVED, Frozen, Record
 from itil4.record.copying import Copier, copier
-from itil4.record.door import FieldType, Line, Note, field_type
+from itil4.record.door import Check, FieldType, Line, Note, field_type
 
 _WORDS: dict[str, Any] = {
     "line": Line,
@@ -126,6 +126,8 @@ class Shape:
     extra: FieldSet
     locked: frozenset[str]
     _copy: Copier
+    doors: tuple[tuple[str, Check, Any], ...] = ()
+    """Each field with its check, and the one value that needs none: its default, if that is valid."""
 
     def get(self, name: str) -> FieldType | None:
         """Return the type of a field of the class or of the extra fields."""
@@ -140,7 +142,8 @@ class Shape:
 
     def copy(self, record: Any, changes: Mapping[str, Any]) -> Any:
         """Return `record` with `changes` (already checked), extra fields going where they belong."""
-        if self.extra and not self.extra.types.keys().isdisjoint(changes):
+        extra = self.extra.types
+        if extra and not extra.keys().isdisjoint(changes):
             inner = {name: value for name, value in changes.items() if name in self.extra}
             changes = {name: value for name, value in changes.items() if name not in self.extra}
             changes["extra"] = Frozen({**record.extra, **inner})
@@ -244,7 +247,14 @@ def make_shape(cls: type, extra: FieldSet | None = None, locked: Iterable[str] =
             )
     if extra and "extra" not in fields:
         raise InvalidInput.of("ill_typed", field="record", expected="a Record, which can hold extra fields", value=cls)
-    return Shape(cls, fields, extra, frozenset(locked), copy)
+    doors = tuple(
+        (name, field.check, _NOTHING if field.required or field.check(name, field.default) else field.default)
+        for name, field in fields.items()
+    )
+    return Shape(cls, fields, extra, frozenset(locked), copy, doors)
+
+
+_NOTHING = object()
 
 
 def _declared(cls: type) -> list[tuple[str, bool, Any]]:

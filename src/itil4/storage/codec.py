@@ -1,6 +1,6 @@
 """Between the records and entries of one kind, and the rows that stores keep."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -14,6 +14,33 @@ from itil4.storage.query import microseconds, moment
 
 _HEADERS = ("id", "number", "state", "version", "created_at", "created_by", "updated_at", "origin", "extra")
 _EMPTY = Frozen()
+
+
+class _Found(Mapping[str, Any]):
+    """The plain fields of a body by their names in queries, looked up when somebody asks for one."""
+
+    __slots__ = ("_body",)
+
+    def __init__(self, body: Mapping[str, Any]) -> None:
+        self._body = body
+
+    def __getitem__(self, name: str) -> Any:
+        first, _, second = name.partition(".")
+        return self._body[first][second] if second else self._body[first]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the field, or the default where the body lacks it."""
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+    def __iter__(self) -> Iterator[str]:
+        inner = self._body.get("extra", _EMPTY)
+        return iter([*(name for name in self._body if name != "extra"), *(f"extra.{name}" for name in inner)])
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
 
 
 class RecordCodec:
@@ -46,11 +73,10 @@ class RecordCodec:
             if not isinstance(field.default, attrs.Factory)  # type: ignore[arg-type]
         )
         self._required = tuple(name for name in own if name not in dict(self._defaults))
-        self._indexed = tuple(
-            (name, f"extra.{name}" if name in shape.extra else name, name in shape.extra) for name in indexed
-        )
         slotted = "__weakref__" not in vars(shape.record).get("__slots__", ("__weakref__",))
         self._twin = twin_of(shape.record) if slotted else None
+        self._known = frozenset((*own, "extra"))
+        self._decode = self._decoder()
 
     # records
 
@@ -67,13 +93,11 @@ class RecordCodec:
                 text.encode()
         except (TypeError, ValueError, OverflowError) as error:
             raise self._unstorable(record, error) from error
-        extra = body.get("extra", _EMPTY)
-        fields = {key: (extra if inner else body).get(name) for name, key, inner in self._indexed}
         origin = record.origin
         return RecordRow(
             record.id, self.kind, number, record.state, self.category(record.state), record.version, links,
             microseconds(record.created_at), microseconds(record.updated_at), record.created_by, self.schema,
-            origin.system if origin else None, origin.key if origin else None, text, fields,
+            origin.system if origin else None, origin.key if origin else None, text, _Found(body),
         )  # fmt: skip
 
     def _plain_body(self, record: Any) -> dict[str, Any]:
@@ -106,40 +130,60 @@ class RecordCodec:
             StoreError: the body cannot be read as that type.
         """
         try:
-            values = self._values(row)
-            if self._twin is None:
-                return self.shape.record(**values)
-            new: Any = object.__new__(self._twin)
-            for name, value in values.items():
-                setattr(new, name, value)
-            new.__class__ = self.shape.record
-        except (SchemaTooNew, StoreError):
+            body = loads(row.body)
+            if row.schema != self.schema:
+                body = self._upcast(body, row.schema, row.number or row.id)
+            if not self._known.issuperset(body):
+                raise ValueError(f"unknown fields {sorted(set(body) - self._known)}")
+            return self._decode(row, body)
+        except SchemaTooNew:
             raise
         except Exception as error:  # whatever a damaged body makes the hooks raise
             raise StoreError.of("broken_row", record=row.number or row.id, error=repr(error)) from error
-        return new
 
-    def _values(self, row: RecordRow) -> dict[str, Any]:
-        body = self._upcast(loads(row.body), row.schema, row.number or row.id)
-        system, key = row.origin_system, row.origin_key
-        values: dict[str, Any] = {
-            "id": row.id, "number": row.number, "state": row.state, "version": row.version,
-            "created_at": moment(row.created_at), "created_by": row.created_by, "updated_at": moment(row.updated_at),
-            "origin": Origin(system, key) if system and key else None,
+    def _extra(self, plain: dict[str, Any] | None) -> Frozen:
+        return Frozen({name: self.value(name, value) for name, value in plain.items()}) if plain else _EMPTY
+
+    def _checked(self, values: dict[str, Any]) -> Any:
+        return self.shape.record(**values)
+
+    def _decoder(self) -> Callable[[RecordRow, dict[str, Any]], Any]:
+        """Compile the function that fills a record from its row and body, a line for each field.
+
+        A class without slots of its own is made by its constructor instead.
+        """
+        scope: dict[str, Any] = {
+            "make": object.__new__, "twin": self._twin, "cls": self.shape.record, "moment": moment, "Origin": Origin,
+            "extra": self._extra, "made": self._checked,
         }  # fmt: skip
-        values.update(self._defaults)
-        extra = body.pop("extra", None)
-        known = self.shape.fields
-        read = self._read
-        for name, value in body.items():
-            if name not in known:
-                raise StoreError.of("broken_row", record=row.number or row.id, error=f"unknown field {name!r}")
-            hook = read.get(name)
-            values[name] = value if hook is None or value is None else hook(value)
-        if lacking := [name for name in self._required if name not in values]:
-            raise StoreError.of("broken_row", record=row.number or row.id, error=f"it lacks {lacking}")
-        values["extra"] = Frozen({name: self.value(name, value) for name, value in extra.items()}) if extra else _EMPTY
-        return values
+        defaults = dict(self._defaults)
+        lines = []
+        for name, _, _ in self._body:
+            hook = self._read.get(name)
+            found = f"body['{name}']" if name in self._required else f"get('{name}', default_{name})"
+            scope[f"default_{name}"] = defaults.get(name)
+            if hook is None:
+                lines.append((name, found))
+            else:
+                scope[f"read_{name}"] = hook
+                shown = f"None if (value := body['{name}']) is None else read_{name}(value)"
+                lines.append(
+                    (name, shown if name in self._required else f"({shown}) if '{name}' in body else default_{name}")
+                )
+        heads = [
+            ("id", "row[0]"), ("number", "row[2]"), ("state", "row[3]"), ("version", "row[5]"),
+            ("created_at", "moment(row[7])"), ("created_by", "row[9]"), ("updated_at", "moment(row[8])"),
+            ("origin", "Origin(row[11], row[12]) if row[11] and row[12] else None"), ("extra", "extra(get('extra'))"),
+        ]  # fmt: skip
+        code = ["def decode(row, body):", "    get = body.get"]
+        if self._twin is not None:
+            code += ["    new = make(twin)", *(f"    new.{name} = {text}" for name, text in (*heads, *lines))]
+            code += ["    new.__class__ = cls", "    return new"]
+        else:
+            code.append(f"    return made({{{', '.join(f'{name!r}: {text}' for name, text in (*heads, *lines))}}})")
+        exec("\n".join(code), scope)
+        decode: Callable[[RecordRow, dict[str, Any]], Any] = scope["decode"]
+        return decode
 
     def _upcast(self, body: dict[str, Any], schema: int, reference: str) -> dict[str, Any]:
         if schema > self.schema:
@@ -228,7 +272,7 @@ class RecordCodec:
         if isinstance(change, Added):
             return {"+": hook(change.items) if hook else list(change.items)}
         if hook is None:
-            return list(change)
+            return change
         old, new = change.old, change.new
         return [None if old is None else hook(old), None if new is None else hook(new)]
 

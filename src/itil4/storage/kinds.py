@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
-import attrs
-
 from itil4.errors import DefinitionError, nearest
 from itil4.record import Shape
 from itil4.storage.codec import RecordCodec
@@ -13,7 +11,6 @@ from itil4.storage.protocols import KindRow
 from itil4.storage.query import COLUMNS
 
 
-@attrs.frozen(eq=False)
 class Kind:
     """A kind of record.
 
@@ -27,15 +24,23 @@ class Kind:
         upcasters: schema number -> function on the plain body that leads to the next one.
     """
 
-    name: str
-    prefix: str
-    shape: Shape
-    indexed: tuple[str, ...]
-    category: Callable[[str], str]
-    schema: int = 1
-    upcasters: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = attrs.field(factory=dict)
-
-    def __attrs_post_init__(self) -> None:
+    def __init__(
+        self,
+        name: str,
+        prefix: str,
+        shape: Shape,
+        indexed: tuple[str, ...],
+        category: Callable[[str], str],
+        schema: int = 1,
+        upcasters: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] | None = None,
+    ) -> None:
+        self.name = name
+        self.prefix = prefix
+        self.shape = shape
+        self.indexed = indexed
+        self.category = category
+        self.schema = schema
+        self.upcasters = upcasters or {}
         for name in self.indexed:
             field = self.shape.get(name)
             if field is None:
@@ -58,6 +63,15 @@ class Kind:
     def codec(self) -> RecordCodec:
         """Turns its records and entries into rows and back."""
         return RecordCodec(self.name, self.shape, self.indexed, self.category, self.schema, self.upcasters)
+
+    @cached_property
+    def same(self) -> Callable[[Any, Any], bool]:
+        """Says whether two of its records are equal; most of their fields are the very same object."""
+        parts = [f"(a.{name} is b.{name} or a.{name} == b.{name})" for name in self.shape.fields]
+        scope: dict[str, Any] = {}
+        exec(f"def same(a, b):\n    return {' and '.join(parts)}", scope)
+        made: Callable[[Any, Any], bool] = scope["same"]
+        return made
 
     @cached_property
     def searchable(self) -> frozenset[str]:

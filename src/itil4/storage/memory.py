@@ -1,7 +1,6 @@
 """The store in memory: the reference that every other backend is compared with."""
 
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any, Literal
@@ -69,7 +68,7 @@ class MemoryStore(MemoryDueTimes):
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._tenants: dict[str, _Tenant] = defaultdict(_Tenant)
+        self._tenants: dict[str, _Tenant] = {}
         self._closed = False
 
     def migrate(self, kinds: Iterable[KindRow]) -> None:
@@ -85,12 +84,16 @@ class MemoryStore(MemoryDueTimes):
     def _of(self, tenant: str) -> _Tenant:
         if self._closed:
             raise StoreError.of("store_closed")
-        return self._tenants[tenant]
+        found = self._tenants.get(tenant)
+        return self._tenants.setdefault(tenant, _Tenant()) if found is None else found
 
     # reading
 
     def load(self, tenant: str, ids: Sequence[str]) -> list[RecordRow]:
         """Return the rows with these ids."""
+        if len(ids) == 1:
+            row = self._of(tenant).records.get(ids[0])
+            return [] if row is None else [row]
         with self._lock:
             records = self._of(tenant).records
             return [records[each] for each in dict.fromkeys(ids) if each in records]
@@ -185,13 +188,14 @@ class MemoryStore(MemoryDueTimes):
             for each, by in batch.bumps.items():
                 if each in data.records:
                     data.records[each] = data.records[each]._replace(links=data.records[each].links + by)
-            data.once.update({row.key: row for row in batch.once})
+            for once in batch.once:
+                data.once[once.key] = once
             data.due.put(batch.due)
             return numbers
 
     @staticmethod
     def _born(data: _Tenant, row: RecordRow, number: str | None) -> None:
-        data.records[row.id] = row._replace(number=number)
+        data.records[row.id] = row if row.number == number else row._replace(number=number)
         data.kinds.setdefault(row.kind, {})[row.id] = None
         data.histories[row.id] = []
         if number is not None:
@@ -235,9 +239,13 @@ def _check(data: _Tenant, batch: Batch, numbers: dict[str, str]) -> None:
         if stored is None or stored.version != expected:
             raise Conflict("version", row.id, expected, stored and stored.version)
     for entry in batch.entries:
-        known = data.origins.get((entry.origin_system or "", entry.origin_key or ""), {})
-        if entry.origin_system is not None and entry.origin_row in known:
+        if entry.origin_system is None or entry.origin_key is None:
+            continue
+        known = data.origins.get((entry.origin_system, entry.origin_key), {})
+        if entry.origin_row in known:
             raise Conflict("origin", f"{entry.origin_system}:{entry.origin_key}", None, known[entry.origin_row])
+    if not batch.unlinks and not batch.links:
+        return
     gone = {link[:3] for link in batch.unlinks}
     for link in batch.unlinks:
         if link[:3] not in data.links:

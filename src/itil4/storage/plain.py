@@ -29,8 +29,20 @@ Hook = Callable[[Any], Any]
 _MICROSECOND = timedelta(microseconds=1)
 _SCALARS = (str, int, float, bool, type(None))
 
-dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 loads = json.JSONDecoder().decode
+
+
+def _encoder() -> Callable[[Any], str]:
+    """Return what writes JSON, with the encoder of C made once; `JSONEncoder.encode` makes it at every call."""
+    slow = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False)
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return slow.encode
+    fast = make(None, slow.default, json.encoder.encode_basestring, None, ":", ",", False, False, False)
+    return lambda value: "".join(fast(value, 0))
+
+
+dumps = _encoder()
 
 
 def write_moment(value: datetime) -> str:

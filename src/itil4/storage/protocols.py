@@ -8,8 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
-import attrs
-
 from itil4.errors import StoreError
 from itil4.storage.projections import Projected
 from itil4.storage.query import Query
@@ -20,9 +18,9 @@ _NO_FIELDS: Mapping[str, Any] = MappingProxyType({})
 class RecordRow(NamedTuple):
     """A record as stored: what every kind has, and the rest as JSON in `body`.
 
-    `links` counts the links made and unmade at either end. `fields` repeats the declared indexed
-    fields of the body as plain values, for backends that cannot look into JSON; a backend that can
-    may return it empty.
+    `links` counts the links made and unmade at either end. `fields` gives the plain
+    fields of the body by their names in queries (`priority`, `extra.deck`), for backends that cannot
+    look into JSON; a backend that can may return it empty.
     """
 
     id: str
@@ -86,7 +84,6 @@ class OnceRow(NamedTuple):
     mark: str
 
 
-@attrs.define
 class Batch:
     """One atomic write: all of it happens, or nothing.
 
@@ -101,15 +98,30 @@ class Batch:
         due: due times beside the rows, for a store that keeps them (see `itil4.storage.projections`).
     """
 
-    births: list[tuple[RecordRow, str | None]] = attrs.Factory(list)
-    updates: list[tuple[RecordRow, int]] = attrs.Factory(list)
-    entries: list[EntryRow] = attrs.Factory(list)
-    links: list[LinkRow] = attrs.Factory(list)
-    unlinks: list[LinkRow] = attrs.Factory(list)
-    bumps: dict[str, int] = attrs.Factory(dict)
-    checks: dict[str, tuple[int, int]] = attrs.Factory(dict)
-    once: list[OnceRow] = attrs.Factory(list)
-    due: list[Projected] = attrs.Factory(list)
+    __slots__ = ("births", "bumps", "checks", "due", "entries", "links", "once", "unlinks", "updates")
+
+    def __init__(
+        self,
+        *,
+        births: list[tuple[RecordRow, str | None]] | None = None,
+        updates: list[tuple[RecordRow, int]] | None = None,
+        entries: list[EntryRow] | None = None,
+        links: list[LinkRow] | None = None,
+        unlinks: list[LinkRow] | None = None,
+        bumps: dict[str, int] | None = None,
+        checks: dict[str, tuple[int, int]] | None = None,
+        once: list[OnceRow] | None = None,
+        due: list[Projected] | None = None,
+    ) -> None:
+        self.births = [] if births is None else births
+        self.updates = [] if updates is None else updates
+        self.entries = [] if entries is None else entries
+        self.links = [] if links is None else links
+        self.unlinks = [] if unlinks is None else unlinks
+        self.bumps = {} if bumps is None else bumps
+        self.checks = {} if checks is None else checks
+        self.once = [] if once is None else once
+        self.due = [] if due is None else due
 
     def check(self) -> None:
         """Refuse a batch that contradicts itself, in the same words whatever the store is.
@@ -121,9 +133,14 @@ class Batch:
             Conflict: an id, an origin, a link or a once key stands in it twice.
             StoreError: the entries do not lead to the versions.
         """
-        _unique("once", [(row.key, row.key) for row in self.once])
+        if self.once:
+            _unique("once", [(row.key, row.key) for row in self.once])
         places: dict[str, int] = {}
-        for row, expected in (*((row, 0) for row, _ in self.births), *self.updates):
+        for row, _ in self.births:
+            if row.id in places:
+                raise Conflict("id", row.id)
+            places[row.id] = 0
+        for row, expected in self.updates:
             if row.id in places:
                 raise Conflict("id", row.id)
             places[row.id] = expected
@@ -140,17 +157,17 @@ class Batch:
             if entry.origin_system is not None
         ]
         _unique("origin", origins)
-        _unique("link", [(row.source, row[:3]) for row in self.unlinks])
-        _unique("link", [(row.source, row[:3]) for row in self.links])
+        for links in (self.unlinks, self.links):
+            if links:
+                _unique("link", [(row.source, row[:3]) for row in links])
 
 
 def _unique(what: "ConflictKind", named: Sequence[tuple[str, object]]) -> None:
-    if len(named) > 1:
-        seen = set()
-        for name, key in named:
-            if key in seen:
-                raise Conflict(what, name)
-            seen.add(key)
+    seen = set()
+    for name, key in named:
+        if key in seen:
+            raise Conflict(what, name)
+        seen.add(key)
 
 
 class Conflict(Exception):

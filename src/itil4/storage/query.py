@@ -9,8 +9,6 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
-import attrs
-
 from itil4.errors import InvalidInput
 
 Operator: TypeAlias = Literal["eq", "ne", "lt", "le", "gt", "ge", "in", "is_null", "prefix", "contains"]
@@ -28,66 +26,107 @@ A kind may have a field `category` of its own, so that of the state has a longer
 """
 
 
-@attrs.frozen
-class Compare:
-    """A field compared with a plain value (datetimes as the codec writes them)."""
+class _Value:
+    """A plain value: equal when its parts are. Written by hand, because a search makes many of them."""
 
-    field: str
-    operator: Operator
-    value: Any
+    __slots__: tuple[str, ...] = ()
 
-    def __attrs_post_init__(self) -> None:
-        for each in self.value if self.operator == "in" else (self.value,):
+    def _parts(self) -> tuple[object, ...]:
+        return tuple(getattr(self, name) for name in type(self).__slots__)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and self._parts() == other._parts()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._parts()))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(map(repr, self._parts()))})"
+
+
+class Compare(_Value):
+    """A field compared with a plain value (datetimes as the codec writes them).
+
+    >>> Compare("priority", "le", 2)
+    Compare('priority', 'le', 2)
+
+    Raises:
+        InvalidInput: a text has no UTF-8 form, so that no store can hold it.
+    """
+
+    __slots__ = ("field", "operator", "value")
+
+    def __init__(self, field: str, operator: Operator, value: Any) -> None:
+        self.field = field
+        self.operator = operator
+        self.value = value
+        for each in value if operator == "in" else (value,):
             if type(each) is str and not each.isascii() and (found := unwritable(each)):
-                raise InvalidInput.of("control_character", field=self.field, character=found)
+                raise InvalidInput.of("control_character", field=field, character=found)
 
 
-@attrs.frozen
-class Every:
+class Every(_Value):
     """All of the conditions hold."""
 
-    parts: tuple["Where", ...]
+    __slots__ = ("parts",)
+
+    def __init__(self, parts: tuple["Where", ...]) -> None:
+        self.parts = parts
 
 
-@attrs.frozen
-class Some:
+class Some(_Value):
     """At least one of the conditions holds; with none, nothing is found."""
 
-    parts: tuple["Where", ...]
+    __slots__ = ("parts",)
+
+    def __init__(self, parts: tuple["Where", ...]) -> None:
+        self.parts = parts
 
 
-@attrs.frozen
-class Linked:
+class Linked(_Value):
     """The record has a link of a relation to `other`; `backwards` when `other` is its source."""
 
-    relation: str
-    other: str
-    backwards: bool = False
+    __slots__ = ("backwards", "other", "relation")
+
+    def __init__(self, relation: str, other: str, backwards: bool = False) -> None:
+        self.relation = relation
+        self.other = other
+        self.backwards = backwards
 
 
 Where: TypeAlias = Compare | Every | Some | Linked
 
 
-@attrs.frozen
-class Query:
+class Query(_Value):
     """Records of a kind that meet a condition, in a total order, a page at a time.
 
     The id decides last, in the direction of the field before it, so that the reverse of an order
-    is the order with every direction turned. `after` holds the values of the order's fields, and
-    the id, of the record before the page.
+    is the order with every direction turned.
+
+    Args:
+        order: fields, each with whether it descends.
+        limit: how many rows at most; None for all.
+        after: the values of the order's fields, and the id, of the record before the page.
 
     Raises:
         InvalidInput: `after` does not fit the order.
     """
 
-    kind: str
-    where: Where = Every(())
-    order: tuple[tuple[str, bool], ...] = ()
-    limit: int | None = None
-    after: tuple[Any, ...] | None = None
+    __slots__ = ("after", "kind", "limit", "order", "where")
 
-    def __attrs_post_init__(self) -> None:
-        after = self.after
+    def __init__(
+        self,
+        kind: str,
+        where: Where = Every(()),  # noqa: B008 - a value that nobody changes
+        order: tuple[tuple[str, bool], ...] = (),
+        limit: int | None = None,
+        after: tuple[Any, ...] | None = None,
+    ) -> None:
+        self.kind = kind
+        self.where = where
+        self.order = order
+        self.limit = limit
+        self.after = after
         if after is None:
             return
         if len(after) != len(self.total_order) or any(type(each) not in _SCALARS for each in after):

@@ -8,14 +8,17 @@ import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
-from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from itil4.errors import InvalidInput, SchemaTooNew, StoreError
 from itil4.storage import projections
 from itil4.storage import statements as sql
 from itil4.storage.protocols import Batch, Conflict, EntryRow, KindRow, LinkRow, OnceRow, RecordRow
 from itil4.storage.query import Query, unwritable
+from itil4.storage.text_search import SqliteWords, spelled_row
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _CHUNK = 500
 
@@ -42,7 +45,7 @@ _stores: "weakref.WeakSet[SqliteStore]" = weakref.WeakSet()
 """Open stores, which must let go of what they inherited when the process forks."""
 
 
-class SqliteStore(projections.SqliteDueTimes):
+class SqliteStore(projections.SqliteDueTimes, SqliteWords):
     """Records in one SQLite file; a connection per thread, new ones after a fork.
 
     Args:
@@ -57,11 +60,11 @@ class SqliteStore(projections.SqliteDueTimes):
     """
 
     def __init__(
-        self, path: str | Path, *, timeout: float = 30.0, synchronous: Literal["NORMAL", "FULL"] = "NORMAL"
+        self, path: "str | Path", *, timeout: float = 30.0, synchronous: Literal["NORMAL", "FULL"] = "NORMAL"
     ) -> None:
         if str(path) in ("", ":memory:"):
             raise InvalidInput.of("bad_url", value=str(path))
-        self.path = Path(path).absolute()
+        self.path = os.path.abspath(path)
         self._timeout = timeout
         self._synchronous = synchronous
         self._closed = False
@@ -94,13 +97,14 @@ class SqliteStore(projections.SqliteDueTimes):
         if run("PRAGMA application_id").fetchone()[0] != sql.APPLICATION:
             tables = [row[0] for row in run(sql.SELECT_TABLES)]
             if tables:
-                raise StoreError.of("foreign_file", path=str(self.path), tables=tables)
+                raise StoreError.of("foreign_file", path=self.path, tables=tables)
         layout = run("PRAGMA user_version").fetchone()[0]
         if layout > sql.LAYOUT:
-            raise SchemaTooNew.of("schema_too_new", what=str(self.path), found=layout, known=sql.LAYOUT)
+            raise SchemaTooNew.of("schema_too_new", what=self.path, found=layout, known=sql.LAYOUT)
         if run("PRAGMA journal_mode").fetchone()[0] != "wal":
             self._write_ahead(connection)
         connection.create_function("folded", 1, _folded, deterministic=True)
+        connection.create_function("spelled", -1, spelled_row, deterministic=True)
         with self._lock:
             if self._closed:
                 raise StoreError.of("store_closed")
@@ -133,13 +137,20 @@ class SqliteStore(projections.SqliteDueTimes):
         """One short write transaction, from the first statement on: nothing read in it can move."""
         with self._doing(action):
             connection = self._connection()
-            connection.execute("BEGIN IMMEDIATE")
             try:
+                connection.execute("BEGIN IMMEDIATE")
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
-                _roll_back(connection)
+                if not _roll_back(connection):
+                    self._drop()
                 raise
+
+    def _drop(self) -> None:
+        """Give up this thread's connection, which cannot end its transaction: closing it does."""
+        held, self._local.held = self._local.held, None
+        with suppress(sqlite3.Error):
+            held.close()
 
     def migrate(self, kinds: Iterable[KindRow]) -> None:
         """Make tables and indexes; those that are there stay, unless an index is another one by now."""
@@ -178,6 +189,8 @@ class SqliteStore(projections.SqliteDueTimes):
         rows: list[RecordRow] = []
         with self._doing("load records"):
             connection = self._connection()
+            if len(ids) == 1 and ids[0].isascii():
+                return [RecordRow(*row) for row in connection.execute(sql.LOAD_ONE, (tenant, ids[0]))]
             for some in _chunks(ids):
                 text = f"SELECT {sql.RECORD} FROM record WHERE tenant = ? AND id IN ({sql.marks(len(some))})"
                 rows += [RecordRow(*row) for row in connection.execute(text, (tenant, *some))]
@@ -191,13 +204,14 @@ class SqliteStore(projections.SqliteDueTimes):
             if len(texts) == 1:
                 return [RecordRow(*row) for row in connection.execute(*texts[0])]
             rows: list[RecordRow] = []
-            connection.execute("BEGIN")  # one view of the file for both statements
             try:
+                connection.execute("BEGIN")  # one view of the file for all of them
                 for text, values in texts:
                     if query.limit is None or len(rows) < query.limit:
                         rows += [RecordRow(*row) for row in connection.execute(text, values)]
             finally:
-                _roll_back(connection)
+                if not _roll_back(connection):
+                    self._drop()
             return rows[: query.limit]
 
     def count(self, tenant: str, query: Query) -> int:
@@ -346,11 +360,14 @@ def _clash(connection: sqlite3.Connection, tenant: str, batch: Batch, numbers: d
     return StoreError.of("broken_batch", record=what, found="an entry that is there already")
 
 
-def _roll_back(connection: sqlite3.Connection) -> None:
-    """End a transaction, if the failure has not ended it already."""
-    with suppress(sqlite3.Error):
+def _roll_back(connection: sqlite3.Connection) -> bool:
+    """End a transaction, if the failure has not ended it already, and say whether it is over."""
+    try:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+    except sqlite3.Error:
+        return False
+    return True
 
 
 def _chunks(texts: Sequence[str]) -> Iterator[list[str]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 from itil4.storage.protocols import EntryRow, KindRow, LinkRow, RecordRow
 from itil4.storage.query import COLUMNS, Compare, Every, Linked, Query, Some, Where, bounded
@@ -77,17 +77,20 @@ NEXT_NUMBERS = (
     "INSERT INTO series VALUES (?1, ?2, ?3) ON CONFLICT (tenant, prefix) DO UPDATE SET last = last + ?3 RETURNING last"
 )
 SELECT_ORIGIN = (
-    "SELECT origin_system, origin_key, origin_row, record_id FROM entry "
+    # SQLite reckons that walking all entries of the tenant is cheaper, until it has looked at the data
+    "SELECT origin_system, origin_key, origin_row, record_id FROM entry INDEXED BY entry_origin "
     "WHERE tenant = ? AND origin_system = ? AND origin_key = ?"
 )
 SELECT_ONCE = "SELECT key, record_id, seq, mark FROM once WHERE tenant = ? AND key = ?"
 SELECT_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
 SELECT_LINK = "SELECT 1 FROM link WHERE tenant = ? AND source = ? AND relation = ? AND target = ?"
+LOAD_ONE = f"SELECT {RECORD} FROM record WHERE tenant = ? AND id = ?"
 SELECT_VERSION = "SELECT version, links FROM record WHERE tenant = ? AND id = ?"
 
 _SQL = {"eq": "=", "ne": "IS NOT", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 _WHOLE = frozenset(("version", "created_at", "updated_at"))
 _NEVER_NULL = frozenset(COLUMNS) - {"number", "origin_key"}
+_NAMES = ("number", "origin_key", "id")
 _LISTED = 200
 
 
@@ -104,29 +107,27 @@ def indexes(kind: KindRow) -> list[tuple[str, str]]:
 def select(tenant: str, query: Query) -> list[tuple[str, list[Any]]]:
     """Return the statements whose rows, one after the other, are the answer to a query.
 
-    There are two where a page begins among records whose first field is empty, or ends there: each
-    is a plain walk along an index, which the two together are not.
+    A page that begins behind a mark has several: first those that share the mark's first field,
+    then those beyond it, then those without it. Each is a plain walk along an index from one place,
+    which all of them together are not.
     """
-    order = query.total_order
-    by = ", ".join(f"{_term(name)} {'DESC' if descending else 'ASC'}" for name, descending in order)
     made = []
-    for part in _parts(order, query.after):
-        where, values = _condition(tenant, query)
-        if part is not None:
-            where += f" AND {part[0]}"
-            values += part[1]
-        sql = f"SELECT {RECORD} FROM record WHERE {where} ORDER BY {by}"
-        made.append((sql if query.limit is None else f"{sql} LIMIT {int(query.limit)}", values))
+    for text, more, order in _parts(query.total_order, query.after):
+        where, values = condition(tenant, query)
+        by = ", ".join(f"{_term(name)} {'DESC' if descending else 'ASC'}" for name, descending in order)
+        sql = f"SELECT {RECORD} FROM record WHERE {where}{text} ORDER BY {by}"
+        made.append((sql if query.limit is None else f"{sql} LIMIT {int(query.limit)}", values + more))
     return made
 
 
 def select_count(tenant: str, query: Query) -> tuple[str, list[Any]]:
     """Return the statement that counts what a query finds."""
-    where, values = _condition(tenant, query)
+    where, values = condition(tenant, query)
     return f"SELECT count(*) FROM record WHERE {where}", values
 
 
-def _condition(tenant: str, query: Query) -> tuple[str, list[Any]]:
+def condition(tenant: str, query: Query) -> tuple[str, list[Any]]:
+    """Return what a record meets that a query finds, and the values in it."""
     values: list[Any] = [tenant]
     return f"tenant = ? AND kind = {_quoted(query.kind)} AND {_where(query.where, values)}", values
 
@@ -137,8 +138,23 @@ def _where(where: Where, values: list[Any]) -> str:
     if isinstance(where, Every):
         return _joined(" AND ", where.parts, values) or "1"
     if isinstance(where, Some):
+        if where.parts and all(map(_is_name, where.parts)):
+            return _named(where.parts, values)
         return f"({_joined(' OR ', where.parts, values) or '0'})"
     return _linked(where, values)
+
+
+def _is_name(where: Where) -> bool:
+    return isinstance(where, Compare) and where.operator == "eq" and where.field in _NAMES and type(where.value) is str
+
+
+def _named(parts: Sequence[Where], values: list[Any]) -> str:
+    """Find by one name or another, each by its own index; as one condition with OR, SQLite walks along all ids."""
+    texts = []
+    for part in parts:
+        values.append(values[0])
+        texts.append(f"SELECT id FROM record WHERE tenant = ? AND {_where(part, values)}")
+    return f"id IN ({' UNION '.join(texts)})"
 
 
 def _joined(word: str, parts: Sequence[Where], values: list[Any]) -> str:
@@ -197,24 +213,27 @@ def json_list(values: Iterable[Any]) -> str:
     return json.dumps(list(values))
 
 
-def _parts(order: tuple[tuple[str, bool], ...], mark: tuple[Any, ...] | None) -> list[tuple[str, list[Any]] | None]:
-    """Say "behind the mark" in parts that each begin at one place of an index."""
+_Order: TypeAlias = tuple[tuple[str, bool], ...]
+
+
+def _parts(order: _Order, mark: tuple[Any, ...] | None) -> list[tuple[str, list[Any], _Order]]:
+    """Say "behind the mark" in parts, each with the order that is left to it, that begin at one place of an index."""
     if mark is None:
-        return [None]
+        return [("", [], order)]
     (name, descending), value = order[0], bounded(mark[0])
     term = _term(name) if value is None else _term(name, value)
     rest, values = _behind(order[1:], mark[1:])
     if value is None:
-        first = (f"({term} IS NULL AND {rest})", values)
-        return [first] if descending else [first, (f"{term} IS NOT NULL", [])]
-    sign = "<" if descending else ">"
-    first = (f"{term} {sign}= ? AND ({term} {sign} ? OR {rest})", [value, value, *values])
-    if name == "id":
-        first = (f"{term} {sign} ?", [value])
-    return [first, (f"{term} IS NULL", [])] if descending and name not in _NEVER_NULL else [first]
+        same = (f" AND {term} IS NULL AND {rest}", values, order[1:])
+        return [same] if descending else [same, (f" AND {term} IS NOT NULL", [], order)]
+    parts = [] if rest == "0" else [(f" AND {term} = ? AND {rest}", [value, *values], order[1:])]
+    parts.append((f" AND {term} {'<' if descending else '>'} ?", [value], order))
+    if descending and name not in _NEVER_NULL:
+        parts.append((f" AND {term} IS NULL", [], order[1:]))
+    return parts
 
 
-def _behind(order: tuple[tuple[str, bool], ...], mark: tuple[Any, ...]) -> tuple[str, list[Any]]:
+def _behind(order: _Order, mark: tuple[Any, ...]) -> tuple[str, list[Any]]:
     """Say "behind the mark" for fields of any direction, nothing being smaller than anything."""
     if not order:
         return "0", []

@@ -12,21 +12,32 @@ from typing import Any
 import attrs
 
 from itil4.errors import InvalidInput, NotFound, Reason, StaleRecord, StoreError
-from itil4.record import Change, Entry, Link, Relations
+from itil4.record import Change, Entry, Link
 from itil4.storage.kinds import Kind
 from itil4.storage.projections import Projected
 from itil4.storage.protocols import Batch, Conflict, EntryRow, LinkRow, OnceRow, RecordRow, Store
 from itil4.storage.query import microseconds, moment
 
 
-@attrs.define
 class _Working:
     """A record that the unit has read or changed."""
 
-    kind: Kind
-    row: RecordRow | None
-    record: Any
-    entries: list[Entry] = attrs.Factory(list)
+    __slots__ = ("entries", "kind", "number", "record", "row")
+
+    def __init__(self, kind: Kind, row: RecordRow | None, record: Any, entries: list[Entry]) -> None:
+        self.kind = kind
+        self.row = row
+        self.record = record
+        self.entries = entries
+        self.number: str | None = None
+
+    @property
+    def latest(self) -> Any:
+        """The record as it is now; a number that it was given at commit is filled in when somebody looks."""
+        if self.number is not None:
+            self.record = self.kind.shape.copy(self.record, {"number": self.number})
+            self.number = None
+        return self.record
 
 
 class Unit:
@@ -36,13 +47,11 @@ class Unit:
     is stored.
     """
 
-    def __init__(self, store: Store, tenant: str, kinds: Mapping[str, Kind], relations: Relations, name: str) -> None:
-        self.name = name
+    def __init__(self, store: Store, tenant: str, kinds: Mapping[str, Kind], ids: Callable[[], str]) -> None:
         self.project: Callable[[Unit], list[Projected]] | None = None
         self.store = store
         self.tenant = tenant
         self.kinds = kinds
-        self.relations = relations
         self.entries: list[Entry] = []
         self._working: dict[str, _Working] = {}
         self._links: dict[tuple[str, str, str], LinkRow] = {}
@@ -51,6 +60,15 @@ class Unit:
         self._once: dict[str, tuple[OnceRow, Any]] = {}
         self._undo: list[Callable[[], object]] = []
         self._over = False
+        self._ids = ids
+        self._name: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The id that the entries of this unit share; made when the first one asks for it."""
+        if self._name is None:
+            self._name = self._ids()
+        return self._name
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -76,8 +94,8 @@ class Unit:
         if lacking:
             for row in self.store.load(self.tenant, lacking):
                 kind = self.kind(row.kind)
-                self._working[row.id] = _Working(kind, row, kind.codec.record(row))
-        return [self._working[each].record for each in wanted if each in self._working]
+                self._working[row.id] = _Working(kind, row, kind.codec.record(row), [])
+        return [self._working[each].latest for each in wanted if each in self._working]
 
     def kind_of(self, record_id: str) -> Kind:
         """Return the kind of a record that this unit has read."""
@@ -107,9 +125,7 @@ class Unit:
             raise NotFound.of("not_found", record=type(held).__name__, value=held.reference, actor="anybody")
         if stored.version != held.version:
             raise self._stale(stored.id, held.version)
-        if stored.number is not None and held.number is None:  # it was given when the unit that made it ended
-            held = self.kind_of(stored.id).shape.copy(held, {"number": stored.number})
-        if stored != held:
+        if type(held) is not type(stored) or not self._working[stored.id].kind.same(stored, held):
             differing = [name for name in _fields(stored) if getattr(stored, name) != getattr(held, name, None)]
             if differing == ["number"] and held.number is None and type(held) is type(stored):
                 return self._expected(stored, expected)  # it was born in a unit that has given it a number since
@@ -217,10 +233,12 @@ class Unit:
             if name in _FIXED or (type(change) is Change and change.old is not before and change.old != before):
                 raise InvalidInput.of("tampered", record=stored.reference, fields=[name])
             changes[name] = change.apply(before)
-        folded = shape.copy(stored, changes)
-        if folded != record or entry.seq != stored.version + 1:
+        if entry.seq != stored.version + 1:
+            raise InvalidInput.of("tampered", record=stored.reference, fields=["version"])
+        if type(record) is not type(stored) or not working.kind.same(shape.copy(stored, changes), record):
+            folded = shape.copy(stored, changes)
             differing = [name for name in _fields(folded) if getattr(folded, name) != getattr(record, name, None)]
-            raise InvalidInput.of("tampered", record=folded.reference, fields=differing or ["version"])
+            raise InvalidInput.of("tampered", record=folded.reference, fields=differing or ["its type"])
         self._undo += [partial(setattr, working, "record", working.record), working.entries.pop, self.entries.pop]
         working.record = record
         working.entries.append(entry)
@@ -242,14 +260,14 @@ class Unit:
         """Whether there is nothing to write."""
         return not self.entries
 
-    @property
-    def ended(self) -> bool:
-        """Whether it was committed or given up."""
-        return self._over
-
     def end(self) -> None:
         """Take nothing more; what was collected and not committed is gone."""
         self._over = True
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was committed or given up."""
+        return self._over
 
     def _open(self, action: str) -> None:
         if self._over:
@@ -308,8 +326,7 @@ class Unit:
         if not numbers:
             return self.entries
         for each, number in numbers.items():
-            working = self._working[each]
-            working.record = working.kind.shape.copy(working.record, {"number": number})
+            self._working[each].number = number
         for entry in self.entries:
             if entry.seq == 1 and entry.record_id in numbers:
                 entry.details.data["number"] = numbers[entry.record_id]  # type: ignore[index]  # nobody has it yet

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         ActivityId,
         ActivityScheme,
     )
+    from itil4.value.charts import Ageing, CumulativeFlow, OpenCase, ageing, cumulative_flow
     from itil4.value.cocreation import (
         CoCreation,
         Interaction,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     )
     from itil4.value.comparing import Difference, compare
     from itil4.value.delivery import Deployment, Dora, dora
+    from itil4.value.diagrams import dot, mermaid
     from itil4.value.flow import (
         DirectlyFollows,
         Distribution,
@@ -80,6 +82,7 @@ if TYPE_CHECKING:
         Spending,
         ValueLedger,
     )
+    from itil4.value.map_picture import map_svg
     from itil4.value.observations import (
         Observation,
     )
@@ -153,9 +156,11 @@ if TYPE_CHECKING:
 _HOMES = {
     "built_in_streams": "BUILT_IN_STREAMS DEVELOP_NEW_SERVICE FULFIL_SERVICE_REQUEST RESTORE_LIVE_SERVICE",
     "chain": "ACTIVITIES Activity ActivityId ActivityScheme CHAIN_RULES ITIL_4 ITIL_5",
+    "charts": "Ageing CumulativeFlow OpenCase ageing cumulative_flow",
     "cocreation": "CoCreation Interaction co_creation",
     "comparing": "Difference compare",
     "delivery": "Deployment Dora dora",
+    "diagrams": "dot mermaid",
     "flow": (
         "DirectlyFollows Distribution Ladder LittlesLaw QueueAhead directly_follows flow_efficiency "
         "ladder littles_law queue_ahead rolled_complete_and_accurate takt value_added_ratio"
@@ -166,6 +171,7 @@ _HOMES = {
     "improvement": "IMPROVEMENT_STEPS ImprovementStep",
     "journey": "JOURNEY_STEPS JourneyStep",
     "ledger": "Amount Budget BudgetStatus LedgerLine Posting Spending ValueLedger",
+    "map_picture": "map_svg",
     "observations": "Observation",
     "observing": "observe",
     "outcomes": "Confirmation Evidence Outcome OutcomeCount count_outcomes",
@@ -207,6 +213,7 @@ __all__ = [
     "Activity",
     "ActivityId",
     "ActivityScheme",
+    "Ageing",
     "Amount",
     "Assurance",
     "Bottleneck",
@@ -216,6 +223,7 @@ __all__ = [
     "Component",
     "Confirmation",
     "ConsumerSide",
+    "CumulativeFlow",
     "Deployment",
     "Difference",
     "Dimension",
@@ -244,6 +252,7 @@ __all__ = [
     "Monitoring",
     "Observation",
     "OfferingComponent",
+    "OpenCase",
     "Outcome",
     "OutcomeCount",
     "Output",
@@ -268,16 +277,21 @@ __all__ = [
     "Variant",
     "WarrantyReport",
     "WhatIf",
+    "ageing",
     "co_creation",
     "compare",
     "count_outcomes",
+    "cumulative_flow",
     "define",
     "directly_follows",
     "dora",
+    "dot",
     "flow_efficiency",
     "forecast",
     "ladder",
     "littles_law",
+    "map_svg",
+    "mermaid",
     "mmc",
     "observe",
     "queue_ahead",

@@ -68,6 +68,7 @@ def observe(
     between: Between = sub if calendar is None else lambda later, earlier: calendar.elapsed(earlier, later)
     handling = Handling()
     leads: list[timedelta] = []
+    finished: list[str] = []
     ages: list[timedelta] = []
     arrived, load = 0, _ZERO
     for rows, times, recorded in traced(seen, reader):
@@ -78,6 +79,7 @@ def observe(
         if over is not None and start <= over <= last:
             lead_time = between(over, first)
             leads.append(lead_time)
+            finished.append(rows[0][0])
             load += lead_time if first >= start else between(over, start)
             trace.finished += 1
             sums = trace.finished_times
@@ -133,5 +135,6 @@ def observe(
         bottleneck=bottleneck(steps),
         problems=(*seen.problems, *reader.strays()),
         unknown=unknown,
+        finished_cases=tuple(finished),
         **shares,
     )

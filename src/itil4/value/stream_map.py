@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import attrs
 
 from itil4.errors import Reason
 from itil4.value.flow import DirectlyFollows, Distribution
 from itil4.vocabulary import Category
+
+if TYPE_CHECKING:
+    from itil4.value.comparing import Difference
+    from itil4.value.streams import ValueStream
 
 Source: TypeAlias = Literal["observed", "simulated"]
 
@@ -124,6 +128,7 @@ class StreamMap:
         bottleneck: where to look first.
         problems: what is odd about the history.
         unknown: figure -> why it is None.
+        finished_cases: ids of the cases behind the figures.
     """
 
     stream: str | None
@@ -153,6 +158,7 @@ class StreamMap:
     bottleneck: Bottleneck | None
     problems: tuple[Reason, ...]
     unknown: Mapping[str, Reason]
+    finished_cases: tuple[str, ...] = attrs.field(repr=False)
 
     def step(self, name: str) -> StepFigures | None:
         """Return the figures of one step, None when no finished case was there."""
@@ -162,3 +168,30 @@ class StreamMap:
     def wait(self) -> timedelta:
         """All waiting time of the finished cases."""
         return sum(self.waits.values(), timedelta(0))
+
+    def diff(self, other: "ValueStream | StreamMap") -> "tuple[Difference, ...]":
+        """Return the differences from this map to another, or to the design; see `itil4.value.compare`."""
+        from itil4.value.comparing import compare  # maps are read without it
+
+        return compare(self, other)
+
+    def svg(self, *, columns: int | None = None) -> str:
+        """Return the value stream map as a self-contained SVG; see `itil4.value.map_svg`."""
+        from itil4.value.map_picture import map_svg  # figures are read without pictures
+
+        return map_svg(self, columns=columns)
+
+    def mermaid(self) -> str:
+        """Return what follows what as a Mermaid flow chart."""
+        from itil4.value.diagrams import mermaid
+
+        return mermaid(self)
+
+    def dot(self) -> str:
+        """Return what follows what in the language of Graphviz."""
+        from itil4.value.diagrams import dot
+
+        return dot(self)
+
+    def _repr_svg_(self) -> str:
+        return self.svg()

@@ -144,6 +144,11 @@ class ValueStream:
         return tuple(dict.fromkeys(practice for step in self.steps for practice in step.practices))
 
     @property
+    def watched(self) -> tuple[str, ...]:
+        """The practices whose records' states say where a case is, in the order of the steps, each once."""
+        return tuple(dict.fromkeys(practice for step in self.steps for practice, _ in step.states))
+
+    @property
     def work_time(self) -> timedelta | None:
         """The sum of the steps' work times; None while one of them is not known."""
         return _sum(step.work for step in self.steps)
@@ -212,6 +217,27 @@ class ValueStream:
             InvalidInput: the stream has no such step, or the description is empty.
         """
         return ImprovementOpportunity(self.id, self[step].name, description)
+
+    def svg(self, *, columns: int | None = None) -> str:
+        """Return the value stream map as a self-contained SVG; see `itil4.value.map_svg`."""
+        from itil4.value.map_picture import map_svg  # streams are designed without pictures
+
+        return map_svg(self, columns=columns)
+
+    def mermaid(self) -> str:
+        """Return the steps as a Mermaid flow chart."""
+        from itil4.value.diagrams import mermaid
+
+        return mermaid(self)
+
+    def dot(self) -> str:
+        """Return the steps in the language of Graphviz."""
+        from itil4.value.diagrams import dot
+
+        return dot(self)
+
+    def _repr_svg_(self) -> str:
+        return self.svg()
 
 
 def _sum(times: Iterable[timedelta | None]) -> timedelta | None:

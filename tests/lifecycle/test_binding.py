@@ -1,0 +1,218 @@
+"""A lifecycle on a host's own mutable rows: the same refusals, nothing written when refused, nothing saved."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from itil4.errors import BrokenRule, DefinitionError, Refused, StaleRecord
+from itil4.lifecycle import Chosen, Guard, Lifecycle, State, Transition
+
+
+class Ticket:
+    """A host's row, with its own names, a property and a setter that may fail."""
+
+    id: int
+    status: str
+    lock_version: int
+    solution_text: str | None
+    hours: int | None
+
+    def __init__(self) -> None:
+        self.id, self.status, self.lock_version, self.hours = 7, "new", 3, None
+        self._solution: str | None = None
+        self.broken = False
+
+    @property
+    def solution_text(self) -> str | None:  # type: ignore[no-redef]
+        return self._solution
+
+    @solution_text.setter
+    def solution_text(self, value: str | None) -> None:
+        if self.broken and value is not None:
+            raise RuntimeError("the host refuses")
+        self._solution = value
+
+    @property
+    def is_solved(self) -> bool:
+        return self.solution_text is not None
+
+    def says(self, word: str) -> bool:
+        return word in (self.solution_text or "")
+
+
+def seen(ticket: Any, ctx: Any) -> bool:
+    return (
+        ticket.is_solved and ticket.says("relay") and ticket.solution == ticket.solution_text and ticket.state == "new"
+    )
+
+
+FLOW = Lifecycle(
+    "ticket", "new",
+    [State("new", "new"), State("solved", "resolved", label="Solved it", fields={"solution": "read_only|must_prompt"}),
+     State("closed", "closed", final=True)],
+    [
+        Transition("solve", "new", "solved", roles="agent", requires="solution", guards=[Guard("seen", seen)],
+                   effects=lambda ticket, ctx: {"hours": 2}),
+        Transition("fall", "new", "solved", effects=lambda ticket, ctx: {"hours": "two"}),
+        Transition("move", "*", Chosen("to", among=["new", "closed"])),
+    ],
+)  # fmt: skip
+BOUND = FLOW.bind(
+    Ticket, state="status", version="lock_version", names={"solution": "solution_text"},
+    fields={"solution_text": str | None},
+)  # fmt: skip
+
+
+def snapshot(ticket: Ticket) -> dict[str, Any]:
+    return dict(vars(ticket))
+
+
+def test_a_step_changes_the_row_and_returns_its_entry(context: Any) -> None:
+    """Fields by the lifecycle's names, stored under the host's; the entry is plain data when asked."""
+    ticket = Ticket()
+    entry = BOUND.fire_in_place(ticket, "solve", context("agent", solution="the relay"))
+    assert (ticket.status, ticket.solution_text, ticket.hours, ticket.lock_version) == ("solved", "the relay", 2, 4)
+    told = json.loads(json.dumps(entry.to_dict()))
+    assert (told["record_id"], told["seq"], told["from"], told["to"], told["roles"]) == (
+        "7",
+        4,
+        "new",
+        "solved",
+        ["agent"],
+    )
+    assert told["changes"] == {
+        "solution": {"old": None, "new": "the relay"},
+        "hours": {"old": None, "new": 2},
+        "state": {"old": "new", "new": "solved"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("event", "roles", "payload", "codes"),
+    [
+        ("solve", (), {}, ("role", "missing")),
+        ("solve", ("agent",), {"solution": 7}, ("ill_typed", "missing")),
+        ("solve", ("agent",), {"solution": "the relay", "solutoin": "x"}, ("unknown_field",)),
+        ("solve", ("agent",), {"solution": "the fuse"}, ("guard",)),
+        ("solve", ("agent",), {"solution": "the relay", "state": "closed"}, ("field_rule",)),
+        ("solve", ("agent",), {"solution": "the relay", "status": "closed"}, ("field_rule",)),
+        ("solve", ("agent",), {"solution": "the relay", "lock_version": 9}, ("field_rule",)),
+        ("move", (), {"to": "nowhere"}, ("not_a_choice",)),
+        ("close", (), {}, ("unknown_event",)),
+    ],
+)
+def test_a_refused_step_writes_nothing(event: str, roles: Any, payload: Any, codes: Any, context: Any) -> None:
+    """The row is as it was, and `explain` gives the same reasons."""
+    ticket = Ticket()
+    before = snapshot(ticket)
+    ctx = context(*roles, **payload)
+    with pytest.raises(Refused) as caught:
+        BOUND.fire_in_place(ticket, event, ctx)
+    assert [each.code for each in caught.value.reasons if each.code != "guard" or "guard" in codes] == list(codes)
+    assert BOUND.explain(ticket, event, ctx).reasons == caught.value.reasons
+    assert snapshot(ticket) == before
+
+
+def test_a_rule_or_a_setter_of_the_host_that_fails_leaves_the_row_as_it_was(context: Any) -> None:
+    """An effect of the wrong type, and a setter that raises half way."""
+    ticket = Ticket()
+    before = snapshot(ticket)
+    with pytest.raises(BrokenRule):
+        BOUND.fire_in_place(ticket, "fall", context())
+    assert snapshot(ticket) == before
+    ticket.broken = True
+    before = snapshot(ticket)
+    late = FLOW.extend(replace={"solve": Transition("solve", "new", "solved")}).bind(
+        Ticket, state="status", names={"solution": "solution_text"}, fields={"solution_text": str | None}
+    )
+    with pytest.raises(RuntimeError, match="the host refuses"):
+        late.fire_in_place(ticket, "solve", context(hours=3, solution="x"))
+    assert snapshot(ticket) == before
+
+
+def test_a_stale_row_is_refused_before_anything_else(context: Any) -> None:
+    """`expected` is the version that the caller saw."""
+    ticket = Ticket()
+    with pytest.raises(StaleRecord) as caught:
+        BOUND.fire_in_place(ticket, "solve", context(), expected=2)
+    assert (caught.value.detail["found"], caught.value.detail["expected"]) == (3, 2)
+    with pytest.raises(StaleRecord):
+        BOUND.update_in_place(ticket, context(hours=1), expected=4)
+
+
+def test_an_update_obeys_the_rules_of_the_state(context: Any) -> None:
+    """Read-only on the row is read-only for updates, after it was asked for during the step."""
+    ticket = Ticket()
+    assert set(BOUND.update_in_place(ticket, context(hours=1)).changes) == {"hours"}
+    BOUND.fire_in_place(ticket, "solve", context("agent", solution="the relay"))
+    with pytest.raises(Refused):
+        BOUND.update_in_place(ticket, context(solution="another"))
+    assert ticket.lock_version == 5
+
+
+def test_buttons_and_choices_are_those_of_the_lifecycle(context: Any) -> None:
+    """What a form and a model field need."""
+    assert BOUND.choices() == [("new", "New"), ("solved", "Solved it"), ("closed", "Closed")]
+    steps = BOUND.available(Ticket(), context("agent"))
+    assert [step.event for step in steps] == ["fall", "move"]
+    assert [each.allowed for each in BOUND.decisions(Ticket(), context("agent", to="closed"))] == [False, False, True]
+
+
+def test_a_lifecycle_that_names_a_field_the_class_lacks_cannot_be_bound() -> None:
+    """The error names the field and the nearest that is there."""
+    with pytest.raises(DefinitionError, match="hours"):
+        FLOW.extend(tighten={"solve": {"requires": "hors"}}).bind(
+            Ticket, state="status", names={"solution": "solution_text"}, fields={"solution_text": str | None}
+        )
+    with pytest.raises(DefinitionError):
+        FLOW.bind("Ticket")  # type: ignore[arg-type]
+
+
+def test_a_class_that_says_nothing_is_taken_at_the_lifecycles_word(context: Any) -> None:
+    """Without annotations every field that the lifecycle names may be there, of any type."""
+
+    class Bare:
+        def __init__(self) -> None:
+            self.state, self.solution = "new", None
+
+    flow = Lifecycle("t", "new", [State("new"), State("done")], [Transition("end", "new", "done", requires="solution")])
+    row = Bare()
+    flow.bind(Bare).fire_in_place(row, "end", context(solution=["anything"]))
+    assert (row.state, row.solution) == ("done", ["anything"])
+
+
+def test_binding_imports_no_store_and_no_machine() -> None:
+    """A host that only binds loads neither storage nor practices, no database and no `transitions`."""
+    script = (
+        "import sys\nfrom itil4.lifecycle import *\nclass Row:\n    state: str\n"
+        "flow = Lifecycle('t','a',[State('a')],[Transition('go','a','a')]).bind(Row)\n"
+        "rooms = ('itil4.storage', 'itil4.practices', 'itil4.itsm', 'sqlite3', 'transitions', 'cattrs')\n"
+        "bad = [name for name in sys.modules if name.startswith(rooms)]\n"
+        "assert not bad, bad"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_a_sqlalchemy_model_says_its_own_fields(context: Any) -> None:
+    """Columns give names, types and lengths; the instance is changed in place and stays unflushed."""
+    pytest.importorskip("sqlalchemy", reason="SQLAlchemy is not installed")
+    from sqlalchemy import String
+    from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+    class Base(DeclarativeBase):
+        pass
+
+    class Row(Base):
+        __tablename__ = "ticket"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        state: Mapped[str] = mapped_column(String(20))
+        solution: Mapped[str | None] = mapped_column(String(5))
+
+    flow = Lifecycle("t", "new", [State("new"), State("done")], [Transition("end", "new", "done", requires="solution")])
+    bound, row = flow.bind(Row), Row(id=1, state="new")
+    assert bound.explain(row, "end", context(solution="too long")).codes == ("too_long", "missing")
+    bound.fire_in_place(row, "end", context(solution="short"))
+    assert (row.state, row.solution) == ("done", "short")

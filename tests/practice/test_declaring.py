@@ -1,0 +1,217 @@
+"""A practice class that cannot work is refused when it is made, with the nearest name."""
+
+from typing import Any, ClassVar
+
+import attrs
+import pytest
+
+import itil4
+from itil4 import (
+    DefinitionError,
+    FieldSet,
+    Guard,
+    Incident,
+    IncidentManagement,
+    Lifecycle,
+    Practice,
+    Record,
+    Relation,
+    State,
+    Transition,
+)
+from itil4.practices.incident_management import LIFECYCLE
+from itil4.record import SELF
+
+
+def made(base: type = IncidentManagement, **attributes: Any) -> type[Practice[Any]]:
+    """Make a subclass as a class statement does."""
+    return type("Ours", (base,), attributes)  # type: ignore[return-value]
+
+
+def extended(*steps: Transition, **more: Any) -> Lifecycle:
+    return LIFECYCLE.extend(add=steps, **more)
+
+
+def aspect(*steps: Transition, field: str = "major") -> Lifecycle:
+    return Lifecycle("audit", "none", [State("none")], steps, field=field)
+
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "a required field": ({"lifecycle": extended(tighten={"resolve": {"requires": ["resolutoin"]}})}, "'resolution'"),
+    "a field that a guard reads": (
+        {"lifecycle": extended(tighten={"start": {"guards": [Guard("g", lambda r, c: True, reads="asignee")]}})},
+        "'assignee'",
+    ),
+    "a field rule": (
+        {"lifecycle": extended(Transition("ponder", "new", "new", fields={"sumary": "mandatory"}))}, "'summary'",
+    ),
+    "a field of a waiting state": (
+        {"lifecycle": LIFECYCLE.extend(states=[State("at_sea", "waiting", kind_from="hold_knd")])}, "'hold_kind'",
+    ),
+    "the field of an aspect": (
+        {"aspects": (Lifecycle("audit", "none", [State("none")], [], field="majro"),)}, "'major'",
+    ),
+    "an indexed field": ({"indexed": ("sumary",)}, "'summary'"),
+    "an indexed field without an order": ({"indexed": ("participants",)}, "no order"),
+    "two aspects over one field": ({"aspects": (*IncidentManagement.aspects, aspect())}, "major"),
+    "one event in two lifecycles": (
+        {"aspects": (aspect(Transition("close", "none", "none")),)},
+        "close",
+    ),
+    "a step named like a question": ({"lifecycle": extended(Transition("find", "new", "new"))}, "'find'"),
+    "a step named like another verb": ({"lifecycle": extended(Transition("watch", "new", "new"))}, "'watch'"),
+    "no identifier": ({"kind": "facility incident"}, "kind"),
+    "no lifecycle": ({"lifecycle": "incident"}, "Lifecycle"),
+    "no record": ({"record": dict}, "Record"),
+    "a foreign record": ({"record": Record}, "does not extend Incident"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_class_that_cannot_work_is_refused_with_the_nearest_name(case: str) -> None:
+    """Fields, events, aspects, indexes and names are checked before the first record is made."""
+    attributes, text = WRONG[case]
+    with pytest.raises(DefinitionError) as caught:
+        made(**attributes)
+    assert text in str(caught.value)
+    assert str(caught.value).rstrip().endswith((".", "?"))
+
+
+def test_names_that_the_verbs_use_cannot_be_fields() -> None:
+    """The record class itself is refused, also for its identity, its state and what find reads as an operator."""
+    names = (
+        "by",
+        "reason",
+        "at",
+        "event",
+        "record",
+        "cause",
+        "origin",
+        "facts",
+        "expected",
+        "once",
+        "is_open",
+        "limit",
+    )
+    for name in (
+        *names,
+        "order_by",
+        "after",
+        "schema",
+        "reference",
+        "id",
+        "state",
+        "version",
+        "number",
+        "_hidden",
+        "a__b",
+    ):
+        with pytest.raises(DefinitionError) as caught:
+            attrs.frozen(kw_only=True)(
+                type("Ours", (Incident,), {"__annotations__": {name: "str"}, name: "x", "__module__": __name__})
+            )
+        assert name in str(caught.value)
+    for name in ("by", "state", "a__b", "_x", "1st"):
+        with pytest.raises(DefinitionError):
+            FieldSet.from_dict({name: {"type": "line"}})
+
+
+def test_a_record_class_without_attrs_is_refused_and_told_how() -> None:
+    """Its annotations would silently be no fields."""
+
+    class Plain(Incident):
+        vessel: str = "unknown"
+
+    with pytest.raises(DefinitionError, match=r"Decorate it with @attrs\.frozen"):
+        made(record=Plain)
+
+
+def test_two_classes_for_one_place_are_an_error_that_names_both() -> None:
+    """Also a second kind that forgets its own kind or prefix, or an own class against a built-in one."""
+
+    class North(IncidentManagement[Incident]):
+        pass
+
+    class South(IncidentManagement[Incident]):
+        pass
+
+    class Facilities(IncidentManagement[Incident]):
+        slot: ClassVar[str] = "facilities"
+        prefix: ClassVar[str] = "FAC"
+
+    class Numbered(IncidentManagement[Incident]):
+        slot: ClassVar[str] = "numbered"
+        kind: ClassVar[str] = "numbered"
+
+    for classes, names in (
+        ([North, South], ("North", "South")),
+        ([Facilities], ("Facilities", "IncidentManagement")),
+        ([Numbered], ("Numbered", "IncidentManagement")),
+        ([North, Numbered], ("North", "Numbered")),
+    ):
+        with pytest.raises(DefinitionError) as caught:
+            itil4.connect(practices=classes)
+        assert all(name in str(caught.value) for name in names)
+    with pytest.raises(DefinitionError, match="subclasses of Practice"):
+        itil4.connect(practices=[Incident])  # type: ignore[list-item]
+    assert itil4.connect(practices=[North, North])[North].name == "incident_management"
+
+
+def test_what_connect_is_given_must_belong_to_a_practice() -> None:
+    """Fields and policies are for kinds that are there; an address is one of a store; a practice is known."""
+    with pytest.raises(DefinitionError, match="Did you mean 'incident'"):
+        itil4.connect(policies={"incidnt": itil4.IncidentPolicy()})
+    with pytest.raises(DefinitionError, match="Did you mean 'incident'"):
+        itil4.connect(fields={"incidnt": FieldSet()})
+    with pytest.raises(itil4.InvalidInput, match="not the address of a store"):
+        itil4.connect("desk.db")
+    with pytest.raises(itil4.InvalidInput, match="There is no practice"):
+        itil4.connect()[made(slot="other", kind="other", prefix="OTH")]
+    with pytest.raises(AttributeError, match="Did you mean 'incidents'"):
+        itil4.connect().incident  # noqa: B018 - reading it is the test
+
+
+def test_an_own_step_gets_a_verb_and_an_own_verb_stays() -> None:
+    """Events that are identifiers become methods; a method that the class writes itself is kept."""
+
+    class Ours(IncidentManagement[Incident]):
+        lifecycle: ClassVar[Lifecycle] = extended(
+            Transition("ponder", "new", "new"),
+            Transition("sleep on it", "new", "new"),
+            Transition("muse", "new", "new"),
+        )
+
+        def muse(self, record: Any, **options: Any) -> Any:
+            """Muse aloud."""
+            return self.fire(self.comment(record, "Hm", by=options["by"]), "muse", **options)
+
+    desk: Any = itil4.connect(practices=[Ours]).incidents
+    sam = itil4.Actor("sam", roles={"service_desk"})
+    held = desk.ponder(desk.log(summary="A", by=sam), by=sam)
+    held = desk.muse(desk.fire(held, "sleep on it", by=sam), by=sam)
+    assert [entry.event or entry.op for entry in desk.history(held)] == [
+        "log",
+        "ponder",
+        "sleep on it",
+        "comment",
+        "muse",
+    ]
+    assert "ponder" in desk.ponder.__doc__
+
+
+def test_an_own_relation_is_known_under_both_names() -> None:
+    """With ends of the practice's own kind, whatever a subclass calls it."""
+
+    class Ours(IncidentManagement[Incident]):
+        relations: ClassVar[tuple[Relation, ...]] = (
+            *IncidentManagement.relations,
+            Relation("blocked_by", "blocks", {(SELF, SELF)}, acyclic=True),
+        )
+
+    itsm = itil4.connect(practices=[Ours])
+    sam = itil4.Actor("sam", roles={"service_desk"})
+    one, two = (itsm.incidents.log(summary=name, by=sam) for name in "AB")
+    itsm.link(one, "blocks", two, by=sam)
+    assert itsm.incidents.linked(two.id, "blocked_by") == (one,)
+    with pytest.raises(itil4.Refused, match="circle"):
+        itsm.link(one.id, "blocked_by", two.id, by=sam)

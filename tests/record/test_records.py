@@ -1,0 +1,141 @@
+"""Records, entries and actors are frozen values, whichever practice made them."""
+
+import copy
+import importlib
+import pickle
+import pkgutil
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+import pytest
+
+import itil4
+from itil4 import Actor, Entry, FieldSet, Incident, InvalidInput, Record
+from itil4.record import Frozen, Override, shape_of
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+def record_types() -> list[type[Record]]:
+    """Every record type of the package, found by loading all of its practices."""
+    for module in pkgutil.walk_packages(itil4.__path__, "itil4."):
+        if module.name.startswith("itil4.practices"):
+            importlib.import_module(module.name)
+    found, wave = [], [Record]
+    while wave:
+        found += wave
+        wave = [sub for cls in wave for sub in cls.__subclasses__() if sub.__module__.startswith("itil4.")]
+    return [cls for cls in dict.fromkeys(found) if "__attrs_attrs__" in vars(cls) and not cls.__name__.startswith("_")]
+
+
+TYPES = record_types()
+
+
+@pytest.mark.parametrize("cls", TYPES, ids=lambda cls: cls.__name__)
+def test_a_record_type_is_frozen_slotted_and_keyword_only(cls: Any) -> None:
+    """Nothing is assigned, nothing added, nothing passed by place."""
+    assert all(field.kw_only for field in attrs.fields(cls))
+    assert "__slots__" in vars(cls)
+    held = object.__new__(cls)
+    assert not hasattr(held, "__dict__")
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        held.state = "closed"
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        held.anything = 1
+
+
+@pytest.mark.parametrize("cls", TYPES, ids=lambda cls: cls.__name__)
+def test_a_record_type_takes_moments_with_a_time_zone_only(cls: Any) -> None:
+    """Each field that holds a moment refuses a naive one, and text."""
+    moments = [field for field in shape_of(cls).fields.values() if field.kind == "moment"]
+    assert len(moments) >= 2
+    for field in moments:
+        naive, text = field.check(field.name, NOON.replace(tzinfo=None)), field.check(field.name, NOON.isoformat())
+        assert naive is not None
+        assert naive.code == "naive_datetime"
+        assert text is not None
+        assert text.code == "ill_typed"
+
+
+@pytest.mark.parametrize("cls", TYPES, ids=lambda cls: cls.__name__)
+def test_the_fields_of_a_record_type_are_described(cls: Any) -> None:
+    """Its docstring begins with a sentence, and every field has a type that records can hold."""
+    assert (cls.__doc__ or "").strip().splitlines()[0].endswith((".", ":"))
+    assert set(shape_of(cls).fields) == set(attrs.fields_dict(cls))
+
+
+def incident(**more: Any) -> Incident:
+    given = {"id": "i", "state": "new", "created_at": NOON, "created_by": "ana", "updated_at": NOON, "owner": "desk"}
+    return Incident(**{**given, "summary": "A", **more})
+
+
+def test_a_record_pickles_copies_and_hashes() -> None:
+    """It is a value: what comes back is equal, and equal ones hash alike."""
+    held = incident(overrides={"priority": Override("ida", NOON, "x")}, extra={"deck": "A"}, participants=("kim",))
+    for again in (pickle.loads(pickle.dumps(held)), copy.copy(held), copy.deepcopy(held), attrs.evolve(held)):
+        assert again == held
+        assert hash(again) == hash(held)
+    with pytest.raises(TypeError, match="frozen"):
+        held.extra["deck"] = "B"  # type: ignore[index]
+    with pytest.raises(TypeError, match="frozen"):
+        held.overrides.clear()  # type: ignore[attr-defined]
+
+
+def test_a_record_made_by_hand_is_checked_like_any_other() -> None:
+    """Every field that is wrong is named at once."""
+    with pytest.raises(InvalidInput) as caught:
+        incident(summary="", created_at=NOON.replace(tzinfo=None), version="1")
+    assert {reason.detail["field"] for reason in caught.value.reasons} == {"summary", "created_at", "version"}
+
+
+def test_a_frozen_mapping_stays_as_it_is() -> None:
+    """None of the ways to change a dict works, and what is taken from it is a copy."""
+    held = Frozen(a=1)
+    for change in (
+        lambda: held.update(b=2), lambda: held.pop("a"), lambda: held.setdefault("b", 2), lambda: held.popitem(),
+        lambda: held.__ior__({"b": 2}), lambda: held.__delitem__("a"),
+    ):  # fmt: skip
+        with pytest.raises(TypeError):
+            change()
+    assert held == {"a": 1}
+    assert (held | {"b": 2}) == {"a": 1, "b": 2}
+    assert held.copy() == held
+
+
+def test_the_extra_fields_of_a_host_are_said_in_plain_data() -> None:
+    """They round-trip, add up, and what is unknown in them is named with the nearest."""
+    plain = {"deck": {"type": "choice", "choices": ["A", "B"]}, "crew": {"type": "integer", "default": 3}}
+    fields = FieldSet.from_dict(plain)
+    assert FieldSet.from_dict(fields.to_dict()).to_dict() == fields.to_dict()
+    assert list(fields | FieldSet.from_dict({"port": {"type": "line"}})) == ["deck", "crew", "port"]
+    for wrong, text in (
+        ({"deck": {"type": "lin"}}, "'line'"), ({"deck": {"type": "choice"}}, "choices"),
+        ({"deck": {"typ": "line"}}, "'type'"), ({"deck": "line"}, "a mapping"),
+        ({"crew": {"type": "integer", "default": "3"}}, "crew.default"), ({"deck": {"type": []}}, "type"),
+    ):  # fmt: skip
+        with pytest.raises(itil4.DefinitionError, match=text):
+            FieldSet.from_dict(wrong)  # type: ignore[arg-type]
+
+
+def test_an_actor_is_a_value_too() -> None:
+    """Equal by what it says, with roles in any order and from any collection."""
+    assert Actor("sam", roles=["a", "b"]) == Actor("sam", roles={"b", "a"})
+    assert pickle.loads(pickle.dumps(Actor("sam", via="api"))) == Actor("sam", via="api")
+    assert Actor("timer", kind="system").is_system
+
+
+def test_an_entry_turns_into_plain_data() -> None:
+    """With `from` and `to`, and without what is empty."""
+    sam = Actor("sam", roles={"service_desk"}, via="email", on_behalf_of="ana")
+    desk = itil4.connect().incidents
+    held = desk.start(desk.log(summary="A", by=sam), by=sam, reason="Now")
+    assert held.requester == "ana"
+    assert held.channel == "email"
+    plain = desk.history(held)[-1].to_dict()
+    assert (plain["from"], plain["to"], plain["via"], plain["on_behalf_of"]) == ("new", "in_progress", "email", "ana")
+    assert plain["reason"] == "Now"
+    assert "comment" not in plain
+    again = pickle.loads(pickle.dumps(desk.history(held)))
+    assert again == desk.history(held)
+    assert isinstance(again[0], Entry)

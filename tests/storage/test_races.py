@@ -1,0 +1,217 @@
+"""Threads and processes at once: nothing is lost, doubled or torn."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import itil4
+from itil4 import Actor, MemoryStore, Refused, SqliteStore, StaleRecord
+from itil4.record import Relation
+
+SAM = Actor("sam", roles={"service_desk"})
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def itsm(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[itil4.ServiceManagement]:
+    store = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "desk.db")
+    with itil4.connect(store) as made:
+        yield made
+
+
+def together(*calls: Callable[[], Any]) -> list[Any]:
+    """Run the calls at the same moment, and return what each returned or raised."""
+    gate = threading.Barrier(len(calls))
+    results: list[Any] = [None] * len(calls)
+
+    def run(place: int) -> None:
+        gate.wait()
+        try:
+            results[place] = calls[place]()
+        except Exception as error:
+            results[place] = error
+
+    threads = [threading.Thread(target=run, args=(place,)) for place in range(len(calls))]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    return results
+
+
+def log(itsm: Any, **values: Any) -> Any:
+    return itsm.incidents.log(summary="Mail is down", impact="high", urgency="low", by=SAM, **values)
+
+
+def test_one_key_from_many_threads_is_one_record_and_one_result(itsm: itil4.ServiceManagement) -> None:
+    """A retried birth or step, however it races, happens once; everybody gets what the first one got."""
+    for turn in range(15):
+        made = together(*[lambda turn=turn: log(itsm, once=f"log{turn}")] * 4)
+        assert made == [made[0]] * 4
+        assert itsm.incidents.count() == turn + 1
+        steps = together(
+            *[lambda made=made, turn=turn: itsm.incidents.assign(made[0], to="sam", by=SAM, once=f"assign{turn}")] * 4
+        )
+        assert steps == [steps[0]] * 4
+        assert steps[0].version == 2
+        assert len(itsm.incidents.history(made[0])) == 2
+
+
+def test_two_links_that_would_close_a_circle_never_both_succeed(itsm: itil4.ServiceManagement) -> None:
+    """INV-123: acyclic holds also where two units race, over one step or over several."""
+    for length in (2, 3):
+        for _ in range(10):
+            ring = [log(itsm) for _ in range(length)]
+            for child, parent in pairwise(ring[1:]):
+                itsm.link(child.id, "child_of", parent.id, by=SAM)
+            first, second, last = ring[0].id, ring[1].id, ring[-1].id
+            results = together(
+                lambda first=first, second=second: itsm.link(first, "child_of", second, by=SAM),
+                lambda first=first, last=last: itsm.link(last, "child_of", first, by=SAM),
+            )
+            failed = [each for each in results if isinstance(each, Exception)]
+            assert len(failed) == 1
+            assert isinstance(failed[0], (StaleRecord, Refused)), failed
+            links = [link.target for each in ring for link in itsm.incidents.links(each) if link.relation == "child_of"]
+            assert len(links) == length - 1
+
+
+def test_a_single_link_stays_single(itsm: itil4.ServiceManagement) -> None:
+    """Two parents offered at once: one is taken."""
+    for _ in range(15):
+        child, *parents = (log(itsm) for _ in range(3))
+        results = together(
+            *(
+                lambda child=child, parent=parent: itsm.link(child.id, "child_of", parent.id, by=SAM)
+                for parent in parents
+            )
+        )
+        assert sum(isinstance(each, (StaleRecord, Refused)) for each in results) == 1
+        assert len(itsm.incidents.links(child)) == 1
+
+
+def test_a_cascade_sees_every_child_or_none_of_its_work_is_kept(itsm: itil4.ServiceManagement) -> None:
+    """The children are a fact of the parent's step: one that is linked meanwhile makes the step stale."""
+    relation = next(each for each in itsm.house.relations if each.name == "child_of")
+    assert isinstance(relation, Relation)
+    for _ in range(15):
+        parent, child = log(itsm), log(itsm)
+        results = together(
+            lambda parent=parent: itsm.incidents.resolve(parent.id, resolution="done", by=SAM),
+            lambda parent=parent, child=child: itsm.link(child.id, "child_of", parent.id, by=SAM),
+        )
+        stale = [isinstance(each, StaleRecord) for each in results]
+        assert not [each for each in results if isinstance(each, Exception) and not isinstance(each, StaleRecord)]
+        parent_entries = itsm.incidents.history(parent)
+        if not stale[0] and not stale[1]:
+            resolved = itsm.incidents.get(child).state == "resolved"
+            born_first = parent_entries[-1].recorded_at
+            link = itsm.incidents.links(child)[0]
+            assert resolved or link.at >= born_first or parent_entries[-1].details.get("skipped")
+
+
+WORKER = """
+import sys, itil4
+from itil4 import Actor, SqliteStore, StaleRecord
+path, name, what, count, target = sys.argv[1:]
+sam = Actor(name, roles={"service_desk"})
+itsm = itil4.connect(SqliteStore(path))
+sys.stdout.write("ready\\n"); sys.stdout.flush(); sys.stdin.readline()
+done = 0
+while done < int(count):
+    if what == "log":
+        itsm.incidents.log(summary=name, impact="high", urgency="low", by=sam)
+    else:
+        try:
+            current = itsm.incidents.get(target)
+            itsm.incidents.update(current, rank=(current.rank or 0) + 1, by=sam)
+        except StaleRecord:
+            continue
+    done += 1
+itsm.close()
+"""
+
+
+def _processes(path: Path, what: str, count: int, target: str = "", workers: int = 3) -> None:
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", WORKER, str(path), f"w{place}", what, str(count), target],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        for place in range(workers)
+    ]  # fmt: skip
+    for each in running:
+        assert each.stdout is not None
+        assert each.stdout.readline() == "ready\n"
+    for each in running:
+        each.communicate("go\n", timeout=120)
+        assert each.returncode == 0
+
+
+def test_processes_that_open_a_fresh_file_at_once_all_get_it(tmp_path: Path) -> None:
+    """Making the file, its tables and its indexes is safe from several processes; numbers have no gap."""
+    path = tmp_path / "desk.db"
+    _processes(path, "log", 20, workers=4)
+    with itil4.connect(SqliteStore(path)) as itsm:
+        numbers = sorted(each.number or "" for each in itsm.incidents.each())
+        assert numbers == [f"INC{number:07d}" for number in range(1, 81)]
+        for each in itsm.incidents.each():
+            assert itsm.incidents.replayed(each) == each
+
+
+def test_processes_lose_no_update(tmp_path: Path) -> None:
+    """Each of three processes adds 30 to one field of one record: it ends at 90."""
+    path = tmp_path / "desk.db"
+    with itil4.connect(SqliteStore(path)) as itsm:
+        incident = log(itsm)
+        _processes(path, "update", 30, incident.id)
+        now = itsm.incidents.get(incident.id)
+        assert (now.rank, now.version) == (90, 91)
+        history = itsm.incidents.history(now)
+        assert [entry.changes["rank"].new for entry in history[1:]] == list(range(1, 91))  # type: ignore[union-attr]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_child_has_connections_of_its_own(tmp_path: Path) -> None:
+    """The child writes and closes; the parent's connections, one of them in the middle of reading, go on."""
+    script = f"""
+import os, sys, itil4, sqlite3
+from itil4 import Actor, SqliteStore
+from itil4.storage import sqlite as room
+sam = Actor("sam", roles={{"service_desk"}})
+store = SqliteStore({str(tmp_path / "desk.db")!r})
+itsm = itil4.connect(store)
+made = [itsm.incidents.log(summary=str(n), impact="high", urgency="low", by=sam) for n in range(5)]
+reading = itsm.incidents.histories()
+next(reading)
+store._lock.acquire()                       # as another thread may hold it at the moment of the fork
+own = store._local.held
+child = os.fork()
+if child == 0:
+    assert store._local.__dict__ == {{}} and len(store._open) == 0
+    itsm.incidents.update(made[0], summary="child", by=sam)
+    assert store._local.held is not own
+    own.close()
+    own.connection.total_changes            # raises where the connection is closed; touches no file
+    del reading, own
+    itsm.close()
+    sys.exit(0)                             # with the clean-up of an ordinary end
+store._lock.release()
+_, status = os.waitpid(child, 0)
+assert status == 0, status
+assert len(list(reading)) == 4
+assert itsm.incidents.get(made[0].id).summary == "child"
+itsm.incidents.update(made[1], summary="parent", by=sam)
+assert os.path.exists({str(tmp_path / "desk.db-wal")!r}), "the child removed the log that the parent uses"
+itsm.close()
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 from itil4.errors import InvalidInput
 from itil4.practices.desk import House
 from itil4.storage.projections import Projected
-from itil4.storage.query import Every, Query
+from itil4.storage.query import Query
 from itil4.storage.unit import Unit
 
 if TYPE_CHECKING:
     from itil4.practices.service_clockwork import Clockwork
 
-_ANY = Query("service_level", Every(()), limit=1)
+_ANY = Query("service_level", order=(("created_at", False),), limit=1)
+"""In the order of an index that begins with the kind: by id alone, every record would be looked at."""
 
 
 class DueTimes:

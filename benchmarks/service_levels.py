@@ -236,7 +236,7 @@ def reread_store(quick: bool) -> None:
             due = itsm.service_levels.due_between(now.now(), now.now() + timedelta(days=3650), limit=100)
             asked = time.process_time() - begun
         print(f"\n{count:,} open incidents in SQLite, two clocks each, after a calendar edit: {plain:.1f} s,")
-        print(f"  {plain / count * 1e6:,.0f} us each, at most {memory / 1e6:.1f} MB ({seconds:.1f} s while that was traced);")
+        print(f"  {plain / count * 1e6:,.0f} us each, at most {memory / 1e6:.1f} MB (traced in {seconds:.1f} s);")
         print(f"  the next {len(due)} to fall due: {asked * 1e3:.2f} ms")
 
 

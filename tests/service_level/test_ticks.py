@@ -18,6 +18,7 @@ from itil4.interop.tick_command import add_arguments, run
 from itil4.lifecycle import Timer
 from itil4.practices.recurring import Recurrence
 from itil4.practices.service_policy import EscalationRule, ServiceLevelPolicy, StateTimer
+from itil4.service_level import ServiceCalendar
 from itil4.storage.memory import MemoryStore
 from itil4.storage.sqlite import SqliteStore
 
@@ -278,6 +279,15 @@ def test_a_timer_that_joins_the_policy_holds_for_what_is_there(where: Path | Non
     itsm = itil4.connect(store, clock=clock, policies={"service_level": AUTO_CLOSE})
     assert [each.event for each in itsm.tick().fired] == ["close"]
     assert itsm.incidents.get(incident.id).state == "closed"
+
+
+def test_a_timer_on_hours_that_never_open_again_stops_no_work(caplog: pytest.LogCaptureFixture) -> None:
+    """The step that starts it is taken; that the timer stands still is logged."""
+    timer = StateTimer(state="resolved", timer=Timer("close", after=hours(1), time="service"))
+    itsm = opened(None, ServiceLevelPolicy(timers=(timer,), calendar=ServiceCalendar(zone="UTC")))
+    incident = itsm.incidents.resolve(logged(itsm), resolution="Restarted", by=SAM)
+    assert incident.state == "resolved" and "stand still" in caplog.text
+    assert itsm.tick().fired == ()
 
 
 # recurring records

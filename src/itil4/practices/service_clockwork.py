@@ -231,8 +231,12 @@ class Clockwork:
         fields = {name: shape.read(record, name) for name in policy.fields if shape.get(name) is not None}
         if shape.get(policy.customer_field) is not None:
             fields[policy.customer_field] = shape.read(record, policy.customer_field)
-        hours = policy.calendar_of(scope_values(policy, kind, fields))
-        found = [due for lifecycle in self.lifecycles(kind) for due in deadlines(lifecycle, record, entries, hours)]
+        try:
+            hours = policy.calendar_of(scope_values(policy, kind, fields))
+            found = [due for lifecycle in self.lifecycles(kind) for due in deadlines(lifecycle, record, entries, hours)]
+        except InvalidInput as error:  # hours that tie or never open again are no reason to stop work on the record
+            _log.error("The timers of %s stand still: %s", record.reference, error)
+            return ()
         return tuple(sorted(found, key=lambda each: each.at))
 
     def projected(

@@ -46,9 +46,9 @@ class Threshold:
     key: str
 
 
-def thresholds(clock: RecordClock, asof: datetime, entries: Sequence[Entry]) -> Iterator[Threshold]:
+def thresholds(clock: RecordClock, reading: Reading, entries: Sequence[Entry]) -> Iterator[Threshold]:
     """Yield the thresholds that nothing was done about yet: those that were reached, then the next ones to come."""
-    reading = clock.read(asof)
+    asof = reading.asof
     if reading.state in ("not_started", "cancelled") or reading.started_at is None:
         return
     done = _done(entries)
@@ -107,6 +107,7 @@ class Clockwork:
                 "ill_typed", field="policies.service_level", expected="a ServiceLevelPolicy", value=given
             )
         self.given = given
+        self._keeps = isinstance(house.store, KeepsDueTimes)
         self.check(given)
 
     # the policy
@@ -187,7 +188,7 @@ class Clockwork:
 
     def __call__(self, unit: Unit) -> list[Projected]:
         """Return the due times of what a unit is about to write."""
-        if not isinstance(self._house.store, KeepsDueTimes):
+        if not self._keeps:
             return []
         policy = self.policy()
         about = policy.kinds
@@ -250,7 +251,7 @@ class Clockwork:
         rows = []
         for clock in self.clocks(kind, entries, policy=policy, strict=False):
             reading = clock.read(asof)
-            pending = min((each.at for each in thresholds(clock, asof, entries)), default=None)
+            pending = min((each.at for each in thresholds(clock, reading, entries)), default=None)
             if pending is None and reading.state not in ("running", "paused"):
                 continue
             late = reading.late_from

@@ -208,7 +208,7 @@ class _Ticking:
         """Return what fell due first: when, its key, and what it is."""
         found: list[tuple[datetime, int, str, Threshold | Due]] = []
         for clock in self.clockwork.clocks(kind, entries, self.now, policy=policy, strict=False):
-            for place, threshold in enumerate(thresholds(clock, self.now, entries)):
+            for place, threshold in enumerate(thresholds(clock, clock.read(self.now), entries)):
                 if threshold.at <= self.now:
                     found.append((threshold.at, place, threshold.key, threshold))
         for due in self.clockwork.timers(kind, record, entries, policy):

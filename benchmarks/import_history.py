@@ -20,14 +20,10 @@ from statistics import median
 
 import itil4
 from itil4.interop.importing import import_history
+from itil4.interop.mapping import HistoryMapping
 
 LOG = Path(__file__).parents[2] / "shared" / "data" / "uci_incidents_dev.csv.gz"
-COLUMNS = (
-    "number,incident_state,active,reassignment_count,reopen_count,sys_mod_count,made_sla,caller_id,opened_by,opened_at,"
-    "sys_created_by,sys_created_at,sys_updated_by,sys_updated_at,contact_type,location,category,subcategory,u_symptom,"
-    "cmdb_ci,impact,urgency,priority,assignment_group,assigned_to,knowledge,u_priority_confirmation,notify,problem_id,"
-    "rfc,vendor,caused_by,closed_code,resolved_by,resolved_at,closed_at"
-).split(",")
+COLUMNS = HistoryMapping.shipped("servicenow").file_columns
 STATES = ("New", "Active", "Awaiting Vendor", "Active", "Resolved", "Closed")
 
 
@@ -81,7 +77,8 @@ def made_up(path: Path, rows: int) -> None:
             writer.writerow(
                 {
                     "number": f"INC{case:010d}", "incident_state": STATES[step], "sys_mod_count": step,
-                    "sys_updated_by": f"Updated by {case % 900}", "sys_updated_at": f"{1 + step}/3/2016 08:{case % 60:02d}",
+                    "sys_updated_by": f"Updated by {case % 900}",
+                    "sys_updated_at": f"{1 + step}/3/2016 08:{case % 60:02d}",
                     "impact": "2 - Medium", "urgency": "2 - Medium", "priority": "3 - Moderate",
                     "assignment_group": f"Group {(case + step) % 70}", "caller_id": f"Caller {case % 5000}",
                 }

@@ -38,7 +38,9 @@ def test_nobody_but_the_clock_asks_what_time_it_is() -> None:
 def test_modules_stay_small_enough_to_read() -> None:
     """No module of code over about 500 lines; data modules hold data only."""
     read = [path for path in SOURCES if path.parent.name != "catalogue"]
-    assert {path.name: size for path in read if (size := len(path.read_text(encoding="utf-8").splitlines())) > 520} == {}
+    assert {
+        path.name: size for path in read if (size := len(path.read_text(encoding="utf-8").splitlines())) > 520
+    } == {}
 
 
 def test_the_front_door_is_a_sorted_list_of_real_objects() -> None:

@@ -56,13 +56,15 @@ reason. A test checks this page against the tests.
 
 
 def claims() -> dict[str, list[str]]:
-    """Return the tests that name an invariant: id -> `file::test`."""
+    """Return the tests that name an invariant, or state it in their docstring: id -> `file::test`."""
     found: dict[str, list[str]] = defaultdict(list)
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
                 named = re.search(r"inv_(\d{3}(?:_\d{3})*)", node.name)
-                for number in named[1].split("_") if named else ():
+                numbers = named[1].split("_") if named else []
+                numbers += re.findall(r"INV-(\d{3})", ast.get_docstring(node) or "")
+                for number in dict.fromkeys(numbers):
                     found[f"INV-{number}"].append(f"{path.relative_to(ROOT)}::{node.name}")
     return found
 

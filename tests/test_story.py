@@ -26,6 +26,12 @@ A service desk opens on itil4-demo/desk.db.
        With a resolution he can: resolved, code fix.
 11:11  Ana confirms and closes it: closed, resolved.
 
+But why did it fail? PRB0000001: Each connection leaks memory.
+It is a known error now. Until it is fixed: Restart the relay.
+Ben calls next day: INC0000002 matches it (same service: mail).
+The workaround helps him at once: resolved by workaround.
+A month after the fix PRB0000001 is closed (solved) and reviewed.
+
 The history of INC0000001:
    1  09:00  ana  log      - -> new
    2  09:02  ida  assign   new -> assigned
@@ -36,15 +42,16 @@ The history of INC0000001:
    7  09:51  sam  restore  in_progress -> in_progress
    8  10:11  sam  resolve  in_progress -> resolved
    9  11:11  ana  close    resolved -> closed        Mail works again.
+  10  12:11  ida           link
 Replaying it gives the stored record: yes.
 
 What the history tells:
   Flow efficiency                 47.9%   of 1
-  Resolved for good              100.0%   of 1
-  Downtime                    1 h 6 min   of 1
-  Time to acknowledge         2 min 0 s   of 1
-  Time to restore service     1 h 6 min   of 1
-  Resolved at first contact        0.0%   of 1
+  Resolved for good              100.0%   of 2
+  Downtime                    1 h 6 min   of 2
+  Time to acknowledge         1 min 0 s   of 2
+  Time to restore service    33 min 0 s   of 2
+  Resolved at first contact       50.0%   of 2
 
 Its lifecycle, as a Mermaid picture: itil4-demo/incident.mmd
 """

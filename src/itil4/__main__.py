@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from itil4.errors import InvalidInput, ITIL4Error, StoreError, nearest
-from itil4.interop.commands import COMMANDS
 
 if TYPE_CHECKING:
     from itil4.practices.base import Practice
@@ -42,8 +41,6 @@ def _parser() -> argparse.ArgumentParser:
     practices = commands.add_parser("practices", help="the 34 practices, or one of them, in 80 columns")
     practices.add_argument("name", nargs="?", help="id or name, such as 'incident management'")
     practices.set_defaults(run=_practices)
-    from itil4.interop.commands import COMMANDS
-
     draw = commands.add_parser("draw", help="a lifecycle as a picture")
     draw.add_argument("what", help="a kind such as incident, or package.module:Practice")
     draw.add_argument("--aspect", metavar="NAME", help="one of its further lifecycles, such as 'major incident'")
@@ -53,6 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="what is wrong with a workflow, each finding with a story")
     check.add_argument("what", help="a kind such as incident, or package.module:Practice")
     check.set_defaults(run=_check)
+    from itil4.interop.commands import COMMANDS  # late: the story needs none of what they load
+
     for name, command in COMMANDS.items():
         added = commands.add_parser(name, help=command.help, description=f"{command.help.capitalize()}.")
         command.add_arguments(added)
@@ -113,9 +112,9 @@ def _practice(what: str) -> "type[Practice[Any]]":
     from itil4.itsm import BUILT_IN
     from itil4.practices.base import Practice
 
-    known = {practice.kind: practice for practice in BUILT_IN}
+    known = {place.kind: place for place in BUILT_IN}
     if what in known:
-        return known[what]
+        return known[what].practice
     module, colon, name = what.partition(":")
     if not colon:
         raise InvalidInput.of("unknown_practice", name=what, nearest=nearest(what, known))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import combinations
 from typing import TYPE_CHECKING, Any, Self
 
 from itil4.clock import Calendar, Clock, SystemClock, TimeOrderedIds
@@ -10,28 +11,31 @@ from itil4.errors import DefinitionError, InvalidInput, nearest
 from itil4.practices.base import Practice
 from itil4.practices.desk import Desk, House, Subscriber
 from itil4.practices.directory import Anybody, Directory
-from itil4.practices.import_run import ImportRuns
-from itil4.practices.incident_management import IncidentManagement
-from itil4.practices.known_errors import KnownErrors
 from itil4.practices.linking import link, locate, unlink
-from itil4.practices.problem_management import ProblemManagement
-from itil4.record import Actor, FieldSet, Relation, Relations
+from itil4.practices.places import Kinds, Place, Practices
+from itil4.record import Actor, FieldSet, Relation
 from itil4.storage.memory import MemoryStore
 from itil4.storage.protocols import Store
 
 if TYPE_CHECKING:
-    from itil4.practices.import_run import ImportRun
-    from itil4.practices.incident_management import Incident
-    from itil4.practices.known_errors import KnownError
-    from itil4.practices.problem_management import Problem
+    from itil4.practices.catalogue import PracticeCatalogue
+    from itil4.practices.import_run import ImportRun, ImportRuns
+    from itil4.practices.incident_management import Incident, IncidentManagement
+    from itil4.practices.known_errors import KnownError, KnownErrors
+    from itil4.practices.problem_management import Problem, ProblemManagement
     from itil4.value import Dora, StreamMap, ValueStream
 
-BUILT_IN: tuple[type[Practice[Any]], ...] = (
-    IncidentManagement,
-    ProblemManagement,
-    KnownErrors,
-    ImportRuns,
+_IN = "itil4.practices."
+
+# fmt: off
+BUILT_IN = (
+    #     slot           kind           prefix  name                   home
+    Place("incidents",    "incident",    "INC", "incident_management", _IN + "incident_management:IncidentManagement"),
+    Place("problems",     "problem",     "PRB", "problem_management",  _IN + "problem_management:ProblemManagement"),
+    Place("known_errors", "known_error", "KE",  "problem_management",  _IN + "known_errors:KnownErrors"),
+    Place("import_runs",  "import_run",  "IMP", "import_run",          _IN + "import_run:ImportRuns"),
 )
+# fmt: on
 """The practices that every service management has, unless another class fills their place."""
 
 RELATIONS = (Relation("relates_to", "relates_to"),)
@@ -46,6 +50,17 @@ class ServiceManagement(Desk):
     >>> itsm.incidents.log(summary="Mail is down", impact="high", urgency="high", by=ana).number
     'INC0000001'
     """
+
+    @property
+    def practices(self) -> "PracticeCatalogue":
+        """The 34 practices of ITIL 4 as data; those with records here have a module of their own.
+
+        >>> [practice.name for practice in connect().practices][:2]
+        ['Architecture management', 'Continual improvement']
+        """
+        from itil4.practices.catalogue import catalogue  # read when first asked for
+
+        return catalogue()
 
     @property
     def incidents(self) -> "IncidentManagement[Incident]":
@@ -142,7 +157,7 @@ class ServiceManagement(Desk):
         It runs after the commit, in the order of the entries, and cannot undo them: one that raises
         is logged. For delivery that survives a crash, read the history instead.
         """
-        names = {cls.name for cls in self.house.practices.values()} | set(self.house.kinds)
+        names = {place.name for place in self.house.practices.places.values()} | set(self.house.kinds)
         if practice is not None and practice not in names:
             raise InvalidInput.of("unknown_practice", name=practice, nearest=nearest(practice, names))
         if not callable(call):
@@ -210,32 +225,32 @@ def connect(
         StoreError: the store cannot be opened.
     """
     clock = clock or SystemClock()
-    classes = _placed(practices)
+    placed = Practices(_placed(practices))
     fields, policies = fields or {}, policies or {}
-    kinds = {}
-    for cls in classes.values():
-        kinds[cls.kind] = cls.stored_kind(cls.fields | fields.get(cls.kind, FieldSet()))
     for named in (*fields, *policies):
-        if named not in kinds:
-            raise DefinitionError.of(
-                "unknown_name", where="connect", what="kind", name=named, nearest=nearest(named, kinds)
-            )
+        if named not in placed.by_kind:
+            near = nearest(named, placed.by_kind)
+            raise DefinitionError.of("unknown_name", where="connect", what="kind", name=named, nearest=near)
+    opened = _opened(store)
+    opened.migrate(())
+    kinds = Kinds(placed, fields, opened)
+    for named in fields:  # what a host declares is checked now, not when it is first used
+        kinds[named]
     house = House(
-        store=_opened(store),
+        store=opened,
         clock=clock,
         ids=ids or TimeOrderedIds(clock),
         tenant=tenant,
         directory=directory or Anybody(),
-        practices=classes,
+        practices=placed,
         kinds=kinds,
-        relations=Relations([*RELATIONS, *(each.of(cls.kind) for cls in classes.values() for each in cls.relations)]),
+        general=RELATIONS,
         policies=policies,
     )
-    house.store.migrate(kind.row for kind in kinds.values())
     return ServiceManagement(house)
 
 
-def _placed(practices: Iterable[type[Practice[Any]]]) -> dict[str, type[Practice[Any]]]:
+def _placed(practices: Iterable[type[Practice[Any]]]) -> dict[str, Place]:
     """Give each class its place; a class of the host replaces the built-in one that it extends."""
     own: dict[str, type[Practice[Any]]] = {}
     for cls in practices:
@@ -248,11 +263,11 @@ def _placed(practices: Iterable[type[Practice[Any]]]) -> dict[str, type[Practice
                     "slot_taken", first=held.__name__, second=cls.__name__, slot=getattr(cls, shared)
                 )
         own[cls.slot] = cls
-    placed = {cls.slot: cls for cls in BUILT_IN} | own
-    for first in placed.values():
-        for second in placed.values():
-            if first is not second and (first.kind == second.kind or first.prefix == second.prefix):
-                raise DefinitionError.of("slot_taken", first=first.__name__, second=second.__name__, slot=first.kind)
+    placed = {place.slot: place for place in BUILT_IN} | {slot: Place.of(cls) for slot, cls in own.items()}
+    for first, second in combinations(placed.values(), 2):
+        if first.kind == second.kind or first.prefix == second.prefix:
+            names = [each.home.partition(":")[2] for each in (first, second)]
+            raise DefinitionError.of("slot_taken", first=names[0], second=names[1], slot=first.kind)
     return placed
 
 

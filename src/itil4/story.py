@@ -37,10 +37,11 @@ def tell(folder: Path) -> Iterator[str]:
         f"sqlite:///{store}",
         clock=clock,
         ids=TimeOrderedIds(clock, random.Random(4)),
-        directory=itil4.People({"sam": ("mail team",), "ida": ("service desk",), "ana": ("sales",)}),
+        directory=itil4.People({"sam": ("mail team",), "ida": ("service desk",), "mia": ("problems",)}),
     ) as itsm:
         yield f"A service desk opens on {store}."
         yield from _outage(itsm, clock)
+        yield from _problem(itsm, clock)
         yield from _told(itsm)
         picture = folder / "incident.mmd"
         picture.write_text(itsm.incidents.lifecycle.mermaid(), encoding="utf-8")
@@ -93,6 +94,42 @@ def _outage(itsm: itil4.ServiceManagement, clock: FrozenClock) -> Iterator[str]:
     when = later(60)
     mail = incidents.close(mail, reason="Mail works again.", by=ana)
     yield f"{when}  Ana confirms and closes it: {mail.state}, {mail.close_reason}."
+
+
+def _problem(itsm: itil4.ServiceManagement, clock: FrozenClock) -> Iterator[str]:
+    ben = itil4.Actor("ben", roles={"user"})
+    ida = itil4.Actor("ida", roles={"service_desk"})
+    tom = itil4.Actor("tom", roles={"technical_analyst"})
+    mia = itil4.Actor("mia", roles={"problem_manager"})
+    problems: Any = itsm.problems
+    yield ""
+    clock.tick(timedelta(hours=1))
+    leak = problems.log(summary="The relay drops connections", service="mail", incidents=["INC0000001"], by=ida)
+    leak = problems.categorize(leak, category="software", impact="high", urgency="medium", by=ida)
+    leak = problems.investigate(leak, by=tom)
+    leak = problems.add_cause(
+        leak, "leak", "Each connection leaks memory.", technique="5 whys", confidence="confirmed",
+        evidence=["heap.prof"], by=tom,
+    )  # fmt: skip
+    yield f"But why did it fail? {leak.number}: {leak.causes[0].text}"
+    leak = problems.conclude(leak, by=mia)
+    leak = problems.add_workaround(leak, "restart", "Restart the relay.", effect="service restored", by=tom)
+    leak = problems.publish_workaround(leak, "restart", by=mia)
+    yield f"It is a {leak.state.replace('_', ' ')} now. Until it is fixed: {leak.workaround}"
+    clock.tick(timedelta(days=1))
+    again = itsm.incidents.log(summary="The relay drops connections again", service="mail", by=ben)
+    (match,) = itsm.known_errors.match(again, by=ida)
+    itsm.known_errors.accept(match, by=ida)
+    again = problems.use_workaround(leak.id, again.number, by=ida)
+    yield f"Ben calls next day: {again.number} matches it ({match.reasons[0]})."
+    yield f"The workaround helps him at once: {again.state} by {again.resolution_code}."
+    leak = problems.develop(leak.id, by=tom)
+    leak = problems.resolve(leak, resolution="Relay 2.4 is in.", by=tom)
+    leak = problems.confirm(leak, by=ida)
+    clock.tick(timedelta(days=30))
+    leak = problems.close(leak, by=mia)
+    leak = problems.review(leak, review="Watch memory from the start.", by=mia)
+    yield f"A month after the fix {leak.number} is closed ({leak.close_reason}) and {leak.state}."
 
 
 def _told(itsm: itil4.ServiceManagement) -> Iterator[str]:

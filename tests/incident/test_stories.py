@@ -19,11 +19,8 @@ from itil4 import (
     IncidentPolicy,
     InvalidInput,
     Lifecycle,
-    Line,
     NotFound,
     People,
-    Practice,
-    Record,
     Refused,
     ServiceManagement,
     StaleRecord,
@@ -55,29 +52,11 @@ class VesselIncidents(IncidentManagement[VesselIncident]):
     )
 
 
-@attrs.frozen(kw_only=True)
-class Problem(Record):
-    """The least that a problem is."""
-
-    summary: Line
-
-
-class Problems(Practice[Problem]):
-    """A stand-in for problem management."""
-
-    name: ClassVar[str] = "problem_management"
-    slot: ClassVar[str] = "problems"
-    kind: ClassVar[str] = "problem"
-    prefix: ClassVar[str] = "PRB"
-    record = Problem
-    lifecycle: ClassVar[Lifecycle] = Lifecycle("problem", "open", [State("open", "new")])
-
-
 def test_the_words_of_the_plan_work_as_they_are_written(
     opened: Callable[..., ServiceManagement], clock: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Log, assign, comment, see buttons, ask why not, resolve, close, update, find, link, subscribe, units, bulk."""
-    itsm = opened(practices=[] if hasattr(ServiceManagement, "problems") else [Problems])
+    itsm = opened()
     told: list[Entry] = []
     itsm.subscribe(told.append, practice="incident_management")
     user, agent = Actor("ana", roles={"user"}), Actor("sam", roles={"service_desk"})
@@ -104,10 +83,9 @@ def test_the_words_of_the_plan_work_as_they_are_written(
     ]  # fmt: skip
     assert itsm.incidents.find(is_open=True, priority=1, order_by="created_at", limit=50).items == ()
     assert itsm.incidents.find(is_open=False, priority=1).items == (incident,)
-    practice = itsm.in_slot("problems")
-    problem = practice.log(summary="The relay leaks", by=agent)
+    problem = itsm.problems.log(summary="The relay leaks", by=agent)
     incident = itsm.link(incident, "caused_by", problem, by=agent)
-    assert practice.linked(problem, "causes") == (incident,)
+    assert itsm.problems.linked(problem, "causes") == (incident,)
 
     with itsm.unit(by=agent) as desk:
         child = desk.incidents.log(summary="Calendar is down", impact="low", urgency="low")
@@ -407,10 +385,10 @@ def test_a_cascade_passes_over_children_that_the_actor_may_not_see(
 
 def test_a_duplicate_is_merged_and_taken_apart_again(opened: Callable[..., ServiceManagement], sam: Actor) -> None:
     """Links of every kind move to the one that stays and come home; histories stay whole, and nothing else stops."""
-    itsm = opened(practices=[] if hasattr(ServiceManagement, "problems") else [Problems])
+    itsm = opened()
     desk = itsm.incidents
     twin, first, parent, child, friend = (desk.log(summary=name, by=sam) for name in "TFPCR")
-    problem = itsm.in_slot("problems").log(summary="Relay", by=sam)
+    problem = itsm.problems.log(summary="Relay", by=sam)
     kim = Actor("kim")
     itsm.link(twin.id, "child_of", parent.id, by=sam)
     itsm.link(child.id, "child_of", twin.id, by=sam)
@@ -461,6 +439,31 @@ def test_a_queue_is_worked_by_rank_then_priority_then_age(itsm: ServiceManagemen
     held = desk.assign(made["vague"].id, group="network", by=sam)
     assert (held.rank, held.group) == (None, "network")
     assert desk.queue("network") == (held,)
+
+
+def test_what_is_open_again_is_restored_no_longer(itsm: ServiceManagement, sam: Actor, clock: Any) -> None:
+    """Restored and resolved are told apart; after a reopening service comes back at a time of its own."""
+    desk = itsm.incidents
+    held = desk.restore(desk.log(summary="A", by=sam), by=sam)
+    first = held.restored_at
+    clock.pass_by(hours=1)
+    held = desk.resolve(desk.restore(held, by=sam), resolution="x", by=sam)
+    assert (held.restored_at, held.resolved_at) == (first, clock.time)
+    held = desk.reopen(held, by=sam)
+    assert held.restored_at is None
+    clock.pass_by(hours=1)
+    assert desk.restore(held, by=sam).restored_at == clock.time
+
+
+def test_an_incident_is_found_by_its_own_category_and_by_that_of_its_state(itsm: ServiceManagement, sam: Actor) -> None:
+    """What people call a category, and what a state means to queues, do not get into each other's way."""
+    desk = itsm.incidents
+    mail = desk.log(summary="A", category="mail", by=sam)
+    desk.log(summary="B", category="active", by=sam)
+    held = desk.start(mail, by=sam)
+    assert desk.find(category="mail").items == (held,)
+    assert desk.find(state_category="active").items == (held,)
+    assert [each.category for each in desk.find(order_by="-category")] == ["mail", "active"]
 
 
 def test_the_same_call_again_gives_the_first_result(

@@ -1,9 +1,11 @@
 """The report of a store: sections where records are, figures with their records, and nothing foreign in the page."""
 
+import gzip
 import json
 import re
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
+from pathlib import Path
 
 import attrs
 import pytest
@@ -15,9 +17,12 @@ from itil4 import Actor, Lifecycle, Practice, Record, State, Transition
 from itil4.clock import FrozenClock
 from itil4.errors import InvalidInput
 from itil4.interop.html_report import html_report
+from itil4.interop.importing import prepare
+from itil4.interop.mapping import HistoryMapping
 from itil4.record import Line
 from itil4.service_level import Target
 
+DATA = Path(__file__).parents[3] / "shared" / "data" / "uci_incidents_dev.csv.gz"
 SAM = Actor("sam", roles={"service_desk", "technical_specialist"})
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 HOSTILE = '</script></title><img src=x onerror="document.title=\'owned\'"> & "quoted"'
@@ -211,3 +216,20 @@ def test_delivery_is_told_where_changes_reached_users():
     section = next(each for each in Reader(html_report(itsm)).sections if each.strip().startswith("Delivery"))
     assert "Change failure rate\n50.0%\n" in section and "Lead time for changes\n1 h 30 min\n" in section
     assert "Not restored yet: 1" in section and "CHG0000002" in section
+
+
+def test_records_behind_import_problems_are_in_no_figure_and_no_stream(tmp_path):
+    """Story: one of two incidents came with a state that nobody knows; the report tells the run and leaves it out."""
+    if not DATA.exists():
+        pytest.skip("the real log is not beside the repository")
+    with gzip.open(DATA, "rt", encoding="utf-8") as file:
+        header, *rows = file.read().splitlines()
+    some = [row for row in rows if row.startswith(("INC0028089,", "INC0000063,"))]
+    (tmp_path / "log.csv").write_text("\n".join([header, *some]) + "\n", encoding="utf-8")
+    itsm = itil4.connect()
+    prepare(tmp_path / "log.csv", HistoryMapping.shipped("servicenow"), "UTC").into(itsm)
+    page = Reader(html_report(itsm))
+    sections = {section.strip().splitlines()[0]: section for section in page.sections}
+    assert "Logged\n1\n" in sections["Incident management"]
+    assert "n 1" in sections["Value stream: Restoration of a live service"]
+    assert "log.csv" in sections["Imported history"] and str(len(some)) in sections["Imported history"]

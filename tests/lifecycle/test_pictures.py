@@ -1,5 +1,6 @@
 """Pictures: Mermaid, DOT and SVG of a lifecycle, a record highlighted, the same every time."""
 
+import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -97,7 +98,11 @@ def test_the_same_lifecycle_gives_the_same_picture_in_every_process() -> None:
     )
     runs = {
         subprocess.run(
-            [sys.executable, "-c", script], env={"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
         for seed in ("1", "2")
     }

@@ -189,6 +189,26 @@ def test_the_actor_names_a_chosen_target(context: Any) -> None:
     assert (moved.state, set(entry.changes)) == ("sea", {"state"})
 
 
+def test_a_chosen_target_asks_for_what_it_needs_once_it_is_chosen(context: Any) -> None:
+    """The fields that only one of the targets demands are asked for when the choice is known."""
+    flow = Lifecycle(
+        "t", "a", [State("a"), State("b", fields={"solution": "mandatory"}), State("c")],
+        [
+            Transition("go", "a", Chosen("to", among=["b"])),
+            Transition("go", "a", Chosen("to", among=["c"]), roles="lead"),
+        ],
+    )  # fmt: skip
+    record = Ticket("t1", "a")
+    (open_,) = flow.available(record, context("lead"))
+    assert [(ask.field, ask.choices) for ask in open_.asks] == [("to", ("b", "c"))]
+    (anybody,) = flow.available(record, context())
+    assert anybody.asks[0].choices == ("b",)
+    (chosen,) = flow.available(record, context(to="b"))
+    assert (chosen.target, [ask.field for ask in chosen.asks]) == ("b", ["solution"])
+    assert flow.explain(record, "go", context(to="c")).codes == ("role",)
+    assert flow.explain(record, "go", context("lead", to="c"))
+
+
 def test_a_self_loop_is_a_step(context: Any) -> None:
     """It has an entry, adds a version, and changes no state."""
     flow = Lifecycle("t", "a", [State("a")], [Transition("again", "a", "a")])

@@ -14,7 +14,7 @@ from itil4.practices.known_errors import KnownErrors
 from itil4.practices.problem_management import LIFECYCLE, PHASES, RETURNS, STAGES, Problem, phase_of
 
 
-def test_a_problem_has_no_incident_or_many(itsm: ServiceManagement) -> None:
+def test_inv_040_a_problem_has_no_incident_or_many(itsm: ServiceManagement) -> None:
     """INV-040: a proactive problem has no incident yet, a reactive one may have many."""
     proactive = itsm.problems.identify(summary="Disk type 7 fails early", source="supplier", by=DESK)
     assert proactive.is_proactive
@@ -26,7 +26,7 @@ def test_a_problem_has_no_incident_or_many(itsm: ServiceManagement) -> None:
     assert [each.number for each in itsm.problems.incidents(reactive)] == [each.number for each in incidents]
 
 
-def test_a_known_error_has_a_completed_analysis(itsm: ServiceManagement) -> None:
+def test_inv_041_a_known_error_has_a_completed_analysis(itsm: ServiceManagement) -> None:
     """INV-041: nothing is a known error before its analysis ended, and nothing that is resolved or closed is one."""
     bare = itsm.problems.log(summary="Slow", by=DESK)
     bare = itsm.problems.investigate(itsm.problems.categorize(bare, category="software", by=DESK), by=ANALYST)
@@ -48,7 +48,7 @@ def test_a_known_error_has_a_completed_analysis(itsm: ServiceManagement) -> None
     assert not found.is_known_error
 
 
-def test_known_errors_are_states_or_records_of_exactly_one_problem(itsm: ServiceManagement, mode: str) -> None:
+def test_inv_042_known_errors_are_states_or_records_of_exactly_one_problem(itsm: ServiceManagement, mode: str) -> None:
     """INV-042: in one mode the problem is the known error; in the other it closes, and a linked record goes on."""
     problem = itsm.problems.conclude(investigating(itsm), by=MANAGER)
     found = itsm.known_errors.of(problem)
@@ -69,7 +69,9 @@ def test_known_errors_are_states_or_records_of_exactly_one_problem(itsm: Service
 
 
 @pytest.mark.parametrize("state", ["known_error", "developing", "deferred"])
-def test_it_closes_after_control_only_when_it_is_settled(itsm: ServiceManagement, state: str, clock: Ticking) -> None:
+def test_inv_043_it_closes_after_control_only_when_it_is_settled(
+    itsm: ServiceManagement, state: str, clock: Ticking
+) -> None:
     """INV-043: solved, living with a permanent workaround, accepted by an authority, or affecting nobody any more."""
     found = known_error(itsm)
     practice = keeper(itsm, found)
@@ -103,7 +105,7 @@ def test_it_closes_after_control_only_when_it_is_settled(itsm: ServiceManagement
     assert (closed.state, closed.close_reason, closed.closed_at) == ("closed", "permanent_workaround", clock.now())
 
 
-def test_a_risk_is_accepted_by_an_authority_only(mode: Any) -> None:
+def test_inv_043_a_risk_is_accepted_by_an_authority_only(mode: Any) -> None:
     """INV-043: where the policy names the authorities, nobody else accepts what remains."""
     itsm = opened(mode, authorities={"risk board"})
     found = known_error(itsm)
@@ -112,7 +114,9 @@ def test_a_risk_is_accepted_by_an_authority_only(mode: Any) -> None:
     assert practice.accept_risk(found, accepted_by="risk board", by=MANAGER).risk_accepted_by == "risk board"
 
 
-def test_without_a_viable_solution_it_stays_open_with_a_next_review(itsm: ServiceManagement, clock: Ticking) -> None:
+def test_inv_044_without_a_viable_solution_it_stays_open_with_a_next_review(
+    itsm: ServiceManagement, clock: Ticking
+) -> None:
     """INV-044: it waits, for a reason and until a date that lies ahead, and the date cannot be taken away."""
     found = known_error(itsm)
     practice = keeper(itsm, found)
@@ -133,7 +137,7 @@ def test_without_a_viable_solution_it_stays_open_with_a_next_review(itsm: Servic
 
 @pytest.mark.parametrize("state", ["identified", "logged", "categorized", "investigating"])
 @pytest.mark.parametrize("reason", ["mistaken", "negligible", "irrelevant"])
-def test_a_problem_is_dismissed_from_problem_control_with_a_reason(mode: Any, state: str, reason: Any) -> None:
+def test_inv_045_a_problem_is_dismissed_from_problem_control_with_a_reason(mode: Any, state: str, reason: Any) -> None:
     """INV-045: up to the end of problem control it may end because it is none, with a reason; later it may not."""
     itsm = opened(mode)
     found = itsm.problems.identify(summary="Odd noise", by=DESK)
@@ -158,7 +162,7 @@ def test_a_problem_is_dismissed_from_problem_control_with_a_reason(mode: Any, st
     assert not keeper(itsm, late).explain(late, "dismiss", by=MANAGER, **given)
 
 
-def test_a_workaround_belongs_to_a_problem_and_a_permanent_one_leaves_a_debt(itsm: ServiceManagement) -> None:
+def test_inv_046_a_workaround_belongs_to_a_problem_and_a_permanent_one_leaves_a_debt(itsm: ServiceManagement) -> None:
     """INV-046: it is part of a problem (or its known error) and used by incidents; for good, it is a debt."""
     found = known_error(itsm)
     practice = keeper(itsm, found)
@@ -177,7 +181,7 @@ def test_a_workaround_belongs_to_a_problem_and_a_permanent_one_leaves_a_debt(its
     assert [each.relation for each in itsm.incidents.links(solved)] == ["resolved_by"]
 
 
-def test_publishing_a_workaround_resolves_nothing(itsm: ServiceManagement) -> None:
+def test_inv_047_publishing_a_workaround_resolves_nothing(itsm: ServiceManagement) -> None:
     """INV-047: it is offered to the linked open incidents; neither they nor the problem change state by it."""
     incidents = [itsm.incidents.log(summary="Mail is down", by=DESK) for _ in range(3)]
     done = itsm.incidents.resolve(itsm.incidents.start(incidents[2], by=DESK), resolution="Gone", by=DESK)
@@ -197,7 +201,7 @@ def test_publishing_a_workaround_resolves_nothing(itsm: ServiceManagement) -> No
     assert itsm.incidents.history(done.id)[-1].comment is None
 
 
-def test_an_unconfirmed_resolution_returns_to_the_development_of_a_solution(itsm: ServiceManagement) -> None:
+def test_inv_048_an_unconfirmed_resolution_returns_to_the_development_of_a_solution(itsm: ServiceManagement) -> None:
     """INV-048: it closes only when somebody confirmed it; what did not work goes back, and is no resolution."""
     found = known_error(itsm)
     practice = keeper(itsm, found)
@@ -209,7 +213,7 @@ def test_an_unconfirmed_resolution_returns_to_the_development_of_a_solution(itsm
     assert practice.close(found, by=OWNER).close_reason == "solved"
 
 
-def test_the_eight_stages_follow_the_three_phases() -> None:
+def test_inv_049_the_eight_stages_follow_the_three_phases() -> None:
     """INV-049: stages map to phases in order, every state and step has one stage, and only named steps lead back."""
     names = "identification logging categorization investigation workaround resolution closure review"
     assert [stage.name for stage in STAGES] == names.split()
@@ -229,7 +233,7 @@ def test_the_eight_stages_follow_the_three_phases() -> None:
     assert set(KnownErrors.lifecycle.events) - {"renew"} <= set(verbs)
 
 
-def test_a_target_time_is_set_only_after_problem_control(mode: Any, clock: Ticking) -> None:
+def test_inv_050_a_target_time_is_set_only_after_problem_control(mode: Any, clock: Ticking) -> None:
     """INV-050: nobody promises a date for what is not understood; a policy may say otherwise."""
     due = clock.now() + timedelta(days=14)
     itsm = opened(mode, clock=clock)
@@ -244,7 +248,7 @@ def test_a_target_time_is_set_only_after_problem_control(mode: Any, clock: Ticki
     assert bold.problems.log(summary="Slow", target_at=due, by=DESK).target_at == due
 
 
-def test_causes_are_a_collection_and_none_is_required_as_the_root(itsm: ServiceManagement) -> None:
+def test_inv_051_causes_are_a_collection_and_none_is_required_as_the_root(itsm: ServiceManagement) -> None:
     """INV-051: several causes stand beside each other; no field of the record is one root cause."""
     found = investigating(itsm)
     found = itsm.problems.add_cause(
@@ -259,7 +263,7 @@ def test_causes_are_a_collection_and_none_is_required_as_the_root(itsm: ServiceM
     assert not [each.event for each in LIFECYCLE.transitions if any("root" in name for name in each.requires)]
 
 
-def test_closing_keeps_the_knowledge_readable(itsm: ServiceManagement) -> None:
+def test_inv_052_closing_keeps_the_knowledge_readable(itsm: ServiceManagement) -> None:
     """INV-052: symptoms, causes and workarounds of what is closed are found and read as before."""
     found = known_error(itsm, symptoms="Mail stops at noon", service="mail")
     practice = keeper(itsm, found)
@@ -274,7 +278,7 @@ def test_closing_keeps_the_knowledge_readable(itsm: ServiceManagement) -> None:
     assert keeper(itsm, read).get(read.number) == closed
 
 
-def test_a_linked_change_succeeds_before_the_problem_resolves(itsm: ServiceManagement) -> None:
+def test_inv_053_a_linked_change_succeeds_before_the_problem_resolves(itsm: ServiceManagement) -> None:
     """INV-053: with a change linked to it, or to its problem, nothing is resolved before that change succeeded."""
     change = itsm.changes.log(summary="Patch the relay", by=ANALYST)
     problem = investigating(itsm)

@@ -14,7 +14,8 @@ from itil4.practices.known_errors import TEXTS, question
 from itil4.storage.query import Compare, Query
 from itil4.storage.text_search import FindsWords, PlainWords, store_of_words, words_of
 
-WORDS = "mail relay noon slow printer jam élan naïve 東京 Größe ﬁle a1 x-ray don't हिन्दी".split()
+WORDS = ["mail", "relay", "noon", "slow", "printer", "jam", "élan", "naïve", "東京", "Größe"]
+WORDS += ["ﬁle", "a1", "x-ray", "don't", "हिन्दी"]
 
 
 def stores(folder: Path) -> list[Any]:
@@ -104,7 +105,7 @@ def test_a_question_of_ten_megabytes_is_refused_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "typed", ["ma\u200bil", "ma\u00adil", "\ufeffmail", "ｍａｉｌ", "MAIL", "m\u2060a\u200di\u200cl"]
+    "typed", ["ma\u200bil", "ma\u00adil", "\ufeffmail", "\uff4d\uff41\uff49\uff4c", "MAIL", "m\u2060a\u200di\u200cl"]
 )
 def test_characters_that_nobody_sees_change_nothing(tmp_path: Path, typed: str) -> None:
     """Zero-width and soft characters, width and case are not part of a word, in the question or in the record."""

@@ -364,7 +364,7 @@ def test_inv_121_a_refused_step_leaves_no_trace(itsm: ServiceManagement) -> None
     assert (desk.get(held.id), desk.history(held), desk.count()) == before
 
 
-LIFECYCLES = [lifecycle for practice in BUILT_IN for lifecycle in practice.lifecycles()]
+LIFECYCLES = [lifecycle for place in BUILT_IN for lifecycle in place.practice.lifecycles()]
 
 
 @pytest.mark.parametrize("lifecycle", LIFECYCLES, ids=lambda each: each.name)
@@ -387,7 +387,7 @@ def test_inv_122_every_state_is_reached_and_leads_to_an_end(lifecycle: itil4.Lif
     assert not [found for found in lifecycle.verify() if found.severity == "error"]
 
 
-RELATION_NAMES = [*RELATIONS, *(each.of(cls.kind) for cls in BUILT_IN for each in cls.relations)]
+RELATION_NAMES = [*RELATIONS, *(each.of(place.kind) for place in BUILT_IN for each in place.practice.relations)]
 
 
 @given(st.sampled_from(RELATION_NAMES))

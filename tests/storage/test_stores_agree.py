@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from itil4.errors import StoreError
 from itil4.storage import Batch, Compare, Conflict, Every, Linked, MemoryStore, Query, Some, Store
-from itil4.storage.query import OPERATORS
+from itil4.storage.query import COLUMNS, OPERATORS
 from itil4.storage.sqlite import SqliteStore
 
 IDS = st.sampled_from("abcdef")
@@ -24,7 +24,7 @@ FIELDS = st.fixed_dictionaries(
     {}, optional={"priority": PRIORITIES, "group": TEXTS, "urgent": st.booleans(), "deck": st.sampled_from("AB")}
 )
 NAMES = (
-    "id", "number", "state", "category", "version", "created_at", "updated_at", "created_by", "origin_key",
+    "id", "number", "state", "state_category", "version", "created_at", "updated_at", "created_by", "origin_key",
     "priority", "group", "urgent", "extra.deck", "unheard",
 )  # fmt: skip
 VALUES = PRIORITIES | TEXTS | st.booleans() | st.sampled_from(["TIC0000001", "1", "b", 1_001, "closed"])
@@ -193,7 +193,7 @@ def test_questions_have_the_same_answer(
 
 
 def _read(row: Any, name: str) -> Any:
-    if name in row._fields:
-        return getattr(row, name)
+    if name in COLUMNS:
+        return getattr(row, COLUMNS[name])
     body = json.loads(row.body)
     return body.get("extra", {}).get("deck") if name == "extra.deck" else body.get(name)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import itil4
@@ -192,6 +192,13 @@ def test_only_what_the_reader_may_see_is_observed(wide_desk):
     assert wide_desk.observed(RESTORE_LIVE_SERVICE, by=Actor("eve", roles={"security"})).cases == 2
 
 
+def test_records_that_are_excluded_begin_no_case(wide_desk):
+    """By number or id; what is linked to them is in nobody's case either."""
+    first, second, third = log(wide_desk), log(wide_desk), log(wide_desk)
+    seen = observations(wide_desk, RESTORE_LIVE_SERVICE, excluding=[first.number, second.id])
+    assert [each.case for each in seen] == [third.number]
+
+
 def test_a_stream_that_names_no_state_of_this_desk_is_refused(wide_desk):
     """There is nothing to observe, and the error says what to add."""
     with pytest.raises(InvalidInput) as caught:
@@ -268,6 +275,7 @@ MOVES = st.lists(
 GIVEN = {"hold": {"hold_kind": "user"}, "resolve": {"resolution": "Done."}, "hand_over": {"group": "network"}}
 
 
+@settings(deadline=None)
 @given(st.lists(MOVES, min_size=1, max_size=4))
 def test_the_map_of_any_records_accounts_for_all_their_time(cases):
     """Law: whatever steps are possible, every case is seen once, and the times of the steps sum to the lead time."""

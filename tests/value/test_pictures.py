@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from itil4.errors import InvalidInput
@@ -107,6 +107,7 @@ def test_hostile_text_stays_text_in_every_picture():
             assert re.fullmatch(r'    \w+( -> \w+)?( \[label="([^"\\]|\\.)*"(, shape=\w+)?\])?', line), line
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_gives_well_formed_svg(text):
     """Law: whatever a case is called, also with characters that XML cannot hold, its picture can be parsed."""
@@ -126,6 +127,7 @@ def histories(draw):
     return rows
 
 
+@settings(deadline=None)
 @given(histories(), st.integers(2, 9))
 def test_the_bands_of_cumulative_flow_sum_to_what_arrived(rows, points):
     """Law: at every moment finished and inside together are the cases that have come, none is counted twice,
@@ -142,6 +144,7 @@ def test_the_bands_of_cumulative_flow_sum_to_what_arrived(rows, points):
     assert all(count >= 0 for counts in flow.inside.values() for count in counts)
 
 
+@settings(deadline=None)
 @given(histories())
 def test_the_ageing_chart_has_the_open_cases_of_the_map(rows):
     """Law: as many as the map counts, with the same ages."""

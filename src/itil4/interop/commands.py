@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import attrs
 
-from itil4.errors import InvalidInput
+from itil4.errors import InvalidInput, StoreError
 from itil4.interop.importing import Imported, prepare
 from itil4.interop.mapping import HistoryMapping, shipped_names
 from itil4.interop.report import Selection, as_csv, as_text, problems, report
@@ -126,6 +126,7 @@ def add_report_arguments(parser: ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON")
     form.add_argument("--csv", action="store_true", help="print a table of figure, item and value")
+    form.add_argument("--html", type=Path, metavar="FILE", help="write one page that opens offline")
 
 
 def run_report(args: Namespace) -> int:
@@ -133,6 +134,9 @@ def run_report(args: Namespace) -> int:
     _must_exist(args.store)
     by = tuple(name.strip() for name in args.by.split(",") if name.strip())
     with connect(args.store) as itsm:
+        if args.html is not None:
+            _write_page(itsm, args)
+            return 0
         data = report(itsm, Selection(args.since, args.until, by))
         behind = {f"{each.system}:{each.record}" for each in itsm.import_runs.problems() if each.record}
         named = itsm.incidents.figures(since=args.since, until=args.until, split=by, excluding=behind)
@@ -143,6 +147,18 @@ def run_report(args: Namespace) -> int:
         else:
             print(f"{as_text(data)}\n\n{named.text()}")
     return 0
+
+
+def _write_page(itsm: ServiceManagement, args: Namespace) -> None:
+    from itil4.interop.html_report import html_report  # late: it reads the rooms of value and service levels
+
+    page = html_report(itsm, since=args.since, until=args.until)
+    try:
+        args.html.write_text(page, encoding="utf-8")
+    except OSError as error:
+        remedy = "Give another file with --html."
+        raise StoreError.of("store_failed", action="write the page", error=str(error), remedy=remedy) from error
+    print(f"Written to {args.html}; open it in a browser.")
 
 
 def _must_exist(url: str) -> None:

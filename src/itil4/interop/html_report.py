@@ -5,7 +5,7 @@ pictures, delivery, improvements, and the guiding principles with the figures th
 to its definition and to the records that it was made of. The file needs no network and holds nothing foreign.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -87,12 +87,13 @@ def html_report(
             ["Practice", "Records", "Open now"],
             [(_name(each), f"{each.count(by=by):,}", f"{each.count(by=by, is_open=True):,}") for each in held],
         )
+    behind = frozenset(f"{each.system}:{each.record}" for each in itsm.import_runs.problems() if each.record)
     for practice in held:
-        _add_practice(page, practice, period, by)
+        _add_practice(page, practice, period, behind, by)
     window = _window(held, period, by)
     if window is not None:
         _add_clocks(page, itsm, tuple(targets), calendar, period, by)
-        add_streams(page, itsm, streams, window if since or until else None, calendar, by)
+        add_streams(page, itsm, streams, window if since or until else None, calendar, behind, by)
         _add_delivery(page, itsm, window, by)
         _add_principles(page)
     _add_imports(page, itsm, by)
@@ -123,11 +124,13 @@ def _window(practices: Sequence[Practice[Any]], period: Period, by: Actor | None
 # practices
 
 
-def _add_practice(page: Page, practice: Practice[Any], period: Period, by: Actor | None) -> None:
+def _add_practice(
+    page: Page, practice: Practice[Any], period: Period, behind: Collection[str], by: Actor | None
+) -> None:
     page.section(_name(practice))
     ask = getattr(practice, "figures", None)
     if ask is not None:
-        figures: Mapping[str, Figure] = ask(since=period.since, until=period.until, by=by)
+        figures: Mapping[str, Figure] = ask(since=period.since, until=period.until, excluding=behind, by=by)
         for figure in figures.values():
             page.figure(_told(figure))
     else:
@@ -332,10 +335,13 @@ def _add_principles(page: Page) -> None:
 def _add_imports(page: Page, itsm: ServiceManagement, by: Actor | None) -> None:
     runs = itsm.import_runs.find(limit=_LISTED, by=by).items
     if runs:
-        page.section("Imported history", "Rows that could not be used are kept with their run.")
+        page.section(
+            "Imported history",
+            "Rows that could not be used are kept with their run; figures and streams leave their records out.",
+        )
         page.table(
             ["Run", "From", "File", "Rows", "Problems"],
-            [(each.reference, each.system, each.file, f"{each.rows:,}", f"{len(each.problems):,}") for each in runs],
+            [(each.reference, each.system, each.file, f"{each.rows:,}", f"{each.faulty:,}") for each in runs],
         )
 
 

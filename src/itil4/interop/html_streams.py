@@ -1,6 +1,6 @@
 """The part of the report on value streams: the map, its figures, flow over time, and what to improve first."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from itil4.clock import Calendar
@@ -29,12 +29,13 @@ def add_streams(
     streams: Iterable[ValueStream],
     window: tuple[datetime, datetime] | None,
     calendar: Calendar | None,
+    excluding: Collection[str],
     by: Actor | None,
 ) -> None:
     """Add a section for each stream of which something is recorded."""
     for stream in streams:
         try:
-            told = list(observations(itsm, stream, by=by))
+            told = list(observations(itsm, stream, excluding=excluding, by=by))
         except InvalidInput as error:
             if error.code != "no_states":
                 raise

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from itil4.lifecycle.difference import Difference
     from itil4.lifecycle.findings import Finding, check, check_against, verify
     from itil4.lifecycle.pictures import draw
-    from itil4.lifecycle.plain import Registry, from_dict, json_schema, load, loads, to_dict
+    from itil4.lifecycle.plain import Registry, to_dict
+    from itil4.lifecycle.reading import from_dict, json_schema, load, loads
     from itil4.lifecycle.stories import Move, Story
 
 _LATE = {
@@ -28,7 +29,8 @@ _LATE = {
     "difference": ("Difference",),
     "findings": ("Finding", "check", "check_against", "verify"),
     "pictures": ("draw",),
-    "plain": ("Registry", "from_dict", "json_schema", "load", "loads", "to_dict"),
+    "plain": ("Registry", "to_dict"),
+    "reading": ("from_dict", "json_schema", "load", "loads"),
     "stories": ("Move", "Story"),
 }
 _HOME = {name: module for module, names in _LATE.items() for name in names}

@@ -142,7 +142,7 @@ class Flow:
             if reasons is None:
                 if arrow.effects or context.derive is not None:
                     changes = engine.brought(arrow, row, proposed, changes, context, shape)
-                used = () if arrow.roles is None else arrow.used_roles(context.roles)
+                used = arrow.used.get(context.roles) or arrow.used_roles(context.roles)
                 return self._write(row, "step", event, context, changes, source, target, used)
         raise engine.refusal(source, row, event, context, shape)
 
@@ -194,7 +194,7 @@ class Flow:
                     said[name] = change_of(old, value)
                     new.append((place, old, value))
         if target != source:
-            said[self._field] = change_of(source, target)
+            said[self._field] = self.engine.moves.get((source, target)) or self.engine.moved(source, target)
             new.append((self.state, source, target))
         seq = 1
         if self.version is not None:

@@ -370,8 +370,8 @@ class Lifecycle:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], registry: Any = None) -> Self:
-        """Return the lifecycle that plain data describes; see `itil4.lifecycle.plain.from_dict`."""
-        from itil4.lifecycle.plain import from_dict
+        """Return the lifecycle that plain data describes; see `itil4.lifecycle.reading.from_dict`."""
+        from itil4.lifecycle.reading import from_dict
 
         return from_dict(data, registry, cls)
 

@@ -11,7 +11,8 @@ import attrs
 
 from itil4.errors import Decision, InvalidInput, Reason, Refused, nearest
 from itil4.lifecycle.arrows import Arrow, Table
-from itil4.lifecycle.context import NOTHING, Ask, Context, Step
+from itil4.lifecycle.buttons import button, read_field
+from itil4.lifecycle.context import NOTHING, Context, Step
 from itil4.lifecycle.definition import Lifecycle, name_of
 from itil4.lifecycle.fields import ASKED, HIDDEN, LOCKED, MANDATORY, MUST_CHANGE, WORDS, Plan, rule_word
 from itil4.lifecycle.rules import Chosen, broken
@@ -44,12 +45,13 @@ class Engine:
 
     __slots__ = (
         "_between",
-        "_decided",
         "_digest",
         "_rules",
+        "_shapes",
         "_table",
         "field",
         "lifecycle",
+        "moves",
         "name",
         "owned",
         "steppers",
@@ -65,7 +67,9 @@ class Engine:
         self._between = table.between
         self._rules = table.rules
         self._digest: str | None = None
+        self._shapes: dict[type, Shape] = {}
         self.steppers: dict[Any, Any] = {}
+        self.moves: dict[tuple[str | None, str | None], Change] = {}
 
     def arrows(self, state: str, event: str) -> tuple[Arrow, ...]:
         """Return the alternatives of a step from a state, in order."""
@@ -79,7 +83,7 @@ class Engine:
 
     def fire(self, record: Any, event: str, context: Context) -> tuple[Any, Entry]:
         """Take a step; see `Lifecycle.fire`."""
-        shape = context.shape or _shape_of(type(record))
+        shape = context.shape or self._shapes.get(type(record)) or self._shape(record)
         try:
             source = getattr(record, self.field)
             arrows = self._table[source][event]
@@ -90,13 +94,13 @@ class Engine:
             if reasons is None:
                 if arrow.effects or context.derive is not None:
                     changes = self.brought(arrow, record, proposed, changes, context, shape)
-                used = () if arrow.roles is None else arrow.used_roles(context.roles)
+                used = arrow.used.get(context.roles) or arrow.used_roles(context.roles)
                 return write_step(self, record, context, shape, changes, event, source, target, used)
         raise self.refusal(source, record, event, context, shape)
 
     def explain(self, record: Any, event: str, context: Context) -> Decision:
         """Say whether the step is possible now, and if not, every reason why."""
-        shape = context.shape or _shape_of(type(record))
+        shape = context.shape or self._shapes.get(type(record)) or self._shape(record)
         try:
             arrows = self._table[getattr(record, self.field)][event]
         except (KeyError, TypeError, AttributeError):
@@ -104,6 +108,9 @@ class Engine:
         for arrow in arrows:
             _, _, target, reasons = self.judge(arrow, record, context, shape)
             if reasons is None:
+                made = arrow.decided.get(context.roles)
+                if made is not None and made.target is target:
+                    return made
                 return arrow.allowed(target, context.roles, self.name)
         return self.decide(self._state(record), record, event, context, shape)
 
@@ -181,7 +188,7 @@ class Engine:
                 if arrow.sees:
                     proposed = shape.copy(record, payload)
             for name in arrow.requires:
-                if blank(payload[name] if name in payload else self._read(shape, record, name)):
+                if blank(payload[name] if name in payload else read_field(shape, record, name)):
                     gone.append(name)  # noqa: PERF401 - a comprehension costs a frame on the hot path
             plan = arrow.plan if arrow.chosen is None else arrow.plan_for(target)
             locked: list[Reason] = []
@@ -241,9 +248,9 @@ class Engine:
             if flags & MUST_CHANGE:
                 if name not in payload:
                     gone.append(name)
-                elif payload[name] == self._read(shape, record, name):
+                elif payload[name] == read_field(shape, record, name):
                     found.append(Reason.of("field_rule", field=name, rule="to be changed", remedy="Give a new value."))
-            if flags & MANDATORY and blank(payload[name] if name in payload else self._read(shape, record, name)):
+            if flags & MANDATORY and blank(payload[name] if name in payload else read_field(shape, record, name)):
                 gone.append(name)
         for name, value in payload.items():
             ruling = plan.entry(name)
@@ -271,18 +278,11 @@ class Engine:
         gone = [
             each.field
             for each in plan.demands
-            if blank(self._read(shape, proposed, each.field))
+            if blank(read_field(shape, proposed, each.field))
             and each.flags(proposed, context, read) & MANDATORY
             and not (blank(read(record, each.field)) and each.flags(record, context, read) & MANDATORY)
         ]
         return [*found, Reason.of("missing", event="update", fields=gone)] if gone else found
-
-    def _read(self, shape: Shape, record: Any, name: str) -> Any:
-        if name in shape.fields or shape.get(name) is not None:
-            return shape.read(record, name)
-        raise InvalidInput.of(
-            "unknown_field", record=shape.record.__name__, field=name, nearest=nearest(name, shape.fields)
-        )
 
     # saying why not
 
@@ -325,6 +325,10 @@ class Engine:
             needs=sorted(arrow.roles or ()),
         )
 
+    def _shape(self, record: Any) -> Shape:
+        shape = self._shapes[type(record)] = _shape_of(type(record))
+        return shape
+
     def _state(self, record: Any) -> str:
         try:
             state: str = getattr(record, self.field)
@@ -334,63 +338,14 @@ class Engine:
             ) from None
         return state
 
-    # buttons
-
     def steps(self, state: str, record: Any, context: Context, shape: Shape) -> tuple[Step, ...]:
         """Return the steps that an actor could take from `state`; see `Lifecycle.available`."""
         found = []
         for arrows in self._table.get(state, {}).values():
-            step = self._button(arrows, record, context, shape)
+            step = button(self, arrows, record, context, shape)
             if step is not None:
                 found.append(step)
         return tuple(found)
-
-    def _button(self, arrows: tuple[Arrow, ...], record: Any, context: Context, shape: Shape) -> Step | None:
-        """Return the step that alternatives offer: the first that passes, or the first that only lacks values."""
-        lacking: list[Arrow] | None = None
-        for arrow in arrows:
-            _, _, target, reasons = self.judge(arrow, record, context, shape)
-            if reasons is None:
-                if arrow.simple and not lacking:
-                    return arrow.step or self._plain_step(arrow)
-                asks = self._asks(arrow, arrow.plan_for(target), record, context, shape)
-                names = {ask.field for ask in asks}
-                for other in lacking or ():  # what an alternative before this one would have asked
-                    for ask in self._asks(other, other.plan, record, context, shape):
-                        if ask.field not in names:
-                            asks.append(attrs.evolve(ask, required=False))
-                return Step(arrow.event, arrow.transition.title, target, tuple(asks), self.name)
-            if all(reason.code == "missing" for reason in reasons):
-                lacking = [*(lacking or ()), arrow]
-        if lacking is None:
-            return None
-        first = lacking[0]
-        asks = self._asks(first, first.plan, record, context, shape)
-        if first.chosen is not None:
-            among = [other.chosen.among for other in lacking if other.chosen and other.chosen.field == asks[0].field]
-            asks[0] = attrs.evolve(asks[0], choices=tuple(dict.fromkeys(name for each in among for name in each)))
-        return Step(first.event, first.transition.title, first.target, tuple(asks), self.name)
-
-    def _plain_step(self, arrow: Arrow) -> Step:
-        arrow.step = Step(arrow.event, arrow.transition.title, arrow.target, (), self.name)
-        return arrow.step
-
-    def _asks(self, arrow: Arrow, plan: Plan | None, record: Any, context: Context, shape: Shape) -> list[Ask]:
-        asks = []
-        payload = context.payload
-        if arrow.chosen is not None and arrow.chosen.field not in payload:
-            asks.append(Ask(arrow.chosen.field, "choice", True, arrow.chosen.among))
-        wanted = dict.fromkeys((name for name in arrow.requires if blank(self._read(shape, record, name))), True)
-        for entry in plan.demands if plan else ():
-            flags = entry.flags(record, context, shape.read)
-            empty = blank(self._read(shape, record, entry.field))
-            if flags & ASKED or (flags & MANDATORY and empty):
-                wanted[entry.field] = wanted.get(entry.field, False) or bool(flags & (MANDATORY | MUST_CHANGE))
-        for name, required in wanted.items():
-            field, spec = shape.get(name), shape.extra.specs.get(name)
-            label = (spec.label if spec else None) or name.replace("_", " ").capitalize()
-            asks.append(Ask(name, field.kind if field else "value", required, field.choices if field else (), label))
-        return asks
 
     # taking
 
@@ -461,6 +416,11 @@ class Engine:
     ) -> Entry:
         """Return one line of a history."""
         return line(self, op, context, record_id, seq, event, source, target, changes, roles, judged, details)
+
+    def moved(self, source: str | None, target: str | None) -> Change:
+        """Return the change of state between two states, made once for all entries."""
+        made = self.moves[source, target] = Change(source, target)
+        return made
 
     @property
     def table(self) -> Mapping[str, Mapping[str, tuple[Arrow, ...]]]:

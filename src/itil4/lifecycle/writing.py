@@ -75,7 +75,7 @@ def write_step(
                 new[name] = value
                 said[name] = change_of(old, value)
     if target != source:
-        said[engine.field] = _tuple(Change, (source, target))
+        said[engine.field] = engine.moves.get((source, target)) or engine.moved(source, target)
     seq = record.version + 1 if "version" in fields else 1
     entry = line(
         engine, "step", context, record.id if "id" in fields else "", seq, event, source, target, said, roles,
@@ -99,11 +99,19 @@ def line(
 ) -> Entry:  # fmt: skip
     """Return one line of a history."""
     actor = context.actor
-    data: dict[str, Any] = {"changes": changes} if changes else {}
-    if context.reason is not None:
-        data["reason"] = context.reason
+    new: Any = _make(_ENTRY)
+    if target is not None:
+        data: dict[str, Any] = {"digest": engine._digest or engine.digest}
+        new.lifecycle = engine.name
+    else:
+        data = {}
+        new.lifecycle = None
+    if changes:
+        data["changes"] = changes
     if roles:
         data["roles"] = roles
+    if context.reason is not None:
+        data["reason"] = context.reason
     if actor.on_behalf_of is not None:
         data["on_behalf_of"] = actor.on_behalf_of
     if actor.via is not None:
@@ -112,12 +120,6 @@ def line(
         data["cause"] = context.cause
     if context.correlation is not None:
         data["correlation"] = context.correlation
-    new: Any = _make(_ENTRY)
-    if target is not None:
-        data["digest"] = engine._digest or engine.digest
-        new.lifecycle = engine.name
-    else:
-        new.lifecycle = None
     if details:
         data.update(details)
     told: Any = _make(Details)

@@ -37,7 +37,7 @@ class ErrorControl(Practice[F]):
     )
     indexed: ClassVar[tuple[str, ...]] = (
         "summary", "category", "service", "item", "impact", "urgency", "priority", "owner", "group", "assignee",
-        "analysed_at", "next_review_at", "target_at", "close_reason", "resolved_at", "closed_at",
+        "analysed_at", "analyses", "next_review_at", "target_at", "close_reason", "resolved_at", "closed_at",
     )  # fmt: skip
 
     # decisions
@@ -102,9 +102,9 @@ class ErrorControl(Practice[F]):
         for name, value in context.payload.items():
             if reason := self._misplaced(before, event, name, value):
                 yield reason
-        given = after.assignee is not None and (before is None or before.assignee != after.assignee)
-        if given and not self.desk.house.directory.active(after.assignee, context.at):
-            yield Reason.of("not_active", field="assignee", person=after.assignee)
+        named = after.assignee if before is None or before.assignee != after.assignee else None
+        if named is not None and not self.desk.house.directory.active(named, context.at):
+            yield Reason.of("not_active", field="assignee", person=named)
 
     def _misplaced(self, record: F | None, event: str, name: str, value: Any) -> Reason | None:
         """Say why a value may not be given here: its field has steps of its own, or only grows."""
@@ -219,7 +219,8 @@ class ErrorControl(Practice[F]):
         return self._judge(record, "withdraw_workaround", name, "published", "withdrawn", by, options)
 
     def _judge(
-        self, record: str | F, event: str, name: str, before: str, after: Any, by: Actor | None, options: Mapping[str, Any]
+        self, record: str | F, event: str, name: str, before: str, after: Any, by: Actor | None,
+        options: Mapping[str, Any],
     ) -> F:  # fmt: skip
         held = self._value(record, by)
         own = [each for each in held.workarounds if each.name == name and each.standing == before]
@@ -252,9 +253,9 @@ class ErrorControl(Practice[F]):
             if not self._is_open(held, unit) or held.workaround is None:
                 raise Refused.of("no_workaround", record=held.reference, state=held.state)
             unit.depend([held.id])
-            kind = next((cls for cls in desk.house.practices.values() if cls.slot == "incidents"))
+            kind = desk.house.practices["incidents"]
             found = desk[kind]._held(unit, incident, actor, None)
-            given = {"resolution": held.workaround, "resolution_code": held.workaround_code}
+            given: dict[str, Any] = {"resolution": held.workaround, "resolution_code": held.workaround_code}
             found = desk[kind].fire(found, "resolve", **given)
             if not any(row.target == held.id and row.relation == "resolved_by" for row in unit.links(found.id)):
                 found = link(desk, found, "resolved_by", held, actor, None, None)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import attrs
@@ -10,8 +11,8 @@ import attrs
 from itil4.clock import Clock, instant
 from itil4.errors import InvalidInput, nearest
 from itil4.practices.directory import Directory
-from itil4.record import Actor, Entry, Relations
-from itil4.storage.kinds import Kind
+from itil4.practices.places import Kinds, Practices
+from itil4.record import Actor, Entry, Relation, Relations
 from itil4.storage.protocols import Store
 from itil4.storage.unit import Unit
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 P = TypeVar("P", bound="Practice[Any]")
 Subscriber = Callable[[Entry], object]
+
 
 def _unnamed() -> str:
     """Return the name of a unit that writes nothing, and so needs none of its own."""
@@ -35,12 +37,17 @@ class House:
     ids: Callable[[], str]
     tenant: str
     directory: Directory
-    practices: Mapping[str, "type[Practice[Any]]"]
+    practices: Practices
     """By slot, such as `incidents`."""
-    kinds: Mapping[str, Kind]
-    relations: Relations
+    kinds: Kinds
+    general: tuple[Relation, ...]
     policies: Mapping[str, Any]
     subscribers: list[tuple[str | None, Subscriber]] = attrs.Factory(list)
+
+    @cached_property
+    def relations(self) -> Relations:
+        """The relations that records may have; asking for them reads every practice."""
+        return self.practices.relations(self.general)
 
     def now(self) -> datetime:
         """Return the present instant, in UTC.
@@ -55,7 +62,7 @@ class House:
 
         What was committed stays committed, so a failing subscriber cannot be an error of the step.
         """
-        names = {kind: cls.name for cls in self.practices.values() for kind in (cls.kind,)}
+        names = {place.kind: place.name for place in self.practices.places.values()}
         for entry in entries:
             for practice, call in list(self.subscribers):
                 if practice is None or practice in (names.get(entry.kind), entry.kind):
@@ -88,12 +95,11 @@ class Desk:
         """
         made = self._made.get(practice)
         if made is None:
-            known = tuple(self.house.practices.values())
-            if practice not in known:
-                found = self.house.practices.get(getattr(practice, "slot", None) or "")
-                if found is not None and issubclass(found, practice):
+            found = self.house.practices.get(getattr(practice, "slot", None) or "")
+            if found is not practice:
+                if found is not None and isinstance(practice, type) and issubclass(found, practice):
                     return self[found]
-                names = [cls.__name__ for cls in known]
+                names = [place.home.partition(":")[2] for place in self.house.practices.places.values()]
                 shown = getattr(practice, "__name__", practice)
                 raise InvalidInput.of("unknown_practice", name=shown, nearest=nearest(shown, names))
             made = self._made[practice] = practice(self)
@@ -108,7 +114,7 @@ class Desk:
 
     def of_kind(self, kind: str) -> "Practice[Any]":
         """Return the practice whose records are of that kind."""
-        return self[next(cls for cls in self.house.practices.values() if cls.kind == kind)]
+        return self[self.house.practices.by_kind[kind].practice]
 
     def who(self, by: Actor | None, event: str) -> Actor:
         """Return the actor of a call, or the default one of this desk.
@@ -138,7 +144,7 @@ class Desk:
     def reading(self) -> Unit:
         """Return the unit to read through: the open one, or a new one that will not be written."""
         house = self.house
-        return self._open_unit() or Unit(house.store, house.tenant, house.kinds, house.relations, _unnamed)
+        return self._open_unit() or Unit(house.store, house.tenant, house.kinds, _unnamed)
 
     def _open_unit(self) -> Unit | None:
         if self._unit is not None and self._unit.is_over:
@@ -148,7 +154,7 @@ class Desk:
     def new_unit(self) -> Unit:
         """Return an empty unit of work."""
         house = self.house
-        return Unit(house.store, house.tenant, house.kinds, house.relations, house.ids)
+        return Unit(house.store, house.tenant, house.kinds, house.ids)
 
     def clone(self, **changes: Any) -> Self:
         """Return a desk like this one, acting for somebody else or in a unit."""

@@ -124,16 +124,14 @@ class IncidentManagement(Practice[I]):
         except Exception as error:  # a rule of the host may raise anything
             raise broken("the policy's agreed_outage", None, error) from error
 
+    def _no_model(self, name: str) -> Reason:
+        known = tuple(self.rules.models)
+        return Reason.of("not_a_choice", field="model", value=name, choices=known, nearest=nearest(name, known))
+
     def _presets(self, name: str) -> Mapping[str, Any]:
         model = self.rules.models.get(name)
         if model is None:
-            raise InvalidInput.of(
-                "unknown_name",
-                where="model",
-                what="incident model",
-                name=name,
-                nearest=nearest(name, self.rules.models),
-            )
+            raise InvalidInput(self._no_model(name))
         presets = self.shape.in_utc(model.fields)
         if wrong := self.shape.problems(presets):
             raise InvalidInput(*wrong)
@@ -178,8 +176,7 @@ class IncidentManagement(Practice[I]):
                 yield Reason.of("future", event=name, at=told, now=context.now)
         known = self.rules.models
         if after.model is not None and after.model not in known and (before is None or before.model != after.model):
-            near = nearest(after.model, known)
-            yield Reason.of("unknown_name", where="model", what="incident model", name=after.model, nearest=near)
+            yield self._no_model(after.model)
 
     def _is_there(self, name: str, record: I, context: Context, *, may_be_team: bool = False) -> bool:
         people = self.desk.house.directory

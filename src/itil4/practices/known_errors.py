@@ -50,8 +50,8 @@ K = TypeVar("K", bound=KnownError)
 @guard(text="its problem was not analysed anew.", remedy="Let the problem manager analyse the problem again.")
 def was_analysed_anew(known_error: KnownError, context: Context) -> bool:
     """It is open again only after its problem was analysed once more."""
-    problems = context.facts["links.known_error_of"]
-    return all(each.close_reason == "analysed" and each.analyses == known_error.analyses for each in problems)
+    before, problems = context.facts["before"], context.facts["links.known_error_of"]
+    return all(each.close_reason == "analysed" and each.analyses > before.analyses for each in problems)
 
 
 LIFECYCLE = Lifecycle(
@@ -62,7 +62,7 @@ LIFECYCLE = Lifecycle(
         *error_control(),
         Transition(
             "renew", ["closed", "reviewed"], "known_error", roles=DECIDERS, requires="causes",
-            guards=[was_analysed_anew], effects=[clear_ends], facts="links.known_error_of",
+            guards=[was_analysed_anew], effects=[clear_ends], facts=["before", "links.known_error_of"],
         ),
     ],
 )  # fmt: skip
@@ -76,7 +76,7 @@ class KnownErrors(ErrorControl[K]):
     slot = "known_errors"
     kind = "known_error"
     prefix = "KE"
-    record = KnownError  # type: ignore[assignment]  # a subclass of the practice brings its own type
+    record = KnownError
     lifecycle = LIFECYCLE
     relations = (
         *ErrorControl.relations,
@@ -125,11 +125,11 @@ class KnownErrors(ErrorControl[K]):
     def keeper(self) -> ErrorControl[Any]:
         """The practice whose records are the known errors: this one, or problem management."""
         problems: Any = self.desk.in_slot("problems")
-        return self if self.rules.known_errors == "record" else problems  # type: ignore[no-any-return]
+        return self if self.rules.known_errors == "record" else problems
 
     def _keeper(self, record: Any) -> ErrorControl[Any]:
         problems: Any = self.desk.in_slot("problems")
-        return self if isinstance(record, self.record) else problems  # type: ignore[no-any-return]
+        return self if isinstance(record, self.record) else problems
 
     def search(
         self, text: str | None = None, *, category: str | None = None, service: str | None = None,
@@ -144,7 +144,7 @@ class KnownErrors(ErrorControl[K]):
         Args:
             text: at most 10,000 characters; a text without a single word finds nothing.
             category, service, item: exactly these.
-            retired: also what is no known error any more: resolved, closed or dismissed (INV-052).
+            retired: also what is no known error any more: resolved, closed, or analysed once more (INV-052).
             limit: how many at most, up to 1,000.
 
         Raises:
@@ -245,7 +245,7 @@ def question(text: object) -> tuple[str, ...]:
 
 
 def known_error_view(*, retired: bool) -> Where:
-    """Return the view of known errors: analysed, and where `retired` does not say otherwise, not over (INV-041)."""
+    """Return the view of known errors (INV-041); with `retired`, also what was one before (INV-052)."""
     if retired:
-        return Compare("analysed_at", "is_null", False)
+        return Compare("analyses", "ge", 1)
     return Compare("state", "in", KNOWN_ERROR_STATES)

@@ -6,13 +6,12 @@ eight stages of the notes and the three phases of the practice are in `STAGES`; 
 analysis is in `error_control`, and what an organization may decide in `problem_policy`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, TypeVar
 
 import attrs
 
-from itil4.errors import Reason
 from itil4.lifecycle import Context, FollowUp, Lifecycle, State, Transition, guard
 from itil4.practices.controlling import ErrorControl
 from itil4.practices.error_control import (
@@ -35,9 +34,9 @@ from itil4.practices.linking import link
 from itil4.practices.problem_values import DISMISSALS, Dismissal, standing
 from itil4.record import Actor, Note
 from itil4.storage.unit import Unit
-from itil4.vocabulary import OPEN
 
 if TYPE_CHECKING:
+    from itil4.practices.figures import Figures
     from itil4.practices.recurrence import Candidate
 
 # what a problem is
@@ -185,7 +184,9 @@ STAGES = (
     Stage("identification", IDENTIFICATION, ("identified",), ("candidates", "identify")),
     Stage("logging", IDENTIFICATION, ("logged",), ("log", "register", "assign", "merge", "unmerge")),
     Stage("categorization", CONTROL, ("categorized",), ("categorize",)),
-    Stage("investigation", CONTROL, ("investigating",), ("investigate", "add_cause", "conclude", "dismiss", "reanalyse")),
+    Stage(
+        "investigation", CONTROL, ("investigating",), ("investigate", "add_cause", "conclude", "dismiss", "reanalyse"),
+    ),
     Stage(
         "workaround", CONTROL, (),
         ("add_workaround", "publish_workaround", "withdraw_workaround", "apply_workaround", "use_workaround"),
@@ -209,7 +210,7 @@ class ProblemManagement(ErrorControl[Q]):
     slot = "problems"
     kind = "problem"
     prefix = "PRB"
-    record = Problem  # type: ignore[assignment]  # a subclass of the practice brings its own type
+    record = Problem
     lifecycle = LIFECYCLE
     indexed: ClassVar[tuple[str, ...]] = (*ErrorControl.indexed, "source")
 
@@ -301,6 +302,23 @@ class ProblemManagement(ErrorControl[Q]):
     def reanalyse(self, record: str | Q, *, by: Actor | None = None, **options: Any) -> Q:
         """Take up the analysis of a closed problem again; for the problem manager."""
         return self.fire(record, "reanalyse", by=by, **options)
+
+    # figures
+
+    def figures(
+        self, *, since: datetime | None = None, until: datetime | None = None, split: str | Iterable[str] = (),
+        by: Actor | None = None, excluding: Iterable[str] = (), window: timedelta | None = None,
+    ) -> "Figures":  # fmt: skip
+        """Return the figures of a period: incident reduction, downtime, reliability and the rest.
+
+        Args:
+            since, until, split, by, excluding: as for the figures of incidents.
+            window: how long before and after a fix incidents are counted (calendar time); by default 90 days.
+        """
+        from itil4.practices.problem_figures import WINDOW, problem_figures  # read when first asked for
+
+        span = WINDOW if window is None else window
+        return problem_figures(self, since=since, until=until, split=split, by=by, excluding=excluding, window=span)
 
     # where known errors are records of their own
 

@@ -28,7 +28,12 @@ _OVER = ("resolved", "closed")
 
 
 def observations(
-    desk: Desk, stream: ValueStream, *, relations: Collection[str] | None = None, by: Actor | None = None
+    desk: Desk,
+    stream: ValueStream,
+    *,
+    relations: Collection[str] | None = None,
+    excluding: Collection[str] = (),
+    by: Actor | None = None,
 ) -> Iterator[Observation]:
     """Yield what the histories of a service management show of a stream, case by case.
 
@@ -45,6 +50,8 @@ def observations(
         stream: its steps name practices and their states.
         relations: names of the links to follow; without it, all but those that may lie between any two records
             (`relates_to`), and never from a record to the change that caused it.
+        excluding: numbers, ids, or `system:number` of imported records, that begin no case: those of which an import
+            could not use every row, say.
         by: the reader; only what they may see is told.
 
     Raises:
@@ -52,8 +59,8 @@ def observations(
             relation is unknown.
     """
     must(ValueStream, "stream", stream)
-    stream.check({*stream.practices, *(name for step in stream.steps for name, _ in step.states)})
-    watched = {name: frozenset(_states(stream, name)) for step in stream.steps for name, _ in step.states}
+    stream.check({*stream.practices, *stream.watched})
+    watched = {name: frozenset(_states(stream, name)) for name in stream.watched}
     classes = list(desk.house.practices.values())
     here = {cls.name for cls in classes}
     beginning = next((name for name in watched if name in here), None)
@@ -69,13 +76,15 @@ def observations(
                 told = linked[entries[0].record_id] = _told(desk[cls], entries)
                 for relation, target in told.links:
                     pointing.setdefault(target, []).append((relation, told.id))
-    used: set[str] = set()
+    used, gone = set[str](), frozenset(excluding)
     for cls in classes:
         if cls.name == beginning:
             for entries in desk[cls].histories(by=by):
                 if entries[0].op == "import" and entries[0].details.get("history") == "none":
                     continue  # imported in its last state alone: nobody knows when it was where
                 told = _told(desk[cls], entries)
+                if gone and not gone.isdisjoint(told.names):
+                    continue
                 others = _reached(told, linked, pointing, follow)
                 case = told.reference if told.reference not in used else told.id
                 used.add(case)
@@ -89,13 +98,15 @@ def observed(
     window: tuple[datetime, datetime] | None = None,
     calendar: Calendar | None = None,
     relations: Collection[str] | None = None,
+    excluding: Collection[str] = (),
     by: Actor | None = None,
 ) -> StreamMap:
     """Return the map of a stream as the records of a service management show it.
 
     The arguments are those of `observations` and `itil4.value.observe`, which also say what is raised.
     """
-    return observe(stream, observations(desk, stream, relations=relations, by=by), calendar=calendar, window=window)
+    told = observations(desk, stream, relations=relations, excluding=excluding, by=by)
+    return observe(stream, told, calendar=calendar, window=window)
 
 
 def deployments(desk: Desk, *, implemented: str = "implement", by: Actor | None = None) -> Iterator[Deployment]:
@@ -150,6 +161,7 @@ class _Told:
 
     id: str
     reference: str
+    names: tuple[str, ...]
     practice: str
     moments: list[Observation]
     links: set[tuple[str, str]]
@@ -201,7 +213,8 @@ def _told(practice: "Practice[Any]", entries: tuple[Entry, ...]) -> _Told:
     if resolved is not None and moments[-1].category == "closed":
         moments[resolved] = moments[resolved]._replace(accepted=True)
     restored = values.get("restored_at") or over_at
-    return _Told(born.record_id, reference, practice.name, moments, links, restored)
+    names = (born.record_id, reference, *((f"{born.origin.system}:{born.origin.key}",) if born.origin else ()))
+    return _Told(born.record_id, reference, names, practice.name, moments, links, restored)
 
 
 def _states(stream: ValueStream, practice: str) -> Iterator[str]:

@@ -4,13 +4,15 @@ from collections.abc import Iterable
 
 from itil4.storage.text_search import words_of
 
-ORDINARY = frozenset(
-    "a about after again all also am an and any are as at be because been before but by can cannot could did do does "
-    "doing don during each error for from get gets had has have having he help her here him his how i if in into "
-    "is issue it its just ll me more my no not of off on once only or our out over please problem s same she should "
-    "since so some such t than thank thanks that the their them then there these they this those through to too "
-    "under until up user ve very was we were what when where which while who why will with would you your".split()
-)
+_WRITTEN = """
+a about after again all also am an and any are as at be because been before but by can cannot could did do
+does doing don during each error for from get gets had has have having he help her here him his how i if in
+into is issue it its just ll me more my no not of off on once only or our out over please problem s same she
+should since so some such t than thank thanks that the their them then there these they this those through
+to too under until up user ve very was we were what when where which while who why will with would you your
+"""
+
+ORDINARY = frozenset(_WRITTEN.split())
 """English words that stand in every report and so tell nothing; also `error`, `issue`, `problem` and `user`."""
 
 

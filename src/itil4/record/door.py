@@ -183,7 +183,7 @@ def _instance(kind: type, says: str) -> Check:
 def _number(name: str, value: Any) -> Reason | None:
     if type(value) is float and math.isfinite(value):
         return None
-    return None if type(value) is int and -(2**63) <= value < 2**63 else _ill(name, "a finite number", value)
+    return None if type(value) is int else _ill(name, "a finite number", value)
 
 
 def _whole(name: str, value: Any) -> Reason | None:

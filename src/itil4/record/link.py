@@ -66,7 +66,7 @@ class Relations:
 
     >>> relations = Relations([Relation("caused_by", "causes"), Relation("relates_to", "relates_to")])
     >>> relations.directed("causes")
-    (Relation(name='caused_by', inverse='causes', ends=frozenset(), acyclic=False, single=False), True)
+    (Relation(name='caused_by', inverse='causes', ends=frozenset(), acyclic=False, single=False, lasting=False), True)
 
     Raises:
         DefinitionError: two relations use one name.

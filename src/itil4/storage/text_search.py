@@ -39,7 +39,7 @@ class FindsWords(Protocol):
     def count_words(
         self, tenant: str, kind: str, fields: tuple[str, ...], words: Sequence[str], most: int
     ) -> Mapping[str, int]:
-        """Return how many records of a kind have each word in one of the fields; `most` stands for that many or more."""
+        """Return how many records of a kind have each word in one of the fields; `most` stands for more, too."""
         ...
 
 
@@ -92,7 +92,7 @@ class PlainWords:
     def count_words(
         self, tenant: str, kind: str, fields: tuple[str, ...], words: Sequence[str], most: int
     ) -> Mapping[str, int]:
-        """Return how many records of a kind have each word in one of the fields; `most` stands for that many or more."""
+        """Return how many records of a kind have each word in one of the fields; `most` stands for more, too."""
         lines = [_line(row, fields) for row in self._rows(tenant, Query(kind))]
         return {word: min(most, sum(f" {word} " in line for line in lines)) for word in words}
 
@@ -148,7 +148,7 @@ class SqliteWords:
     def count_words(
         self, tenant: str, kind: str, fields: tuple[str, ...], words: Sequence[str], most: int
     ) -> Mapping[str, int]:
-        """Return how many records of a kind have each word in one of the fields; `most` stands for that many or more."""
+        """Return how many records of a kind have each word in one of the fields; `most` stands for more, too."""
         self._prepare(kind, fields)
         counts = {}
         with self._doing("count words"):
@@ -223,7 +223,8 @@ def _lines(kind: str, fields: tuple[str, ...]) -> tuple[str, ...]:
         f"CREATE TRIGGER {_named('words born', kind)} AFTER INSERT ON record {when} BEGIN "
         f"INSERT INTO {lines} (owner_tenant, owner, words) VALUES (new.tenant, new.id, {line}); END",
         f"CREATE TRIGGER {_named('words changed', kind)} AFTER UPDATE OF body ON record {when} BEGIN "
-        f"UPDATE {lines} SET words = {line} WHERE owner_tenant = new.tenant AND owner = new.id AND words <> {line}; END",
+        f"UPDATE {lines} SET words = {line} "
+        f"WHERE owner_tenant = new.tenant AND owner = new.id AND words <> {line}; END",
     )
 
 
@@ -234,7 +235,7 @@ def _index(kind: str) -> tuple[str, ...]:
     new = f"INSERT INTO {index} (rowid, words) VALUES (new.doc, new.words);"
     return (
         f"CREATE VIRTUAL TABLE {index} USING fts5 (words, content={lines}, content_rowid='doc', tokenize='ascii', "
-        "columnsize=0, detail=none)",
+        "columnsize=0, detail=column)",
         f"CREATE TRIGGER {_named('found born', kind)} AFTER INSERT ON {lines} BEGIN {new} END",
         f"CREATE TRIGGER {_named('found changed', kind)} AFTER UPDATE ON {lines} BEGIN {gone} {new} END",
     )

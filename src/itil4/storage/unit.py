@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 from itil4.errors import InvalidInput, NotFound, Reason, StaleRecord, StoreError
-from itil4.record import Change, Entry, Link, Relations
+from itil4.record import Change, Entry, Link
 from itil4.storage.kinds import Kind
 from itil4.storage.protocols import Batch, Conflict, EntryRow, LinkRow, OnceRow, RecordRow, Store
 from itil4.storage.query import microseconds, moment
@@ -46,13 +46,10 @@ class Unit:
     is stored.
     """
 
-    def __init__(
-        self, store: Store, tenant: str, kinds: Mapping[str, Kind], relations: Relations, ids: Callable[[], str]
-    ) -> None:
+    def __init__(self, store: Store, tenant: str, kinds: Mapping[str, Kind], ids: Callable[[], str]) -> None:
         self.store = store
         self.tenant = tenant
         self.kinds = kinds
-        self.relations = relations
         self.entries: list[Entry] = []
         self._working: dict[str, _Working] = {}
         self._links: dict[tuple[str, str, str], LinkRow] = {}

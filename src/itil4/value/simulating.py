@@ -30,6 +30,9 @@ Draw: TypeAlias = Callable[[random.Random], float]
 START = datetime(2026, 1, 1, tzinfo=UTC)
 """When simulated histories begin unless told otherwise."""
 
+_BLANK = (None, None, None, None, None)
+"""The parts of an observation that simulation says nothing about."""
+
 
 @attrs.frozen
 class Fixed:
@@ -105,7 +108,7 @@ def simulate(
     (2000, 0)
     """
     must(ValueStream, "stream", stream)
-    stream.check(stream.practices)
+    stream.check({*stream.practices, *stream.watched})
     must(int, "seed", seed)
     for field, value in (("items", items), *(("capacity", hands) for hands in (capacity or {}).values())):
         counted(field, value)
@@ -117,7 +120,7 @@ def simulate(
     began = instant(start, "start")
 
     history: list[Observation] = []
-    note, push, pop = history.append, heapq.heappush, heapq.heappop
+    note, push, pop, made = history.append, heapq.heappush, heapq.heappop, Observation._make
     done: list[tuple[float, int, int, str]] = []  # completions: when, tie-breaker, station, case
     serial, now, next_arrival, left = 0, 0.0, gap(gaps), items
     while left or done:
@@ -131,25 +134,25 @@ def simulate(
             if station.queue:
                 serial += 1
                 waiting, work = station.queue.popleft()
-                note(Observation(waiting, station.name, began + timedelta(seconds=now), "active"))
+                note(made((waiting, station.name, began + timedelta(0, now), "active", *_BLANK)))
                 push(done, (now + work, serial, finished, waiting))
             else:
                 station.free += 1
             target = station.next()
             if target < 0:
-                note(Observation(case, station.name, began + timedelta(seconds=now), "closed"))
+                note(made((case, station.name, began + timedelta(0, now), "closed", *_BLANK)))
                 continue
         station = stations[target]
         work = station.work(station.times)
-        at = began + timedelta(seconds=now)
+        at = began + timedelta(0, now)
         if station.free:
             station.free -= 1
             serial += 1
-            note(Observation(case, station.name, at, "active"))
+            note(made((case, station.name, at, "active", *_BLANK)))
             push(done, (now + work, serial, target, case))
         else:
             station.queue.append((case, work))
-            note(Observation(case, station.name, at, "waiting", "queue"))
+            note(made((case, station.name, at, "waiting", "queue", *_BLANK[1:])))
     return history
 
 
@@ -254,11 +257,19 @@ def _stations(
     return stations
 
 
+def _exponential(mean: float) -> Draw:
+    """Return the draw of `Exponential` with its mean in seconds worked out once, for it runs once per visit."""
+    log = math.log
+    return lambda source: -log(1.0 - source.random()) * mean
+
+
 def _draw(field: str, time: timedelta | Draw) -> Draw:
     if isinstance(time, timedelta):
         if time <= timedelta(0):
             raise InvalidInput.of("not_positive", field=field, value=time)
-        return Exponential(time)
+        return _exponential(time.total_seconds())
+    if type(time) is Exponential:
+        return _exponential(time.mean.total_seconds())
     if not callable(time):
         raise InvalidInput.of("ill_typed", field=field, expected="a timedelta or a draw", value=time)
     return time

@@ -144,6 +144,11 @@ class ValueStream:
         return tuple(dict.fromkeys(practice for step in self.steps for practice in step.practices))
 
     @property
+    def watched(self) -> tuple[str, ...]:
+        """The practices whose records' states say where a case is, in the order of the steps, each once."""
+        return tuple(dict.fromkeys(practice for step in self.steps for practice, _ in step.states))
+
+    @property
     def work_time(self) -> timedelta | None:
         """The sum of the steps' work times; None while one of them is not known."""
         return _sum(step.work for step in self.steps)

@@ -186,7 +186,7 @@ def reader_of(
     """
     if stream is not None:
         must(ValueStream, "stream", stream)
-        stream.check({*stream.practices, *(practice for step in stream.steps for practice, _ in step.states)})
+        stream.check({*stream.practices, *stream.watched})
     silent = seen.silent and not categories and not ends
     return TraceReader(stream, categories or {}, kinds or {}, frozenset(ends), silent)
 

@@ -11,6 +11,7 @@ from itil4.errors import DefinitionError, InvalidInput, nearest
 from itil4.practices.base import Practice
 from itil4.practices.desk import Desk, House, Subscriber
 from itil4.practices.directory import Anybody, Directory
+from itil4.practices.due_times import DueTimes
 from itil4.practices.linking import link, locate, unlink
 from itil4.practices.places import Kinds, Place, Practices
 from itil4.record import Actor, FieldSet, Relation
@@ -23,9 +24,14 @@ if TYPE_CHECKING:
     from itil4.practices.incident_management import Incident, IncidentManagement
     from itil4.practices.known_errors import KnownError, KnownErrors
     from itil4.practices.problem_management import Problem, ProblemManagement
+    from itil4.practices.service_agreements import ServiceLevel
+    from itil4.practices.service_level_management import ServiceLevelManagement
+    from itil4.practices.ticks import Notify, Ticked
     from itil4.value import Dora, StreamMap, ValueStream
 
 _IN = "itil4.practices."
+_SLM = "service_level_management"
+_LEVELS = f"{_IN}{_SLM}:"
 
 # fmt: off
 BUILT_IN = (
@@ -34,6 +40,10 @@ BUILT_IN = (
     Place("problems",     "problem",     "PRB", "problem_management",  _IN + "problem_management:ProblemManagement"),
     Place("known_errors", "known_error", "KE",  "problem_management",  _IN + "known_errors:KnownErrors"),
     Place("import_runs",  "import_run",  "IMP", "import_run",          _IN + "import_run:ImportRuns"),
+    Place("service_levels",             "service_level",             "SLA", _SLM, _LEVELS + "ServiceLevelManagement"),
+    Place("service_level_requirements", "service_level_requirement", "SLR", _SLM, _LEVELS + "ServiceLevelRequirements"),
+    Place("service_reviews",            "service_review",            "REV", _SLM, _LEVELS + "ServiceReviews"),
+    Place("service_level_breaches",     "service_level_breach",      "BRE", _SLM, _LEVELS + "ServiceLevelBreaches"),
 )
 # fmt: on
 """The practices that every service management has, unless another class fills their place."""
@@ -81,6 +91,25 @@ class ServiceManagement(Desk):
     def import_runs(self) -> "ImportRuns[ImportRun]":
         """What was imported from other systems, and which rows could not be used."""
         return self.in_slot("import_runs")  # type: ignore[return-value]  # the slot belongs to that class
+
+    @property
+    def service_levels(self) -> "ServiceLevelManagement[ServiceLevel]":
+        """What was agreed with customers, the clocks of records, and what falls due."""
+        return self.in_slot("service_levels")  # type: ignore[return-value]  # the slot belongs to that class
+
+    def tick(self, now: datetime | None = None, *, notify: "Notify | None" = None) -> "Ticked":
+        """Do what fell due since the last tick: thresholds and breaches of targets, timers, recurring records.
+
+        Call it from cron, a loop or a scheduler, in as many processes as you like: each entry is made once. See
+        `itil4.practices.ticks.tick`.
+
+        Args:
+            now: the moment to act at; by default that of the clock.
+            notify: called with each `Notice`, at least once; without it subscribers get the entries.
+        """
+        from itil4.practices.ticks import tick
+
+        return tick(self, now, notify=notify)
 
     def __getattr__(self, slot: str) -> Any:
         """Return the practice that a host put into a place of its own."""
@@ -247,6 +276,9 @@ def connect(
         general=RELATIONS,
         policies=policies,
     )
+    house.project = due_times = DueTimes(house)
+    if "service_level" in policies:
+        due_times.clockwork  # noqa: B018 - what a host declares is checked now, not when it is first used
     return ServiceManagement(house)
 
 

@@ -317,6 +317,29 @@ ENGLISH: Catalogue = {
     "interval_cancelled": ("not counted: cancelled", ""),
     "interval_dropped": ("no longer counted: the clock began again at zero afterwards", ""),
     "unreadable": ("{field} cannot be read as {format}: {error}.", "Mend that place and read it again."),
+    # service level management
+    "target_tie": (
+        "{first} and {second} both apply as {slot}, and neither is more specific.",
+        "Give one of them a field more, or add one for where both apply.",
+    ),
+    "rule_does_nothing": (
+        "The escalation rule at {at} does nothing.",
+        "Give it notify, escalate or rank.",
+    ),
+    "agreement_lacks": ("{record} has no {fields}.", "An agreement names both parties, services, targets and dates."),
+    "not_on_services": (
+        "{record} promises something about {found}, which is no work for a customer.",
+        "A target of events is a parameter of its rule; agree targets on services.",
+    ),
+    "no_projections": (
+        "The store {store} keeps no due times.",
+        "Use one that implements itil4.storage.projections.KeepsDueTimes.",
+    ),
+    "tick_in_unit": (
+        "A tick cannot run inside a unit of work: each thing that it does is a unit of its own.",
+        "Call it on the service management itself.",
+    ),
+    "bad_every": ("--every is a number of seconds from 1 on, not {value!r}.", "Give such a number."),
 }
 
 

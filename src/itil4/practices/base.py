@@ -431,7 +431,8 @@ class Practice(Working[R]):
             context = self._context(unit, actor, current, None, NOTHING, at, None)
             heard: Audience = audience or ("staff" if self.staff(actor, current) else "user")
             said = attrs.evolve(given, audience=heard)
-            new, entry = self.lifecycle.engine.append(current, "comment", context, details={"comment": said})
+            told = {"comment": said, "by_staff": True} if self.delivers(actor, current) else {"comment": said}
+            new, entry = self.lifecycle.engine.append(current, "comment", context, details=told)
             added: R = unit.add(new, entry)
             return added
 

@@ -13,6 +13,7 @@ from itil4.errors import InvalidInput, nearest
 from itil4.practices.directory import Directory
 from itil4.practices.places import Kinds, Practices
 from itil4.record import Actor, Entry, Relation, Relations
+from itil4.storage.projections import Projected
 from itil4.storage.protocols import Store
 from itil4.storage.unit import Unit
 
@@ -42,6 +43,8 @@ class House:
     kinds: Kinds
     general: tuple[Relation, ...]
     policies: Mapping[str, Any]
+    project: Callable[[Unit], list[Projected]] | None = None
+    """What keeps due times beside the rows, where service levels are agreed."""
     subscribers: list[tuple[str | None, Subscriber]] = attrs.Factory(list)
 
     @cached_property
@@ -154,7 +157,9 @@ class Desk:
     def new_unit(self) -> Unit:
         """Return an empty unit of work."""
         house = self.house
-        return Unit(house.store, house.tenant, house.kinds, house.ids)
+        unit = Unit(house.store, house.tenant, house.kinds, house.ids)
+        unit.project = house.project
+        return unit
 
     def clone(self, **changes: Any) -> Self:
         """Return a desk like this one, acting for somebody else or in a unit."""

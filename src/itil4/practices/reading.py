@@ -71,6 +71,14 @@ class Reading(Generic[R]):
         """Say whether an actor may read what is said among staff about a record; by default everybody may."""
         return True
 
+    def delivers(self, actor: Actor, record: R) -> bool:
+        """Say whether what an actor tells the user counts as a response: people of the staff who did not ask for help.
+
+        Comments keep the answer, so that clocks can be read when roles have changed since.
+        """
+        asked = getattr(record, "requester", None) == actor.id
+        return not asked and not actor.is_system and self.staff(actor, record)
+
     def _reader(self, by: Actor | None) -> Actor | None:
         actor = self.desk.actor if by is None else by
         if actor is not None and not isinstance(actor, Actor):

@@ -109,7 +109,7 @@ def compliance(readings: Iterable[Reading], start: datetime, end: datetime, *, b
     met: list[Reading] = []
     n = censored = 0
     for reading in readings:
-        at = reading.stopped_at if by == "stopped" else _fell_due(reading)
+        at = reading.stopped_at if by == "stopped" else fell_due(reading)
         if reading.state == "cancelled" or at is None or not first <= micro(at) < last:
             continue
         if reading.met is None:
@@ -213,7 +213,8 @@ def impact(
     return flipped
 
 
-def _fell_due(reading: Reading) -> datetime | None:
+def fell_due(reading: Reading) -> datetime | None:
+    """Return when a clock fell due, or would have had it not been stopped; None where that cannot be told."""
     if reading.breached:
         # reached while it was stopped: the reopening, at which that spell was added, is not kept by the reading
         return reading.reached_target_at or reading.stopped_at

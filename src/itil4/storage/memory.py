@@ -6,6 +6,7 @@ from operator import attrgetter
 from typing import Any, Literal
 
 from itil4.errors import StoreError
+from itil4.storage.projections import DueTimes, MemoryDueTimes
 from itil4.storage.protocols import Batch, Conflict, EntryRow, KindRow, LinkRow, OnceRow, RecordRow
 from itil4.storage.query import COLUMNS, Compare, Every, Linked, Query, Where, holds, sort_key
 
@@ -27,6 +28,7 @@ class _Tenant:
         self.foreign: dict[str, list[str]] = {}
         self.origins: dict[tuple[str, str], dict[str | None, str]] = {}
         self.once: dict[str, OnceRow] = {}
+        self.due = DueTimes()
 
     def candidates(self, where: Where) -> set[str] | None:
         """Return ids among which all records are that meet the condition, or None where no index helps."""
@@ -54,7 +56,7 @@ class _Tenant:
         return {owner for each in wanted for owner in self.foreign.get(each, ())}
 
 
-class MemoryStore:
+class MemoryStore(MemoryDueTimes):
     """Keeps everything in this process; made for tests, short scripts and as the reference.
 
     Rows are the same plain rows that a database gets, so what it answers is what a database answers.
@@ -188,6 +190,7 @@ class MemoryStore:
                     data.records[each] = data.records[each]._replace(links=data.records[each].links + by)
             for once in batch.once:
                 data.once[once.key] = once
+            data.due.put(batch.due)
             return numbers
 
     @staticmethod

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 from itil4.errors import StoreError
+from itil4.storage.projections import Projected
 from itil4.storage.query import Query
 
 _NO_FIELDS: Mapping[str, Any] = MappingProxyType({})
@@ -94,9 +95,10 @@ class Batch:
         bumps: ids whose link counter goes up, with by how much.
         checks: rows that facts were read from: id -> (version, link counter) that must still hold.
         once: keys to be taken.
+        due: due times beside the rows, for a store that keeps them (see `itil4.storage.projections`).
     """
 
-    __slots__ = ("births", "bumps", "checks", "entries", "links", "once", "unlinks", "updates")
+    __slots__ = ("births", "bumps", "checks", "due", "entries", "links", "once", "unlinks", "updates")
 
     def __init__(
         self,
@@ -109,6 +111,7 @@ class Batch:
         bumps: dict[str, int] | None = None,
         checks: dict[str, tuple[int, int]] | None = None,
         once: list[OnceRow] | None = None,
+        due: list[Projected] | None = None,
     ) -> None:
         self.births = [] if births is None else births
         self.updates = [] if updates is None else updates
@@ -118,6 +121,7 @@ class Batch:
         self.bumps = {} if bumps is None else bumps
         self.checks = {} if checks is None else checks
         self.once = [] if once is None else once
+        self.due = [] if due is None else due
 
     def check(self) -> None:
         """Refuse a batch that contradicts itself, in the same words whatever the store is.

@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from itil4.errors import InvalidInput, SchemaTooNew, StoreError
+from itil4.storage import projections
 from itil4.storage import statements as sql
 from itil4.storage.protocols import Batch, Conflict, EntryRow, KindRow, LinkRow, OnceRow, RecordRow
 from itil4.storage.query import Query, unwritable
@@ -44,7 +45,7 @@ _stores: "weakref.WeakSet[SqliteStore]" = weakref.WeakSet()
 """Open stores, which must let go of what they inherited when the process forks."""
 
 
-class SqliteStore(SqliteWords):
+class SqliteStore(projections.SqliteDueTimes, SqliteWords):
     """Records in one SQLite file; a connection per thread, new ones after a fork.
 
     Args:
@@ -153,7 +154,7 @@ class SqliteStore(SqliteWords):
 
     def migrate(self, kinds: Iterable[KindRow]) -> None:
         """Make tables and indexes; those that are there stay, unless an index is another one by now."""
-        wanted = [("", statement) for statement in sql.TABLES]
+        wanted = [("", statement) for statement in (*sql.TABLES, *projections.TABLES)]
         wanted += [index for kind in kinds for index in sql.indexes(kind)]
         with self._doing("look at its tables"):
             if not self._lacking(self._connection(), wanted):
@@ -311,6 +312,8 @@ def _put(connection: sqlite3.Connection, tenant: str, batch: Batch, numbers: dic
         run_each(sql.INSERT_LINK, [(tenant, *link) for link in batch.links])
     if batch.bumps:
         run_each(sql.BUMP_LINKS, [(by, tenant, each) for each, by in batch.bumps.items()])
+    if batch.due:
+        projections.put(connection, tenant, batch.due)
 
 
 def _number(connection: sqlite3.Connection, tenant: str, batch: Batch, numbers: dict[str, str]) -> None:

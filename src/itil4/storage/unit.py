@@ -14,6 +14,7 @@ import attrs
 from itil4.errors import InvalidInput, NotFound, Reason, StaleRecord, StoreError
 from itil4.record import Change, Entry, Link
 from itil4.storage.kinds import Kind
+from itil4.storage.projections import Projected
 from itil4.storage.protocols import Batch, Conflict, EntryRow, LinkRow, OnceRow, RecordRow, Store
 from itil4.storage.query import microseconds, moment
 
@@ -47,6 +48,7 @@ class Unit:
     """
 
     def __init__(self, store: Store, tenant: str, kinds: Mapping[str, Kind], ids: Callable[[], str]) -> None:
+        self.project: Callable[[Unit], list[Projected]] | None = None
         self.store = store
         self.tenant = tenant
         self.kinds = kinds
@@ -294,11 +296,19 @@ class Unit:
                     batch.bumps[end] = batch.bumps.get(end, 0) + 1
         own = {row.id for row, _ in batch.births}
         batch.checks = {each: held for each, held in self._checks.items() if each not in own}
+        if self.project is not None:
+            batch.due = self.project(self)
         try:
             numbers = self.store.write(self.tenant, batch)
         except Conflict as conflict:
             raise self._explained(conflict) from conflict
         return self._numbered(numbers)
+
+    def changed(self) -> Iterator[tuple[Kind, Any, list[Entry], bool]]:
+        """Yield what will be written: kind, record, its new entries, and whether it is born here."""
+        for working in self._working.values():
+            if working.entries:
+                yield working.kind, working.record, working.entries, working.row is None
 
     def _collect(self, working: _Working, batch: Batch) -> None:
         if not working.entries:

@@ -283,6 +283,17 @@ def test_an_agreement_on_hours_that_nobody_knows_does_not_come_into_force() -> N
         itsm.service_levels.activate(agreement, by=IDA)
 
 
+def test_an_agreement_whose_hours_are_gone_stops_no_work(tmp_path: Path) -> None:
+    """It governs nothing then, and every tick says so; incidents are logged all the same."""
+    with opened(tmp_path / "desk.db", BARE) as itsm:
+        agreement = activated(itsm, calendar="office")
+    with opened(tmp_path / "desk.db", ServiceLevelPolicy()) as itsm:
+        incident = logged(itsm, service="mail", customer="acme")
+        assert itsm.service_levels.readings(incident) == ()
+        for _ in range(2):
+            assert [each[1] for each in itsm.tick().held_back] == [agreement.number]
+
+
 def test_agreements_come_back_from_a_store_as_they_were(where: Path | None) -> None:
     """Targets with conditions of their own round-trip, and the history rebuilds the record."""
     itsm = opened(where, BARE)

@@ -1,5 +1,6 @@
 """Figures of service levels: worked by hand, down to the records, and the same whoever asks."""
 
+import argparse
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from desk import ANA, MONDAY, OFFICE, SAM, clock_of, hours, logged, opened, rule
 
 from itil4.errors import InvalidInput
+from itil4.interop.service_level_options import add_target_arguments, policies, target_figures
 from itil4.practices.service_policy import ServiceHours, ServiceLevelPolicy
 
 POLICY = ServiceLevelPolicy(
@@ -127,3 +129,18 @@ def test_a_figure_of_the_past_stays_what_it_was(itsm: Any) -> None:
     itsm.incidents.reopen("INC0000001", by=ANA)
     itsm.tick()
     assert told() == before
+
+
+def test_a_report_asks_for_a_target_and_a_policy(itsm: Any, tmp_path: Path) -> None:
+    """`report --target NAME --policy FILE`: the same figures, from the command line."""
+    parser = argparse.ArgumentParser()
+    add_target_arguments(parser)
+    file = tmp_path / "policy.toml"
+    file.write_text('[[targets]]\nmetric = "resolve"\nduration = "PT1H"\n')
+    asked = parser.parse_args(["--target", "sla/resolve", "--policy", str(file)])
+    assert policies(asked.policy)["service_level"].targets[0].target.duration == hours(1)
+    assert policies(None) == {}
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        policies(tmp_path / "missing.toml")
+    assert target_figures(itsm, asked.target)["compliance_stopped"].n == 2
+    assert target_figures(itsm, "all", by=("priority",))["compliance_stopped"].n == 4

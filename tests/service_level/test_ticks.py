@@ -14,10 +14,11 @@ from desk import IDA, MONDAY, SAM, USUAL, clock_of, entries, hours, logged, open
 
 import itil4
 from itil4.errors import DefinitionError, InvalidInput, StoreError
+from itil4.interop.tick_command import add_arguments, run
 from itil4.lifecycle import Timer
 from itil4.practices.recurring import Recurrence
 from itil4.practices.service_policy import EscalationRule, ServiceLevelPolicy, StateTimer
-from itil4.practices.tick_command import add_arguments, run
+from itil4.service_level import ServiceCalendar
 from itil4.storage.memory import MemoryStore
 from itil4.storage.sqlite import SqliteStore
 
@@ -280,6 +281,15 @@ def test_a_timer_that_joins_the_policy_holds_for_what_is_there(where: Path | Non
     assert itsm.incidents.get(incident.id).state == "closed"
 
 
+def test_a_timer_on_hours_that_never_open_again_stops_no_work(caplog: pytest.LogCaptureFixture) -> None:
+    """The step that starts it is taken; that the timer stands still is logged."""
+    timer = StateTimer(state="resolved", timer=Timer("close", after=hours(1), time="service"))
+    itsm = opened(None, ServiceLevelPolicy(timers=(timer,), calendar=ServiceCalendar(zone="UTC")))
+    incident = itsm.incidents.resolve(logged(itsm), resolution="Restarted", by=SAM)
+    assert incident.state == "resolved" and "stand still" in caplog.text
+    assert itsm.tick().fired == ()
+
+
 # recurring records
 
 
@@ -342,11 +352,11 @@ def test_the_loop_ticks_again_and_again(tmp_path: Path, capsys: pytest.CaptureFi
     url = f"sqlite:///{tmp_path / 'desk.db'}"
     options = parser.parse_args(["--store", url, "--policy", str(policy), "--every", "60"])
     waited: list[float] = []
-    assert run(options, itil4.connect, lambda seconds: waited.append(seconds) or len(waited) == 3) == 0
+    assert run(options, lambda seconds: waited.append(seconds) or len(waited) == 3) == 0
     assert waited == [60, 60, 60] and capsys.readouterr().out.count("0 fired") == 3
-    assert run(parser.parse_args(["--store", url]), itil4.connect) == 0
+    assert run(parser.parse_args(["--store", url])) == 0
     with pytest.raises(InvalidInput, match="--every"):
-        run(parser.parse_args(["--store", url, "--every", "0"]), itil4.connect)
+        run(parser.parse_args(["--store", url, "--every", "0"]))
 
 
 def test_a_tick_has_its_own_units_and_needs_a_store_that_keeps_due_times() -> None:

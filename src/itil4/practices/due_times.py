@@ -48,7 +48,7 @@ class DueTimes:
                 lifecycles = house.practices.by_kind[kind.name].practice.lifecycles()
                 timed = any(state.timers for lifecycle in lifecycles for state in lifecycle.states)
                 self._timed[kind.name] = timed
-            if timed and kind.name != "service_level":
+            if timed:
                 return True
         return bool(house.store.find(house.tenant, _ANY))
 

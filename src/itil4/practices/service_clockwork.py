@@ -5,13 +5,14 @@ reached or will reach, and the timers of its state. What was done about a thresh
 with the key of that threshold, so nothing is done twice and no run has to remember anything.
 """
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from itil4.errors import InvalidInput, StoreError
+from itil4.errors import DefinitionError, InvalidInput, Reason, StoreError
 from itil4.lifecycle import Lifecycle
 from itil4.lifecycle.timers import Due, deadlines
 from itil4.practices.desk import House
@@ -27,6 +28,8 @@ from itil4.vocabulary import OPEN
 
 if TYPE_CHECKING:
     from itil4.practices.base import Practice
+
+_log = logging.getLogger("itil4")
 
 FIRED = "service_level"
 """Under this name an entry keeps which threshold it is about."""
@@ -95,6 +98,8 @@ class Clockwork:
         self._house = house
         self._tellings: dict[tuple[str, str], Telling] = {}
         self._held: tuple[Any, ServiceLevelPolicy] | None = None
+        self.problems: tuple[tuple[str, str, tuple[Reason, ...]], ...] = ()
+        """(id, number, reasons) of agreements that no longer fit the policy, such as one on hours that are gone."""
         self._lifecycles: dict[str, tuple[Lifecycle, ...]] = {}
         given = house.policies.get("service_level", ServiceLevelPolicy())
         if not isinstance(given, ServiceLevelPolicy):
@@ -145,8 +150,15 @@ class Clockwork:
             return self._held[1]
         codec = self._house.kinds["service_level"].codec
         records = [codec.record(row) for row in rows if row.state != "terminated" or self._was_active(row.id)]
-        more = [rule for each in records for rule in rules_of(each, self.given, self.has_customer(each))]
-        made = attrs.evolve(self.given, targets=(*self.given.targets, *more))
+        made, problems = self.given, []
+        for each in records:
+            try:
+                more = tuple(rules_of(each, self.given, self.has_customer(each)))
+                made = attrs.evolve(made, targets=(*made.targets, *more))
+            except DefinitionError as error:  # it fitted when it came into force, and work goes on without it
+                problems.append((each.id, each.reference, error.reasons))
+                _log.error("The agreement %s governs nothing: %s", each.reference, error)
+        self.problems = tuple(problems)
         self._held = mark, made
         return made
 
@@ -175,13 +187,12 @@ class Clockwork:
 
     def __call__(self, unit: Unit) -> list[Projected]:
         """Return the due times of what a unit is about to write."""
-        changed = [each for each in unit.changed() if each[0].name != "service_level"]
-        if not changed or not isinstance(self._house.store, KeepsDueTimes):
+        if not isinstance(self._house.store, KeepsDueTimes):
             return []
         policy = self.policy()
         about = policy.kinds
         made = []
-        for kind, record, entries, born in changed:
+        for kind, record, entries, born in unit.changed():
             if kind.name in about or self._has_timers(kind.name):
                 whole = tuple(entries) if born else (*self._stored(kind.name, record.id), *entries)
                 made.append(self.projected(policy, record, whole, kind.name, entries))
@@ -220,8 +231,12 @@ class Clockwork:
         fields = {name: shape.read(record, name) for name in policy.fields if shape.get(name) is not None}
         if shape.get(policy.customer_field) is not None:
             fields[policy.customer_field] = shape.read(record, policy.customer_field)
-        hours = policy.calendar_of(scope_values(policy, kind, fields))
-        found = [due for lifecycle in self.lifecycles(kind) for due in deadlines(lifecycle, record, entries, hours)]
+        try:
+            hours = policy.calendar_of(scope_values(policy, kind, fields))
+            found = [due for lifecycle in self.lifecycles(kind) for due in deadlines(lifecycle, record, entries, hours)]
+        except InvalidInput as error:  # hours that tie or never open again are no reason to stop work on the record
+            _log.error("The timers of %s stand still: %s", record.reference, error)
+            return ()
         return tuple(sorted(found, key=lambda each: each.at))
 
     def projected(

@@ -77,7 +77,8 @@ class Ticked:
         made: the references of the records that recurrences made.
         delivered: how many notices.
         refolded: how many records got new due times, because the policy or a calendar is another one.
-        held_back: (record id, event, reasons) of what was refused and is tried again at the next tick.
+        held_back: (record id, event, reasons) of what was refused and is tried again at the next tick, and of
+            agreements that no longer fit the policy.
     """
 
     now: datetime
@@ -134,6 +135,7 @@ class _Ticking:
     def run(self) -> Ticked:
         refolded = 0 if self.clockwork.is_current() else self.clockwork.refold()
         policy = self.clockwork.policy()
+        self.held += self.clockwork.problems
         for recurrence in policy.recurring:
             self._make(recurrence, policy)
         after = None
@@ -207,7 +209,7 @@ class _Ticking:
         found: list[tuple[datetime, int, str, Threshold | Due]] = []
         for clock in self.clockwork.clocks(kind, entries, self.now, policy=policy, strict=False):
             for place, threshold in enumerate(thresholds(clock, self.now, entries)):
-                if threshold.at < self.now or (threshold.at == self.now and threshold.threshold != BREACH):
+                if threshold.at <= self.now:
                     found.append((threshold.at, place, threshold.key, threshold))
         for due in self.clockwork.timers(kind, record, entries, policy):
             if due.at <= self.now:

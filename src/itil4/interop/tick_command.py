@@ -4,52 +4,43 @@ import argparse
 import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from itil4.errors import InvalidInput, ITIL4Error
+from itil4.interop.service_level_options import add_policy_argument, policies
 
 if TYPE_CHECKING:
+    from itil4.itsm import ServiceManagement
     from itil4.practices.ticks import Ticked
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument("--store", required=True, metavar="URL", help="such as sqlite:///desk.db")
-    parser.add_argument("--policy", type=Path, metavar="FILE", help="the service level policy, as TOML")
+    add_policy_argument(parser)
     parser.add_argument("--tenant", default="", help="whose data, where the store holds several organizations")
     parser.add_argument("--every", type=float, metavar="SECONDS", help="go on, with so many seconds in between")
     parser.add_argument("--quiet", action="store_true", help="say nothing where nothing fell due")
 
 
-def run(options: argparse.Namespace, connect: Callable[..., Any], wait: Callable[[float], object] | None = None) -> int:
+def run(options: argparse.Namespace, wait: Callable[[float], object] | None = None) -> int:
     """Tick once, or again and again; return the exit code: 0 done, 1 something was held back.
 
     Args:
         options: as `add_arguments` has them.
-        connect: `itil4.connect`.
         wait: waits so many seconds, and returns something true to end the loop; by default until it is interrupted.
     """
-    from itil4.practices.service_policy import ServiceLevelPolicy
+    from itil4.itsm import connect
 
     if options.every is not None and options.every < 1:
         raise InvalidInput.of("bad_every", value=options.every)
-    policies = {}
-    if options.policy is not None:
-        try:
-            text = options.policy.read_text(encoding="utf-8")
-        except OSError as error:
-            raise InvalidInput.of(
-                "bad_file", file=str(options.policy), format="TOML", error=str(error), remedy="Give another path."
-            ) from error
-        policies["service_level"] = ServiceLevelPolicy.from_toml(text)
-    with connect(options.store, tenant=options.tenant, policies=policies) as itsm:
+    with connect(options.store, tenant=options.tenant, policies=policies(options.policy)) as itsm:
         if options.every is None:
             return _told(itsm.tick(), quiet=options.quiet)
         return _loop(itsm, options, wait or threading.Event().wait)
 
 
-def _loop(itsm: Any, options: argparse.Namespace, wait: Callable[[float], object]) -> int:
+def _loop(itsm: "ServiceManagement", options: argparse.Namespace, wait: Callable[[float], object]) -> int:
     code = 0
     try:
         while True:

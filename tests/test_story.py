@@ -138,3 +138,13 @@ def test_a_lifecycle_is_drawn_and_a_workflow_is_checked_from_the_command_line(tm
         assert (missed.returncode, missed.stdout) == (2, "")
         assert hint in missed.stderr
         assert "Traceback" not in missed.stderr
+
+
+def test_a_tick_runs_from_the_command_line(tmp_path: Path) -> None:
+    """Once without `--every`; a wrong pause is refused before anything happens."""
+    list(tell(tmp_path))
+    ticked = run(tmp_path, "tick", "--store", "sqlite:///desk.db")
+    assert (ticked.returncode, ticked.stderr) == (0, "")
+    refused = run(tmp_path, "tick", "--store", "sqlite:///desk.db", "--every", "0")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "Traceback" not in refused.stderr

@@ -51,7 +51,11 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("what", help="a kind such as incident, or package.module:Practice")
     check.set_defaults(run=_check)
     from itil4.interop.commands import COMMANDS  # late: the story needs none of what they load
+    from itil4.practices import tick_command
 
+    tick = commands.add_parser("tick", help="do what fell due, once or again and again")
+    tick_command.add_arguments(tick)
+    tick.set_defaults(run=_tick)
     for name, command in COMMANDS.items():
         added = commands.add_parser(name, help=command.help, description=f"{command.help.capitalize()}.")
         command.add_arguments(added)
@@ -72,6 +76,13 @@ def _practices(options: argparse.Namespace) -> int:
 
     print(show_practices(options.name))
     return 0
+
+
+def _tick(options: argparse.Namespace) -> int:
+    from itil4.itsm import connect
+    from itil4.practices import tick_command
+
+    return tick_command.run(options, connect)
 
 
 def _draw(options: argparse.Namespace) -> int:

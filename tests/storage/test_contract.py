@@ -471,6 +471,22 @@ class TestMemoryStore(StoreContract):
     def make_store(self) -> Callable[[], Store]:
         return MemoryStore
 
+    def test_a_write_lets_no_other_in_between_its_check_and_its_end(self, rows: SimpleNamespace) -> None:
+        """A second write that begins while the first one is checked waits for it, and gets the next number."""
+        store = MemoryStore()
+        numbers: list[dict[str, str]] = []
+        other = threading.Thread(target=lambda: numbers.append(store.write("", rows.births(rows.record("b")))))
+
+        class Slow(dict[str, tuple[int, int]]):
+            def items(self) -> Any:
+                other.start()
+                other.join(0.2)
+                return super().items()
+
+        numbers.append(store.write("", rows.births(rows.record("a"), checks=Slow())))
+        other.join()
+        assert numbers == [{"a": "TIC0000001"}, {"b": "TIC0000002"}]
+
 
 class TestSqliteStore(StoreContract):
     @pytest.fixture

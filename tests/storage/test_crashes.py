@@ -33,6 +33,7 @@ class Faulty:
             raise sqlite3.OperationalError("disk I/O error")
         answer = call(*given)
         if self._left == 0:
+            answer.close()  # or the traceback would keep the statement running
             raise sqlite3.OperationalError("disk I/O error")
         return answer
 

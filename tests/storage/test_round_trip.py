@@ -135,7 +135,7 @@ VESSELS = st.builds(
 @settings(max_examples=100, deadline=None)
 @given(VESSELS)
 def test_a_record_is_read_as_it_was_written(vessel: Vessel) -> None:
-    """Equal in every field, of the same types, and writing it again gives the same row."""
+    """INV-124: equal in every field, of the same types, and writing it again gives the same row."""
     row = CODEC.row(vessel, vessel.number, 3)
     read = CODEC.record(row)
     assert read == vessel

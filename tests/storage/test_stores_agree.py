@@ -142,7 +142,7 @@ many = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCh
 def test_batches_good_and_bad_lead_to_the_same(
     sqlite: SqliteStore, rows: SimpleNamespace, plans: list[dict[str, Any]]
 ) -> None:
-    """The same numbers, the same conflicts with the same values, and the same contents after each batch."""
+    """INV-124: the same numbers, the same conflicts with the same values, and the same contents after each batch."""
     memory, tenant = MemoryStore(), str(next(tenants))
     for plan in plans:
         before = _everything(memory, tenant)
@@ -170,7 +170,7 @@ def test_questions_have_the_same_answer(
     order: Any,
     limit: int,
 ) -> None:
-    """Any condition in any order, page by page until the end; and the count is that of all pages."""
+    """INV-124: any condition in any order, page by page until the end; and the count is that of all pages."""
     memory, tenant = MemoryStore(), str(next(tenants))
     made = [
         rows.record("abcdefghijkl"[place], created_at=at, category="closed" if closed else "new", **_fields(fields))

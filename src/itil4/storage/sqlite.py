@@ -26,19 +26,30 @@ _CHUNK = 500
 class _Held:
     """A connection that is closed when its thread ends, and never in a child that inherited it."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, among: set[sqlite3.Connection]) -> None:
         self.connection = connection
+        self._among = among
+        among.add(connection)
         self._pid = os.getpid()
         self._now = os.getpid  # kept, because modules are emptied before the last objects go
 
     def close(self) -> None:
         """Close the connection, from any thread of the process that made it."""
+        self._among.discard(self.connection)
         if self._pid == self._now():
             self.connection.close()
         else:
             _abandon(self.connection)
 
     __del__ = close
+
+
+def _close_all(connections: set[sqlite3.Connection], pid: int) -> None:
+    """Close what a store that nobody closed leaves behind; not in a child that inherited it."""
+    if pid == os.getpid():
+        while connections:
+            with suppress(sqlite3.Error):
+                connections.pop().close()
 
 
 _stores: "weakref.WeakSet[SqliteStore]" = weakref.WeakSet()
@@ -80,6 +91,8 @@ class SqliteStore(projections.SqliteDueTimes, SqliteWords):
         self._local = threading.local()
         self._lock = threading.Lock()
         self._open: weakref.WeakSet[_Held] = weakref.WeakSet()
+        self._connections: set[sqlite3.Connection] = set()
+        weakref.finalize(self, _close_all, self._connections, os.getpid())
 
     def _connection(self) -> sqlite3.Connection:
         if self._closed:
@@ -91,7 +104,7 @@ class SqliteStore(projections.SqliteDueTimes, SqliteWords):
 
     def _opened(self) -> _Held:
         connection = sqlite3.connect(self.path, timeout=self._timeout, isolation_level=None, check_same_thread=False)
-        held = _Held(connection)
+        held = _Held(connection, self._connections)
         run = connection.execute
         run(f"PRAGMA synchronous={self._synchronous}")
         if run("PRAGMA application_id").fetchone()[0] != sql.APPLICATION:

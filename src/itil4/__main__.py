@@ -50,8 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="what is wrong with a workflow, each finding with a story")
     check.add_argument("what", help="a kind such as incident, or package.module:Practice")
     check.set_defaults(run=_check)
+    from itil4.interop import tick_command
     from itil4.interop.commands import COMMANDS  # late: the story needs none of what they load
-    from itil4.practices import tick_command
 
     tick = commands.add_parser("tick", help="do what fell due, once or again and again")
     tick_command.add_arguments(tick)
@@ -79,10 +79,9 @@ def _practices(options: argparse.Namespace) -> int:
 
 
 def _tick(options: argparse.Namespace) -> int:
-    from itil4.itsm import connect
-    from itil4.practices import tick_command
+    from itil4.interop import tick_command
 
-    return tick_command.run(options, connect)
+    return tick_command.run(options)
 
 
 def _draw(options: argparse.Namespace) -> int:

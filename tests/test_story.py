@@ -1,5 +1,6 @@
 """The story of `python -m itil4`: what a stranger sees first."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -148,3 +149,16 @@ def test_a_tick_runs_from_the_command_line(tmp_path: Path) -> None:
     refused = run(tmp_path, "tick", "--store", "sqlite:///desk.db", "--every", "0")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "Traceback" not in refused.stderr
+
+
+def test_the_figures_of_a_target_are_reported_from_the_command_line(tmp_path: Path) -> None:
+    """A policy of one target, read from TOML: as text, JSON and a table."""
+    list(tell(tmp_path))
+    (tmp_path / "policy.toml").write_text('[[targets]]\nmetric = "resolve"\nduration = "PT1H"\n', encoding="utf-8")
+    told = ("report", "--store", "sqlite:///desk.db", "--target", "resolve", "--policy", "policy.toml")
+    text, data, table = (run(tmp_path, *told, *more) for more in ((), ("--json",), ("--csv",)))
+    assert (text.returncode, data.returncode, table.returncode) == (0, 0, 0), text.stderr + data.stderr + table.stderr
+    assert max(map(len, text.stdout.splitlines())) <= 80
+    met = json.loads(data.stdout)["figures"]["compliance_stopped"]  # 36 minutes of work, the wait for the vendor left out
+    assert (met["value"], met["n"]) == (1.0, 2)
+    assert table.stdout.splitlines()[1].startswith("all,compliance_due,")

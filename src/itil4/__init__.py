@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from itil4.practices.problem_management import Problem, ProblemManagement
     from itil4.practices.problem_policy import ProblemPolicy
     from itil4.practices.reading import Page
+    from itil4.practices.service_policy import ServiceLevelPolicy
     from itil4.record import (
         Actor,
         Attachment,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
         Record,
         Relation,
     )
+    from itil4.service_level import ServiceCalendar, Target
     from itil4.storage.memory import MemoryStore
     from itil4.storage.sqlite import SqliteStore
 
@@ -77,6 +79,8 @@ _HOMES = {
     "itil4.record": (
         "Actor", "Attachment", "Comment", "Entry", "FieldSet", "Line", "Link", "Note", "Origin", "Record", "Relation",
     ),
+    "itil4.practices.service_policy": ("ServiceLevelPolicy",),
+    "itil4.service_level": ("ServiceCalendar", "Target"),
     "itil4.storage.memory": ("MemoryStore",),
     "itil4.storage.sqlite": ("SqliteStore",),
 }  # fmt: skip
@@ -126,12 +130,15 @@ __all__ = [
     "Refused",
     "Relation",
     "SchemaTooNew",
+    "ServiceCalendar",
+    "ServiceLevelPolicy",
     "ServiceManagement",
     "SqliteStore",
     "StaleRecord",
     "State",
     "StoreError",
     "SystemClock",
+    "Target",
     "TimeOrderedIds",
     "Transition",
     "connect",

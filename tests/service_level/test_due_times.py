@@ -73,9 +73,7 @@ def rows(itsm: Any, record_id: str) -> list[Any]:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(STEPS, WAITS), max_size=14))
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])
-def test_due_times_are_what_a_recomputation_gives(
-    kind: str, tmp_path: Path, work: list[tuple[str, int]]
-) -> None:
+def test_due_times_are_what_a_recomputation_gives(kind: str, tmp_path: Path, work: list[tuple[str, int]]) -> None:
     """After any work, through the verbs, refolding changes nothing; and no verdict is lost or told twice."""
     path = tmp_path / f"{len(list(tmp_path.iterdir()))}.db"
     store: Any = MemoryStore() if kind == "memory" else SqliteStore(path)

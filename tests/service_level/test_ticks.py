@@ -384,4 +384,3 @@ def test_a_rule_that_does_nothing_is_refused() -> None:
     """An escalation rule notifies, escalates or ranks."""
     with pytest.raises(DefinitionError, match="does nothing"):
         EscalationRule(at=0.5)
-

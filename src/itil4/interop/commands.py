@@ -4,6 +4,7 @@ Each is a `Command`: what it adds to a parser, and what it does with the argumen
 exit code; what a user can mend is raised as an error of the library, for the caller to print.
 """
 
+import csv
 import json
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
@@ -19,7 +20,9 @@ from itil4.errors import InvalidInput, StoreError
 from itil4.interop.importing import Imported, prepare
 from itil4.interop.mapping import HistoryMapping, shipped_names
 from itil4.interop.report import Selection, as_csv, as_text, problems, report
+from itil4.interop.service_level_options import add_target_arguments, policies, target_figures
 from itil4.itsm import ServiceManagement, connect
+from itil4.practices.figures import Figures
 
 _WIDTH = 80
 _BAR = 30
@@ -123,6 +126,7 @@ def add_report_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--from", dest="since", type=_moment, metavar="TIME", help="first entries from here on (UTC)")
     parser.add_argument("--to", dest="until", type=_moment, metavar="TIME", help="first entries before this (UTC)")
     parser.add_argument("--by", default="", metavar="FIELDS", help="a report for each value, such as priority,group")
+    add_target_arguments(parser)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON")
     form.add_argument("--csv", action="store_true", help="print a table of figure, item and value")
@@ -133,7 +137,10 @@ def run_report(args: Namespace) -> int:
     """Print the figures of a store."""
     _must_exist(args.store)
     by = tuple(name.strip() for name in args.by.split(",") if name.strip())
-    with connect(args.store) as itsm:
+    with connect(args.store, policies=policies(args.policy)) as itsm:
+        if args.target is not None:
+            _show(target_figures(itsm, args.target, since=args.since, until=args.until, by=by), args)
+            return 0
         if args.html is not None:
             _write_page(itsm, args)
             return 0
@@ -147,6 +154,18 @@ def run_report(args: Namespace) -> int:
         else:
             print(f"{as_text(data)}\n\n{named.text()}")
     return 0
+
+
+def _show(figures: Figures, args: Namespace) -> None:
+    if args.json:
+        print(_json(figures.to_dict()))
+    elif args.csv:
+        rows = list(figures.rows())
+        written = csv.DictWriter(sys.stdout, list(dict.fromkeys(name for row in rows for name in row)))
+        written.writeheader()
+        written.writerows(rows)
+    else:
+        print(figures.text())
 
 
 def _write_page(itsm: ServiceManagement, args: Namespace) -> None:

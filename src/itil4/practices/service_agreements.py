@@ -130,6 +130,7 @@ SERVICE_LEVEL = Lifecycle(
     ],
 )  # fmt: skip
 
+
 def rules_of(agreement: ServiceLevel, policy: ServiceLevelPolicy, has_customer: bool = True) -> Iterable[TargetRule]:
     """Yield the targets of an agreement, each with what it applies to.
 

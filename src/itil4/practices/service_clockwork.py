@@ -355,5 +355,3 @@ def _due_late(calendar: ServiceCalendar, reached: datetime | None) -> datetime |
 
 def _micro(at: datetime | None) -> int | None:
     return None if at is None else micro(at)
-
-

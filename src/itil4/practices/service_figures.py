@@ -92,9 +92,7 @@ _TIMES = {
 """What people want to know the time to, as clocks that nothing was promised on."""
 
 
-def _time_to(
-    clocks: _Clocks, what: str, in_service: bool, story: Story, period: Period, tally: Tally
-) -> None:
+def _time_to(clocks: _Clocks, what: str, in_service: bool, story: Story, period: Period, tally: Tally) -> None:
     asked = _TIMES[what]
     moments = clocks.clockwork.moments(clocks.kind, story.entries, clocks.policy)
     calendar = clocks.hours(story, period) if in_service else None
@@ -188,9 +186,7 @@ def _available(period: Callable[[], Period], tally: Tally) -> Answer:
     return (up / agreed if agreed else None), {"basis": {"outages, overlaps merged": spells}}
 
 
-def _mean_of(
-    period: Callable[[], Period], what: Callable[..., Any], tally: Tally
-) -> Answer:
+def _mean_of(period: Callable[[], Period], what: Callable[..., Any], tally: Tally) -> Answer:
     lengths: list[timedelta] = []
     for outages in _by_service(tally).values():
         start = period().since or min(each.start for each in outages)
@@ -211,7 +207,10 @@ def _definitions(clocks: _Clocks, period: Callable[[], Period]) -> list[Definiti
     said = partial(Definition, reads="clocks of targets")
     rows = [
         said(
-            name=f"compliance_{by}", title=f"Targets met ({by} in the period)", unit="share", fold=shared,
+            name=f"compliance_{by}",
+            title=f"Targets met ({by} in the period)",
+            unit="share",
+            fold=shared,
             definition=f"The share of clocks that met their target, of those that {text} in the period.",
             measure=partial(_compliance, clocks, by),
         )
@@ -219,9 +218,12 @@ def _definitions(clocks: _Clocks, period: Callable[[], Period]) -> list[Definiti
     ]
     rows += [
         said(
-            name=f"consumed_p{percent}", title=f"Service time, {percent}th percentile", unit="seconds",
+            name=f"consumed_p{percent}",
+            title=f"Service time, {percent}th percentile",
+            unit="seconds",
             definition="Service time that clocks stopped in the period had used, by nearest rank.",
-            measure=partial(_consumed, clocks), fold=partial(percentile_of, percent),
+            measure=partial(_consumed, clocks),
+            fold=partial(percentile_of, percent),
         )
         for percent in (50, 90, 95)
     ]

@@ -249,7 +249,6 @@ class ServiceLevelManagement(Practice[L]):
             excluding=excluding,
         )  # fmt: skip
 
-
     def watermelons(self, *, threshold: float = 0.7, since: datetime | None = None, until: datetime | None = None,
                     practice: str = "incidents", by: Actor | None = None) -> "WatermelonShare":  # fmt: skip
         """Return the share of agreements whose targets are all met while the customer is not satisfied.
@@ -318,6 +317,7 @@ class ServiceLevelBreaches(Practice[B]):
     lifecycle = BREACH_RECORD
     relations = (Relation("breach_of", "breached_in"),)
     indexed = ("about", "slot", "target", "agreement", "breached_at")
+
 
 __all__ = [
     "SLM", "AgreedTarget", "FallsDue", "ServiceLevel", "ServiceLevelBreach", "ServiceLevelBreaches",

@@ -25,6 +25,7 @@ from itil4.service_level.target import iso_instant
 BREACH = "breach"
 """The threshold at which more has passed than was promised; the others are fractions of what was promised."""
 
+
 def _people(value: object) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)  # type: ignore[arg-type]
 

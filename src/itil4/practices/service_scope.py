@@ -105,9 +105,7 @@ def most_specific(scopes: Iterable[S], values: Mapping[str, Any], created_at: da
 
 
 def _goes_before(first: Scope, second: Scope) -> bool:
-    return len(first.named) > len(second.named) or (
-        len(first.named) == len(second.named) and first.is_narrower(second)
-    )
+    return len(first.named) > len(second.named) or (len(first.named) == len(second.named) and first.is_narrower(second))
 
 
 def certain_tie(scopes: Sequence[S]) -> tuple[S, S] | None:

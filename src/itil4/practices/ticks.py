@@ -275,9 +275,7 @@ class _Ticking:
         try:
             with unit.savepoint():
                 if rule.escalate is not None and rule.escalate not in getattr(record, "informed", (rule.escalate,)):
-                    record = practice.fire(
-                        record, "escalate", informed=(*record.informed, rule.escalate), **given
-                    )
+                    record = practice.fire(record, "escalate", informed=(*record.informed, rule.escalate), **given)
                 if rule.rank is not None and getattr(record, "rank", rule.rank) != rule.rank:
                     record = practice.update(record, rank=rule.rank, by=actor, at=at, reason=entry.reason)
         except Refused as error:

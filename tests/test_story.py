@@ -159,6 +159,6 @@ def test_the_figures_of_a_target_are_reported_from_the_command_line(tmp_path: Pa
     text, data, table = (run(tmp_path, *told, *more) for more in ((), ("--json",), ("--csv",)))
     assert (text.returncode, data.returncode, table.returncode) == (0, 0, 0), text.stderr + data.stderr + table.stderr
     assert max(map(len, text.stdout.splitlines())) <= 80
-    met = json.loads(data.stdout)["figures"]["compliance_stopped"]  # 36 minutes of work, the wait for the vendor left out
+    met = json.loads(data.stdout)["figures"]["compliance_stopped"]  # 36 minutes, the wait for the vendor left out
     assert (met["value"], met["n"]) == (1.0, 2)
     assert table.stdout.splitlines()[1].startswith("all,compliance_due,")

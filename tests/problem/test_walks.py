@@ -131,6 +131,13 @@ def test_inv_041_042_the_same_walk_ends_alike_in_both_modes(forward: int, walk: 
         assert one == other
 
 
+def test_a_review_date_that_was_moved_is_forgotten_when_the_problem_is_analysed_anew() -> None:
+    """What was planned for the known error of then says nothing about the next one; so in both modes."""
+    whole = [*FORWARD[:4], ("recheck", 0, 0), *FORWARD[4:8]]
+    left = [walked(mode, whole)[-1][2]["next_review_at"] for mode in ("state", "record")]
+    assert left == [None, None]
+
+
 def test_the_straight_way_reaches_every_late_state() -> None:
     """The walks are worth something: the way that they start with comes to a renewed known error, in both modes."""
     for mode in ("state", "record"):

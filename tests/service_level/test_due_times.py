@@ -1,6 +1,7 @@
 """Due times beside the rows: always what a recomputation gives, on every store, and edited with the calendar."""
 
 import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -125,7 +126,7 @@ def test_a_due_time_is_written_with_the_entry_that_changes_it(tmp_path: Path) ->
     with pytest.raises(Refused), itsm.unit(by=SAM) as desk:
         desk.incidents.close(desk.incidents.hold(incident, kind="user"), by=ANA)
     assert rows(itsm, incident.id) == before
-    with sqlite3.connect(path) as beside:
+    with closing(sqlite3.connect(path)) as beside:
         beside.execute("CREATE TRIGGER no BEFORE INSERT ON due BEGIN SELECT RAISE(ABORT, 'no'); END")
     with pytest.raises(itil4.errors.StoreError):
         itsm.incidents.hold(incident, kind="user", by=SAM)

@@ -115,7 +115,7 @@ def begin_anew(problem: Problem, context: Context) -> Mapping[str, Any]:
     """The analysis is open again, with all that is known by now, also by a known error of its own."""
     known = [each for each in context.facts.get("links.known_error", ()) if each.analyses == problem.analyses]
     held = {name: getattr(known[0], name) for name in ("causes", "workarounds", "debts")} if known else {}
-    return {**clear_ends(problem, context), **held, "analysed_at": None, "target_at": None}
+    return {**clear_ends(problem, context), **held, "analysed_at": None, "target_at": None, "next_review_at": None}
 
 
 _CONTROL = ("identified", "logged", "categorized", "investigating")

@@ -14,12 +14,13 @@ class Arrow:
 
     `sees` says whether anything looks at the proposed record, so that it need not be made otherwise;
     `plans` are the field rules per target. `used`, `decided` and `step` keep answers that do not
-    depend on the record.
+    depend on the record. `settled` are the decisions of an arrow that looks at nothing but the
+    actor's roles: who passed once passes always, as long as no payload is given.
     """
 
     __slots__ = (
         "asked", "chosen", "decided", "denied", "effects", "event", "guards", "internal", "plan", "plans", "requires",
-        "roles", "sees", "simple", "step", "target", "transition", "used",
+        "roles", "sees", "settled", "settles", "simple", "step", "target", "transition", "used",
     )  # fmt: skip
 
     def __init__(self, transition: Transition, rules: dict[str, Rules]) -> None:
@@ -45,6 +46,8 @@ class Arrow:
         self.simple = not (self.chosen or self.requires or self.guards or self.plans)
         self.used: dict[Any, tuple[str, ...]] = {}
         self.decided: dict[Any, Decision] = {}
+        self.settles = self.simple and not self.internal and not self.effects
+        self.settled: dict[Any, Decision] = self.decided if self.settles else {}
         self.step: Step | None = None
 
     def plan_for(self, target: str | None) -> Plan | None:

@@ -1,7 +1,8 @@
 """Runs a lifecycle: a table compiled once from its definition, shared by all records and threads.
 
 One function judges an arrow, for `fire`, `explain`, `available` and bound rows alike, so that they
-cannot disagree. It builds reasons only when there is something to refuse.
+cannot disagree. It builds reasons only when there is something to refuse, and what it answers by
+the actor's roles alone is kept and not judged again.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -89,7 +90,12 @@ class Engine:
             arrows = self._table[source][event]
         except (KeyError, TypeError, AttributeError):
             raise self.refusal(self._state(record), record, event, context, shape) from None
+        payload = context.payload
         for arrow in arrows:
+            if not payload and context.derive is None:
+                made = arrow.settled.get(context.roles)
+                if made is not None:
+                    return write_step(self, record, context, shape, payload, event, source, made.target, made.roles)
             proposed, changes, target, reasons = self.judge(arrow, record, context, shape)
             if reasons is None:
                 if arrow.effects or context.derive is not None:
@@ -102,16 +108,14 @@ class Engine:
         """Say whether the step is possible now, and if not, every reason why."""
         shape = context.shape or self._shapes.get(type(record)) or self._shape(record)
         try:
-            arrows = self._table[getattr(record, self.field)][event]
+            first = self._table[getattr(record, self.field)][event][0]
         except (KeyError, TypeError, AttributeError):
-            arrows = ()
-        for arrow in arrows:
-            _, _, target, reasons = self.judge(arrow, record, context, shape)
-            if reasons is None:
-                made = arrow.decided.get(context.roles)
-                if made is not None and made.target is target:
+            pass
+        else:
+            if not context.payload:
+                made = first.settled.get(context.roles)
+                if made is not None:
                     return made
-                return arrow.allowed(target, context.roles, self.name)
         return self.decide(self._state(record), record, event, context, shape)
 
     def decide(self, state: str, record: Any, event: str, context: Context, shape: Shape) -> Decision:
@@ -160,7 +164,10 @@ class Engine:
     # judging
 
     def judge(self, arrow: Arrow, record: Any, context: Context, shape: Shape) -> Verdict:
-        """Judge one arrow: the only place where it is decided whether a step may be taken."""
+        """Judge one arrow: the only place where it is decided whether a step may be taken.
+
+        A pass that depends on nothing but the roles is kept, in `Arrow.settled`.
+        """
         reasons: list[Reason] | None = None
         if arrow.roles is not None and arrow.roles.isdisjoint(context.roles):
             reasons = [self._role_reason(arrow, context)]
@@ -191,7 +198,7 @@ class Engine:
                 if blank(payload[name] if name in payload else read_field(shape, record, name)):
                     gone.append(name)  # noqa: PERF401 - a comprehension costs a frame on the hot path
             plan = arrow.plan if arrow.chosen is None else arrow.plan_for(target)
-            locked: list[Reason] = []
+            locked: list[Reason] | None = None
             if plan is not None:
                 locked = self._field_problems(plan, arrow.asked, gone, record, proposed, payload, context, shape)
             if gone:
@@ -204,7 +211,10 @@ class Engine:
                     reasons = [*(reasons or ()), held]
             if locked:
                 reasons = [*(reasons or ()), *locked]
-        if reasons is not None and len(reasons) > 1:
+        if reasons is None:
+            if arrow.settles and not payload:
+                arrow.allowed(target, context.roles, self.name)
+        elif len(reasons) > 1:
             reasons.sort(key=lambda reason: _RANK.get(reason.code, len(_RANK)))
         return proposed, payload, target, reasons
 

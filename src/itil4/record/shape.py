@@ -5,7 +5,7 @@ import typing
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any, Literal, Self
 
 import attrs
@@ -128,6 +128,20 @@ class Shape:
     _copy: Copier
     doors: tuple[tuple[str, Check, Any], ...] = ()
     """Each field with its check, and the one value that needs none: its default, if that is valid."""
+    checks: Mapping[str, Check] = attrs.field(init=False)
+    """The check of every field that is not locked, extra fields included: what a payload may name."""
+    _moments: frozenset[str] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        everything = {**self.fields, **self.extra.types}
+        checks = {
+            name: field.check
+            for name, field in everything.items()
+            if name not in self.locked and (name != "extra" or name in self.extra)
+        }
+        moments = frozenset(name for name, field in everything.items() if field.kind == "moment")
+        object.__setattr__(self, "checks", checks)
+        object.__setattr__(self, "_moments", moments)
 
     def get(self, name: str) -> FieldType | None:
         """Return the type of a field of the class or of the extra fields."""
@@ -149,11 +163,6 @@ class Shape:
             changes["extra"] = Frozen({**record.extra, **inner})
         return self._copy(record, changes)
 
-    @cached_property
-    def _moments(self) -> frozenset[str]:
-        everything = {**self.fields, **self.extra.types}
-        return frozenset(name for name, field in everything.items() if field.kind == "moment")
-
     def in_utc(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return `values` with their moments in UTC, as a store gives them back: the same instants.
 
@@ -172,6 +181,14 @@ class Shape:
 
         Order: ill-typed, unknown and locked names, each in the order of `values`.
         """
+        if locked is None:
+            checks = self.checks
+            for name, value in values.items():
+                check = checks.get(name)
+                if check is None or check(name, value) is not None:
+                    break
+            else:
+                return None
         found: list[Reason] | None = None
         frozen = self.locked if locked is None else locked
         for name, value in values.items():

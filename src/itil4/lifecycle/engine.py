@@ -191,7 +191,7 @@ class Engine:
                 wrong = self._payload_problems(payload, shape)
                 if wrong is not None:
                     reasons = [*(reasons or ()), *wrong]
-                    payload = {name: value for name, value in payload.items() if self._fits(name, value, shape)}
+                    payload = self._fitting(payload, shape)
                 if arrow.sees:
                     proposed = shape.copy(record, payload)
             for name in arrow.requires:
@@ -204,7 +204,7 @@ class Engine:
             if gone:
                 reasons = [*(reasons or ()), Reason.of("missing", event=arrow.event, fields=list(dict.fromkeys(gone)))]
             for rule in arrow.guards:
-                if rule.reads and any(name in gone for name in rule.reads):
+                if gone and not set(gone).isdisjoint(rule.reads):
                     continue
                 held = rule.judge(proposed, context, arrow.event)
                 if held is not None:
@@ -223,7 +223,7 @@ class Engine:
         payload = context.payload
         reasons = self._payload_problems(payload, shape) or []
         if reasons:
-            payload = {name: value for name, value in payload.items() if self._fits(name, value, shape)}
+            payload = self._fitting(payload, shape)
         proposed = shape.copy(record, payload)
         plan = self._rules.get(state)
         if plan is not None:
@@ -233,17 +233,17 @@ class Engine:
 
     def _payload_problems(self, payload: Mapping[str, Any], shape: Shape) -> list[Reason] | None:
         reasons = shape.problems(payload)
-        if not self.owned.isdisjoint(payload):
-            for name in payload:
-                if name in self.owned and name not in shape.locked:
-                    rule = Reason.of(
-                        "field_rule", field=name, rule="set by steps only", remedy="Fire the step you mean."
-                    )
-                    reasons = [*(reasons or ()), rule]
+        if self.owned.isdisjoint(payload):
+            return reasons
+        for name in payload:
+            if name in self.owned and name not in shape.locked:
+                rule = Reason.of("field_rule", field=name, rule="set by steps only", remedy="Fire the step you mean.")
+                reasons = [*(reasons or ()), rule]
         return reasons
 
-    def _fits(self, name: str, value: Any, shape: Shape) -> bool:
-        return not self._payload_problems({name: value}, shape)
+    def _fitting(self, payload: Mapping[str, Any], shape: Shape) -> Mapping[str, Any]:
+        """Return the part of a payload that nothing is wrong with."""
+        return {name: value for name, value in payload.items() if not self._payload_problems({name: value}, shape)}
 
     def _field_problems(
         self, plan: Plan, asked: frozenset[str], gone: list[str], record: Any, proposed: Any,

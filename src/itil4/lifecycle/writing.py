@@ -63,23 +63,15 @@ def write_step(
         if step is None:
             return write(engine, record, "step", context, shape, changes, event, source, target, roles, "full", None)
     said: dict[str, Change | Added] = {}
-    new: Mapping[str, Any] = changes
-    if changes:
-        new = {}
-        for name, value in changes.items():
-            old = getattr(record, name)
-            if old is not value and old != value:
-                new[name] = value
-                said[name] = change_of(old, value) if type(value) is tuple else _tuple(Change, (old, value))
+    after, record_id, seq = step(record, changes, target, context.at, said)
     if target != source:
         said[engine.field] = engine.moves.get((source, target)) or engine.moved(source, target)
-    after, record_id, seq = step(record, new, target, context.at)
     return after, line(engine, "step", context, record_id, seq, event, source, target, said, roles, "full", None)
 
 
 def _stepper(engine: "Engine", kind: type) -> Stepper | None:
     """Return the fast copy of a class, compiled once, or None where it allows none."""
-    step = stepper(kind, engine.field)
+    step = stepper(kind, engine.field, change_of)
     if step is not None:
         engine.steppers[kind] = step
     return step

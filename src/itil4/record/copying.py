@@ -28,18 +28,21 @@ def copier(cls: type) -> Copier:
     if "__slots__" not in vars(cls):
         return _with_dict
     lines = [f"    new.{name} = old.{name}" for name in names]
-    made: Copier = _compiled("old, changes", lines, cls)
+    made: Copier = _compiled("old, changes", lines, _SET, "new", cls)
     return made
 
 
-Stepper = Callable[[Any, Mapping[str, Any], Any, Any], tuple[Any, str, int]]
-"""`step(old, changes, state, at)`: the copy after a step, with the id and the version that its entry names."""
+Stepper = Callable[[Any, Mapping[str, Any], Any, Any, dict[str, Any]], tuple[Any, str, int]]
+"""`step(old, changes, state, at, said)`: the copy after a step, with the id and version that its entry names.
+
+What differs among `changes` is set, and told in `said`.
+"""
 
 
-def stepper(cls: type, state: str) -> Stepper | None:
+def stepper(cls: type, state: str, change_of: Callable[[Any, Any], Any]) -> Stepper | None:
     """Return the function that copies a frozen `cls` for a step, whose state is in the field `state`.
 
-    `version` and `updated_at` are set where `cls` has such fields; a class without `id` and
+    `change_of` says what turns an old value into a new one. `version` and `updated_at` are set where `cls` has such fields; a class without `id` and
     `version` gives "" and 1. None for a class without slots.
     """
     if "__slots__" not in vars(cls):
@@ -49,8 +52,17 @@ def stepper(cls: type, state: str) -> Stepper | None:
     lines = [f"    version = {'old.version + 1' if 'version' in names else '1'}"]
     lines += [f"    new.{name} = {given.get(name, f'old.{name}')}" for name in names]
     told = f"new, {'old.id' if 'id' in names else repr('')}, version"
-    made: Stepper = _compiled("old, changes, state, at", lines, cls, told)
+    made: Stepper = _compiled("old, changes, state, at, said", lines, _SET_AND_TELL, told, cls, change_of)
     return made
+
+
+_SET = ["        put(new, name, changes[name])"]
+_SET_AND_TELL = [
+    "        value, was = changes[name], get(old, name)",
+    "        if was is not value and was != value:",
+    "            put(new, name, value)",
+    "            said[name] = change_of(was, value)",
+]
 
 
 def _names(cls: type) -> tuple[str, ...]:
@@ -61,14 +73,13 @@ def _names(cls: type) -> tuple[str, ...]:
     raise InvalidInput.of("ill_typed", field="record", expected="a frozen attrs class or dataclass", value=cls.__name__)
 
 
-def _compiled(takes: str, lines: list[str], cls: type, told: str = "new") -> Any:
+def _compiled(takes: str, lines: list[str], each: list[str], told: str, cls: type, change_of: Any = None) -> Any:
     """Compile a copier; the names in its body are identifiers, those of the class's own fields."""
     body = [
-        f"def copy({takes}):", "    new = twin()", *lines, "    if changes:",
-        "        for name, value in changes.items():", "            put(new, name, value)",
+        f"def copy({takes}):", "    new = twin()", *lines, "    for name in changes:", *each,
         "    new.__class__ = cls", f"    return {told}",
     ]  # fmt: skip
-    scope = {"put": setattr, "twin": twin_of(cls), "cls": cls}
+    scope = {"get": getattr, "put": setattr, "twin": twin_of(cls), "cls": cls, "change_of": change_of}
     exec("\n".join(body), scope)
     return scope["copy"]
 

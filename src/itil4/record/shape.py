@@ -158,9 +158,7 @@ class Shape:
         """Return `record` with `changes` (already checked), extra fields going where they belong."""
         extra = self.extra.types
         if extra and not extra.keys().isdisjoint(changes):
-            inner = {name: value for name, value in changes.items() if name in self.extra}
-            changes = {name: value for name, value in changes.items() if name not in self.extra}
-            changes["extra"] = Frozen({**record.extra, **inner})
+            changes = _folded(record, changes, extra)
         return self._copy(record, changes)
 
     def in_utc(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -183,9 +181,9 @@ class Shape:
         """
         if locked is None:
             checks = self.checks
-            for name, value in values.items():
+            for name in values:
                 check = checks.get(name)
-                if check is None or check(name, value) is not None:
+                if check is None or check(name, values[name]) is not None:
                     break
             else:
                 return None
@@ -223,6 +221,13 @@ class Shape:
         inner = {name: field.default for name, field in self.extra.types.items() if field.default is not None}
         inner |= {name: value for name, value in values.items() if name in self.extra}
         return self.record(**{name: value for name, value in values.items() if name not in self.extra}, extra=inner)
+
+
+def _folded(record: Any, changes: Mapping[str, Any], extra: Mapping[str, FieldType]) -> Mapping[str, Any]:
+    """Return `changes` with those of extra fields as one change of the field `extra`."""
+    inner = {name: value for name, value in changes.items() if name in extra}
+    own = {name: value for name, value in changes.items() if name not in extra}
+    return {**own, "extra": Frozen({**record.extra, **inner})}
 
 
 def _shows(value: datetime) -> bool:

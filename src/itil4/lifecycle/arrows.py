@@ -7,6 +7,7 @@ from itil4.lifecycle.context import Step
 from itil4.lifecycle.definition import Lifecycle, Transition
 from itil4.lifecycle.fields import Plan, Rules, inherited
 from itil4.lifecycle.rules import Chosen
+from itil4.record import Change
 
 
 class Arrow:
@@ -76,20 +77,26 @@ class Arrow:
 
 
 class Table:
-    """Every arrow of a lifecycle, by state and event, in time linear in the definition."""
+    """Every arrow of a lifecycle, by state and event, in time linear in the definition.
 
-    __slots__ = ("between", "by_state", "rules")
+    `between` is the first event between two states, `moves` the change of state between them, made
+    once for all entries.
+    """
+
+    __slots__ = ("between", "by_state", "moves", "rules")
 
     def __init__(self, lifecycle: Lifecycle) -> None:
         rules = dict(inherited(lifecycle.by_name, f"the lifecycle {lifecycle.name!r}"))
         gathered: dict[str, dict[str, list[Arrow]]] = {state.name: {} for state in lifecycle.states}
         self.between: dict[tuple[str, str], str] = {}
+        self.moves: dict[str | None, dict[str | None, Change]] = {state: {} for state in gathered}
         for transition in lifecycle.transitions:
             arrow = Arrow(transition, rules)
             for source in lifecycle.sources_of(transition):
                 gathered[source].setdefault(arrow.event, []).append(arrow)
                 for target in transition.targets:
                     self.between.setdefault((source, target), arrow.event)
+                    self.moves[source].setdefault(target, Change(source, target))
         self.by_state = {
             state: {event: tuple(arrows) for event, arrows in events.items()} for state, events in gathered.items()
         }

@@ -201,7 +201,7 @@ class Flow:
                     new.append((place, old, value))
         engine, moved = self.engine, target != source
         if moved:
-            said[self._field] = engine.moves.get((source, target)) or engine.moved(source, target)
+            said[self._field] = engine.moves[source][target]
             if new:
                 new.append((self.state, source, target))
         seq = 1

@@ -70,7 +70,7 @@ class Engine:
         self._digest: str | None = None
         self._shapes: dict[type, Shape] = {}
         self.steppers: dict[Any, Any] = {}
-        self.moves: dict[tuple[str | None, str | None], Change] = {}
+        self.moves = table.moves
 
     def arrows(self, state: str, event: str) -> tuple[Arrow, ...]:
         """Return the alternatives of a step from a state, in order."""
@@ -426,11 +426,6 @@ class Engine:
     ) -> Entry:
         """Return one line of a history."""
         return line(self, op, context, record_id, seq, event, source, target, changes, roles, judged, details)
-
-    def moved(self, source: str | None, target: str | None) -> Change:
-        """Return the change of state between two states, made once for all entries."""
-        made = self.moves[source, target] = Change(source, target)
-        return made
 
     @property
     def table(self) -> Mapping[str, Mapping[str, tuple[Arrow, ...]]]:

@@ -65,7 +65,7 @@ def write_step(
     said: dict[str, Change | Added] = {}
     after, record_id, seq = step(record, changes, target, context.at, said)
     if target != source:
-        said[engine.field] = engine.moves.get((source, target)) or engine.moved(source, target)
+        said[engine.field] = engine.moves[source][target]
     return after, line(engine, "step", context, record_id, seq, event, source, target, said, roles, "full", None)
 
 
@@ -93,14 +93,14 @@ def line(
     """Return one line of a history."""
     actor = context.actor
     new: Any = _ENTRY()
-    if target is not None:
-        data: dict[str, Any] = {"digest": engine._digest or engine.digest}
-        new.lifecycle = engine.name
-    else:
-        data = {}
+    data: dict[str, Any]
+    if target is None:
+        data = {"changes": changes} if changes else {}
         new.lifecycle = None
-    if changes:
-        data["changes"] = changes
+    else:
+        digest = engine._digest or engine.digest
+        data = {"digest": digest, "changes": changes} if changes else {"digest": digest}
+        new.lifecycle = engine.name
     if roles:
         data["roles"] = roles
     if context.reason is not None:

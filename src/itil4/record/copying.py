@@ -42,8 +42,9 @@ What differs among `changes` is set, and told in `said`.
 def stepper(cls: type, state: str, change_of: Callable[[Any, Any], Any]) -> Stepper | None:
     """Return the function that copies a frozen `cls` for a step, whose state is in the field `state`.
 
-    `change_of` says what turns an old value into a new one. `version` and `updated_at` are set where `cls` has such fields; a class without `id` and
-    `version` gives "" and 1. None for a class without slots.
+    `change_of` says what turns an old value into a new one. `version` and `updated_at` are set
+    where `cls` has such fields; a class without `id` and `version` gives "" and 1. None for a class
+    without slots.
     """
     if "__slots__" not in vars(cls):
         return None

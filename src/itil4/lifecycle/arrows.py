@@ -7,6 +7,7 @@ from itil4.lifecycle.context import Step
 from itil4.lifecycle.definition import Lifecycle, Transition
 from itil4.lifecycle.fields import Plan, Rules, inherited
 from itil4.lifecycle.rules import Chosen
+from itil4.record import Change
 
 
 class Arrow:
@@ -14,12 +15,13 @@ class Arrow:
 
     `sees` says whether anything looks at the proposed record, so that it need not be made otherwise;
     `plans` are the field rules per target. `used`, `decided` and `step` keep answers that do not
-    depend on the record.
+    depend on the record. `settled` are the decisions of an arrow that looks at nothing but the
+    actor's roles: who passed once passes always, as long as no payload is given.
     """
 
     __slots__ = (
         "asked", "chosen", "decided", "denied", "effects", "event", "guards", "internal", "plan", "plans", "requires",
-        "roles", "sees", "simple", "step", "target", "transition", "used",
+        "roles", "sees", "settled", "settles", "simple", "step", "target", "transition", "used",
     )  # fmt: skip
 
     def __init__(self, transition: Transition, rules: dict[str, Rules]) -> None:
@@ -45,6 +47,8 @@ class Arrow:
         self.simple = not (self.chosen or self.requires or self.guards or self.plans)
         self.used: dict[Any, tuple[str, ...]] = {}
         self.decided: dict[Any, Decision] = {}
+        self.settles = self.simple and not self.internal and not self.effects
+        self.settled: dict[Any, Decision] = self.decided if self.settles else {}
         self.step: Step | None = None
 
     def plan_for(self, target: str | None) -> Plan | None:
@@ -73,20 +77,26 @@ class Arrow:
 
 
 class Table:
-    """Every arrow of a lifecycle, by state and event, in time linear in the definition."""
+    """Every arrow of a lifecycle, by state and event, in time linear in the definition.
 
-    __slots__ = ("between", "by_state", "rules")
+    `between` is the first event between two states, `moves` the change of state between them, made
+    once for all entries.
+    """
+
+    __slots__ = ("between", "by_state", "moves", "rules")
 
     def __init__(self, lifecycle: Lifecycle) -> None:
         rules = dict(inherited(lifecycle.by_name, f"the lifecycle {lifecycle.name!r}"))
         gathered: dict[str, dict[str, list[Arrow]]] = {state.name: {} for state in lifecycle.states}
         self.between: dict[tuple[str, str], str] = {}
+        self.moves: dict[str | None, dict[str | None, Change]] = {state: {} for state in gathered}
         for transition in lifecycle.transitions:
             arrow = Arrow(transition, rules)
             for source in lifecycle.sources_of(transition):
                 gathered[source].setdefault(arrow.event, []).append(arrow)
                 for target in transition.targets:
                     self.between.setdefault((source, target), arrow.event)
+                    self.moves[source].setdefault(target, Change(source, target))
         self.by_state = {
             state: {event: tuple(arrows) for event, arrows in events.items()} for state, events in gathered.items()
         }

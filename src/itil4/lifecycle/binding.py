@@ -137,7 +137,12 @@ class Flow:
             arrows = self._table[source][event]
         except (KeyError, TypeError):
             raise engine.refusal(source, row, event, context, shape) from None
+        payload = context.payload
         for arrow in arrows:
+            if not payload and context.derive is None:
+                made = arrow.settled.get(context.roles)
+                if made is not None:
+                    return self._write(row, "step", event, context, payload, source, made.target, made.roles)
             proposed, changes, target, reasons = engine.judge(arrow, row, context, shape)
             if reasons is None:
                 if arrow.effects or context.derive is not None:
@@ -184,8 +189,9 @@ class Flow:
     ) -> Entry:  # fmt: skip
         """Set what has changed, all of it or nothing, and return the entry."""
         said: dict[str, Change | Added] = {}
-        new: list[tuple[str, Any, Any]] = []
+        new: list[tuple[str, Any, Any]] | None = None
         if changes:
+            new = []
             names = self.names
             for name, value in changes.items():
                 place = names.get(name, name)
@@ -193,21 +199,25 @@ class Flow:
                 if old is not value and old != value:
                     said[name] = change_of(old, value)
                     new.append((place, old, value))
-        if target != source:
-            said[self._field] = self.engine.moves.get((source, target)) or self.engine.moved(source, target)
-            new.append((self.state, source, target))
+        engine, moved = self.engine, target != source
+        if moved:
+            said[self._field] = engine.moves[source][target]
+            if new:
+                new.append((self.state, source, target))
         seq = 1
         if self.version is not None:
             seen = getattr(row, self.version) or 0
             seq = seen + 1
+            new = new or ([(self.state, source, target)] if moved else [])
             new.append((self.version, seen, seq))
         identity = getattr(row, self.id, "")
         entry = line(
-            self.engine, op, context, identity if type(identity) is str else str(identity), seq, event, source, target,
-            said, roles, "full", None,
+            engine, op, context, identity if type(identity) is str else str(identity), seq, event, source, target, said,
+            roles, "full", None,
         )  # fmt: skip
-        if len(new) == 1:  # one attribute is set or not, so nothing can be half done
-            setattr(row, new[0][0], new[0][2])
+        if not new:  # the state alone is set or not, so nothing can be half done
+            if moved:
+                setattr(row, self.state, target)
             return entry
         done = 0
         try:

@@ -124,7 +124,7 @@ class Transition:
         return self.target.among if isinstance(self.target, Chosen) else (self.target,)
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)  # with slots, cached properties would slow every look at an attribute
 class Lifecycle:
     """How a record moves: states and transitions as one value that is checked when it is made.
 
@@ -156,6 +156,10 @@ class Lifecycle:
 
     def __attrs_post_init__(self) -> None:
         check_structure(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy is made from: the definition, without what is derived from it."""
+        return {field.name: getattr(self, field.name) for field in attrs.fields(type(self))}
 
     @cached_property
     def by_name(self) -> Mapping[str, State]:

@@ -1,7 +1,8 @@
 """Runs a lifecycle: a table compiled once from its definition, shared by all records and threads.
 
 One function judges an arrow, for `fire`, `explain`, `available` and bound rows alike, so that they
-cannot disagree. It builds reasons only when there is something to refuse.
+cannot disagree. It builds reasons only when there is something to refuse, and what it answers by
+the actor's roles alone is kept and not judged again.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -69,7 +70,7 @@ class Engine:
         self._digest: str | None = None
         self._shapes: dict[type, Shape] = {}
         self.steppers: dict[Any, Any] = {}
-        self.moves: dict[tuple[str | None, str | None], Change] = {}
+        self.moves = table.moves
 
     def arrows(self, state: str, event: str) -> tuple[Arrow, ...]:
         """Return the alternatives of a step from a state, in order."""
@@ -89,7 +90,12 @@ class Engine:
             arrows = self._table[source][event]
         except (KeyError, TypeError, AttributeError):
             raise self.refusal(self._state(record), record, event, context, shape) from None
+        payload = context.payload
         for arrow in arrows:
+            if not payload and context.derive is None:
+                made = arrow.settled.get(context.roles)
+                if made is not None:
+                    return write_step(self, record, context, shape, payload, event, source, made.target, made.roles)
             proposed, changes, target, reasons = self.judge(arrow, record, context, shape)
             if reasons is None:
                 if arrow.effects or context.derive is not None:
@@ -102,16 +108,14 @@ class Engine:
         """Say whether the step is possible now, and if not, every reason why."""
         shape = context.shape or self._shapes.get(type(record)) or self._shape(record)
         try:
-            arrows = self._table[getattr(record, self.field)][event]
+            first = self._table[getattr(record, self.field)][event][0]
         except (KeyError, TypeError, AttributeError):
-            arrows = ()
-        for arrow in arrows:
-            _, _, target, reasons = self.judge(arrow, record, context, shape)
-            if reasons is None:
-                made = arrow.decided.get(context.roles)
-                if made is not None and made.target is target:
+            pass
+        else:
+            if not context.payload:
+                made = first.settled.get(context.roles)
+                if made is not None:
                     return made
-                return arrow.allowed(target, context.roles, self.name)
         return self.decide(self._state(record), record, event, context, shape)
 
     def decide(self, state: str, record: Any, event: str, context: Context, shape: Shape) -> Decision:
@@ -160,7 +164,10 @@ class Engine:
     # judging
 
     def judge(self, arrow: Arrow, record: Any, context: Context, shape: Shape) -> Verdict:
-        """Judge one arrow: the only place where it is decided whether a step may be taken."""
+        """Judge one arrow: the only place where it is decided whether a step may be taken.
+
+        A pass that depends on nothing but the roles is kept, in `Arrow.settled`.
+        """
         reasons: list[Reason] | None = None
         if arrow.roles is not None and arrow.roles.isdisjoint(context.roles):
             reasons = [self._role_reason(arrow, context)]
@@ -184,27 +191,30 @@ class Engine:
                 wrong = self._payload_problems(payload, shape)
                 if wrong is not None:
                     reasons = [*(reasons or ()), *wrong]
-                    payload = {name: value for name, value in payload.items() if self._fits(name, value, shape)}
+                    payload = self._fitting(payload, shape)
                 if arrow.sees:
                     proposed = shape.copy(record, payload)
             for name in arrow.requires:
                 if blank(payload[name] if name in payload else read_field(shape, record, name)):
                     gone.append(name)  # noqa: PERF401 - a comprehension costs a frame on the hot path
             plan = arrow.plan if arrow.chosen is None else arrow.plan_for(target)
-            locked: list[Reason] = []
+            locked: list[Reason] | None = None
             if plan is not None:
                 locked = self._field_problems(plan, arrow.asked, gone, record, proposed, payload, context, shape)
             if gone:
                 reasons = [*(reasons or ()), Reason.of("missing", event=arrow.event, fields=list(dict.fromkeys(gone)))]
             for rule in arrow.guards:
-                if rule.reads and any(name in gone for name in rule.reads):
+                if gone and not set(gone).isdisjoint(rule.reads):
                     continue
                 held = rule.judge(proposed, context, arrow.event)
                 if held is not None:
                     reasons = [*(reasons or ()), held]
             if locked:
                 reasons = [*(reasons or ()), *locked]
-        if reasons is not None and len(reasons) > 1:
+        if reasons is None:
+            if arrow.settles and not payload:
+                arrow.allowed(target, context.roles, self.name)
+        elif len(reasons) > 1:
             reasons.sort(key=lambda reason: _RANK.get(reason.code, len(_RANK)))
         return proposed, payload, target, reasons
 
@@ -213,7 +223,7 @@ class Engine:
         payload = context.payload
         reasons = self._payload_problems(payload, shape) or []
         if reasons:
-            payload = {name: value for name, value in payload.items() if self._fits(name, value, shape)}
+            payload = self._fitting(payload, shape)
         proposed = shape.copy(record, payload)
         plan = self._rules.get(state)
         if plan is not None:
@@ -223,17 +233,17 @@ class Engine:
 
     def _payload_problems(self, payload: Mapping[str, Any], shape: Shape) -> list[Reason] | None:
         reasons = shape.problems(payload)
-        if not self.owned.isdisjoint(payload):
-            for name in payload:
-                if name in self.owned and name not in shape.locked:
-                    rule = Reason.of(
-                        "field_rule", field=name, rule="set by steps only", remedy="Fire the step you mean."
-                    )
-                    reasons = [*(reasons or ()), rule]
+        if self.owned.isdisjoint(payload):
+            return reasons
+        for name in payload:
+            if name in self.owned and name not in shape.locked:
+                rule = Reason.of("field_rule", field=name, rule="set by steps only", remedy="Fire the step you mean.")
+                reasons = [*(reasons or ()), rule]
         return reasons
 
-    def _fits(self, name: str, value: Any, shape: Shape) -> bool:
-        return not self._payload_problems({name: value}, shape)
+    def _fitting(self, payload: Mapping[str, Any], shape: Shape) -> Mapping[str, Any]:
+        """Return the part of a payload that nothing is wrong with."""
+        return {name: value for name, value in payload.items() if not self._payload_problems({name: value}, shape)}
 
     def _field_problems(
         self, plan: Plan, asked: frozenset[str], gone: list[str], record: Any, proposed: Any,
@@ -416,11 +426,6 @@ class Engine:
     ) -> Entry:
         """Return one line of a history."""
         return line(self, op, context, record_id, seq, event, source, target, changes, roles, judged, details)
-
-    def moved(self, source: str | None, target: str | None) -> Change:
-        """Return the change of state between two states, made once for all entries."""
-        made = self.moves[source, target] = Change(source, target)
-        return made
 
     @property
     def table(self) -> Mapping[str, Mapping[str, tuple[Arrow, ...]]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from itil4.lifecycle.context import Context
 from itil4.record import Added, Change, Details, Entry, Shape
-from itil4.record.copying import stepper, twin_of
+from itil4.record.copying import Stepper, stepper, twin_of
 from itil4.record.history import Judged, Op
 
 if TYPE_CHECKING:
@@ -57,31 +57,24 @@ def write_step(
     source: str, target: str | None, roles: tuple[str, ...],
 ) -> tuple[Any, Entry]:  # fmt: skip
     """Do what `write` does, for a step of a record whose class allows the fast copy."""
-    kind = shape.record
-    step = engine.steppers.get(kind)
+    step = engine.steppers.get(shape.record)
     if step is None or shape.extra.types:
-        step = None if shape.extra.types else stepper(kind, engine.field)
+        step = None if shape.extra.types else _stepper(engine, shape.record)
         if step is None:
             return write(engine, record, "step", context, shape, changes, event, source, target, roles, "full", None)
-        engine.steppers[kind] = step
-    fields = shape.fields
     said: dict[str, Change | Added] = {}
-    new: Mapping[str, Any] = changes
-    if changes:
-        new = {}
-        for name, value in changes.items():
-            old = getattr(record, name)
-            if old is not value and old != value:
-                new[name] = value
-                said[name] = change_of(old, value)
+    after, record_id, seq = step(record, changes, target, context.at, said)
     if target != source:
-        said[engine.field] = engine.moves.get((source, target)) or engine.moved(source, target)
-    seq = record.version + 1 if "version" in fields else 1
-    entry = line(
-        engine, "step", context, record.id if "id" in fields else "", seq, event, source, target, said, roles,
-        "full", None,
-    )  # fmt: skip
-    return step(record, new, target, seq, context.at), entry
+        said[engine.field] = engine.moves[source][target]
+    return after, line(engine, "step", context, record_id, seq, event, source, target, said, roles, "full", None)
+
+
+def _stepper(engine: "Engine", kind: type) -> Stepper | None:
+    """Return the fast copy of a class, compiled once, or None where it allows none."""
+    step = stepper(kind, engine.field, change_of)
+    if step is not None:
+        engine.steppers[kind] = step
+    return step
 
 
 def change_of(old: Any, new: Any) -> Change | Added:
@@ -99,15 +92,15 @@ def line(
 ) -> Entry:  # fmt: skip
     """Return one line of a history."""
     actor = context.actor
-    new: Any = _make(_ENTRY)
-    if target is not None:
-        data: dict[str, Any] = {"digest": engine._digest or engine.digest}
-        new.lifecycle = engine.name
-    else:
-        data = {}
+    new: Any = _ENTRY()
+    data: dict[str, Any]
+    if target is None:
+        data = {"changes": changes} if changes else {}
         new.lifecycle = None
-    if changes:
-        data["changes"] = changes
+    else:
+        digest = engine._digest or engine.digest
+        data = {"digest": digest, "changes": changes} if changes else {"digest": digest}
+        new.lifecycle = engine.name
     if roles:
         data["roles"] = roles
     if context.reason is not None:

@@ -28,25 +28,42 @@ def copier(cls: type) -> Copier:
     if "__slots__" not in vars(cls):
         return _with_dict
     lines = [f"    new.{name} = old.{name}" for name in names]
-    made: Copier = _compiled("old, changes", lines, cls)
+    made: Copier = _compiled("old, changes", lines, _SET, "new", cls)
     return made
 
 
-Stepper = Callable[[Any, Mapping[str, Any], Any, int, Any], Any]
-"""`step(old, changes, state, version, at)`: what every step changes, given apart from the rest."""
+Stepper = Callable[[Any, Mapping[str, Any], Any, Any, dict[str, Any]], tuple[Any, str, int]]
+"""`step(old, changes, state, at, said)`: the copy after a step, with the id and version that its entry names.
+
+What differs among `changes` is set, and told in `said`.
+"""
 
 
-def stepper(cls: type, state: str) -> Stepper | None:
+def stepper(cls: type, state: str, change_of: Callable[[Any, Any], Any]) -> Stepper | None:
     """Return the function that copies a frozen `cls` for a step, whose state is in the field `state`.
 
-    `version` and `updated_at` are set where `cls` has such fields. None for a class without slots.
+    `change_of` says what turns an old value into a new one. `version` and `updated_at` are set
+    where `cls` has such fields; a class without `id` and `version` gives "" and 1. None for a class
+    without slots.
     """
     if "__slots__" not in vars(cls):
         return None
+    names = _names(cls)
     given = {"version": "version", "updated_at": "at", state: "state"}
-    lines = [f"    new.{name} = {given.get(name, f'old.{name}')}" for name in _names(cls)]
-    made: Stepper = _compiled("old, changes, state, version, at", lines, cls)
+    lines = [f"    version = {'old.version + 1' if 'version' in names else '1'}"]
+    lines += [f"    new.{name} = {given.get(name, f'old.{name}')}" for name in names]
+    told = f"new, {'old.id' if 'id' in names else repr('')}, version"
+    made: Stepper = _compiled("old, changes, state, at, said", lines, _SET_AND_TELL, told, cls, change_of)
     return made
+
+
+_SET = ["        put(new, name, changes[name])"]
+_SET_AND_TELL = [
+    "        value, was = changes[name], get(old, name)",
+    "        if was is not value and was != value:",
+    "            put(new, name, value)",
+    "            said[name] = change_of(was, value)",
+]
 
 
 def _names(cls: type) -> tuple[str, ...]:
@@ -57,13 +74,13 @@ def _names(cls: type) -> tuple[str, ...]:
     raise InvalidInput.of("ill_typed", field="record", expected="a frozen attrs class or dataclass", value=cls.__name__)
 
 
-def _compiled(takes: str, lines: list[str], cls: type) -> Any:
+def _compiled(takes: str, lines: list[str], each: list[str], told: str, cls: type, change_of: Any = None) -> Any:
     """Compile a copier; the names in its body are identifiers, those of the class's own fields."""
     body = [
-        f"def copy({takes}):", "    new = make(twin)", *lines, "    for name, value in changes.items():",
-        "        put(new, name, value)", "    new.__class__ = cls", "    return new",
+        f"def copy({takes}):", "    new = twin()", *lines, "    for name in changes:", *each,
+        "    new.__class__ = cls", f"    return {told}",
     ]  # fmt: skip
-    scope = {"make": object.__new__, "put": setattr, "twin": twin_of(cls), "cls": cls}
+    scope = {"get": getattr, "put": setattr, "twin": twin_of(cls), "cls": cls, "change_of": change_of}
     exec("\n".join(body), scope)
     return scope["copy"]
 
@@ -72,16 +89,12 @@ def _compiled(takes: str, lines: list[str], cls: type) -> Any:
 def twin_of(cls: type) -> type:
     """Return the class with the layout of the frozen `cls` that lets its fields be assigned.
 
-    It stands beside `cls`, with the same slots over the same bases. Where `cls` adds the slot for
-    weak references to its fields, only a subclass without slots of its own has the same layout.
-    Both setters are those of `object` itself, which the interpreter then calls without a detour.
+    It is a subclass without slots of its own, which the interpreter sees at once to have the same
+    layout. What makes it and sets its fields is that of `object` itself, called without a detour:
+    `twin()` is an empty value to be filled.
     """
-    slots = vars(cls)["__slots__"]
-    own = (slots,) if isinstance(slots, str) else tuple(slots)
-    free = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
-    beneath = "__weakref__" in own
-    bases, slots = ((cls,), ()) if beneath else (cls.__bases__, own)
-    twin: type = type(cls)(f"_{cls.__name__}Twin", bases, {"__slots__": slots, **free})
+    free = {name: vars(object)[name] for name in ("__new__", "__init__", "__setattr__", "__delattr__")}
+    twin: type = type(cls)(f"_{cls.__name__}Twin", (cls,), {"__slots__": (), **free})
     return twin
 
 

@@ -5,7 +5,7 @@ import typing
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any, Literal, Self
 
 import attrs
@@ -128,6 +128,20 @@ class Shape:
     _copy: Copier
     doors: tuple[tuple[str, Check, Any], ...] = ()
     """Each field with its check, and the one value that needs none: its default, if that is valid."""
+    checks: Mapping[str, Check] = attrs.field(init=False)
+    """The check of every field that is not locked, extra fields included: what a payload may name."""
+    _moments: frozenset[str] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        everything = {**self.fields, **self.extra.types}
+        checks = {
+            name: field.check
+            for name, field in everything.items()
+            if name not in self.locked and (name != "extra" or name in self.extra)
+        }
+        moments = frozenset(name for name, field in everything.items() if field.kind == "moment")
+        object.__setattr__(self, "checks", checks)
+        object.__setattr__(self, "_moments", moments)
 
     def get(self, name: str) -> FieldType | None:
         """Return the type of a field of the class or of the extra fields."""
@@ -144,15 +158,8 @@ class Shape:
         """Return `record` with `changes` (already checked), extra fields going where they belong."""
         extra = self.extra.types
         if extra and not extra.keys().isdisjoint(changes):
-            inner = {name: value for name, value in changes.items() if name in self.extra}
-            changes = {name: value for name, value in changes.items() if name not in self.extra}
-            changes["extra"] = Frozen({**record.extra, **inner})
+            changes = _folded(record, changes, extra)
         return self._copy(record, changes)
-
-    @cached_property
-    def _moments(self) -> frozenset[str]:
-        everything = {**self.fields, **self.extra.types}
-        return frozenset(name for name, field in everything.items() if field.kind == "moment")
 
     def in_utc(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return `values` with their moments in UTC, as a store gives them back: the same instants.
@@ -172,6 +179,14 @@ class Shape:
 
         Order: ill-typed, unknown and locked names, each in the order of `values`.
         """
+        if locked is None:
+            checks = self.checks
+            for name in values:
+                check = checks.get(name)
+                if check is None or check(name, values[name]) is not None:
+                    break
+            else:
+                return None
         found: list[Reason] | None = None
         frozen = self.locked if locked is None else locked
         for name, value in values.items():
@@ -206,6 +221,13 @@ class Shape:
         inner = {name: field.default for name, field in self.extra.types.items() if field.default is not None}
         inner |= {name: value for name, value in values.items() if name in self.extra}
         return self.record(**{name: value for name, value in values.items() if name not in self.extra}, extra=inner)
+
+
+def _folded(record: Any, changes: Mapping[str, Any], extra: Mapping[str, FieldType]) -> Mapping[str, Any]:
+    """Return `changes` with those of extra fields as one change of the field `extra`."""
+    inner = {name: value for name, value in changes.items() if name in extra}
+    own = {name: value for name, value in changes.items() if name not in extra}
+    return {**own, "extra": Frozen({**record.extra, **inner})}
 
 
 def _shows(value: datetime) -> bool:

@@ -11,6 +11,23 @@ from itil4.__main__ import main
 from itil4.errors import StoreError
 from itil4.story import tell
 
+MAPPING = """
+system = "elsewhere"
+time_format = "%Y-%m-%d %H:%M"
+[columns]
+key = "number"
+state = "state"
+time = "updated"
+[states]
+New = "new"
+Closed = "closed"
+[fields]
+customer = "company"
+impact = "impact"
+urgency = "urgency"
+summary = { column = "number", stand_in = "{key}" }
+"""
+
 EXPECTED = """\
 A service desk opens on itil4-demo/desk.db.
 09:00  Ana calls: mail is down since 08:45. It is INC0000001, priority 1.
@@ -162,3 +179,29 @@ def test_the_figures_of_a_target_are_reported_from_the_command_line(tmp_path: Pa
     met = json.loads(data.stdout)["figures"]["compliance_stopped"]  # 36 minutes, the wait for the vendor left out
     assert (met["value"], met["n"]) == (1.0, 2)
     assert table.stdout.splitlines()[1].startswith("all,compliance_due,")
+
+
+def test_an_export_file_is_reported_without_a_store(tmp_path: Path) -> None:
+    """A provider's figures straight from a file, by customer and priority, with the hours of each customer."""
+    (tmp_path / "export.csv").write_text(
+        "number,state,updated,company,impact,urgency\n"
+        "T1,New,2026-03-02 09:00,acme,high,high\nT1,Closed,2026-03-02 12:00,acme,high,high\n"
+        "T2,New,2026-03-02 09:00,bolt,low,low\nT2,Closed,2026-03-02 12:00,bolt,low,low\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "mapping.toml").write_text(MAPPING, encoding="utf-8")
+    (tmp_path / "policy.toml").write_text(
+        '[calendars.late]\nzone = "UTC"\nweekly = {mon = [["11:00", "17:00"]]}\n'
+        '[[hours]]\ncustomer = "acme"\ncalendar = "late"\n'
+        '[[targets]]\nmetric = "resolve"\nduration = "PT2H"\n',
+        encoding="utf-8",
+    )
+    told = run(
+        tmp_path, "report", "--file", "export.csv", "--mapping", "mapping.toml", "--by", "customer,priority",
+        "--target", "resolve", "--policy", "policy.toml", "--csv",
+    )  # fmt: skip
+    assert told.returncode == 0, told.stderr
+    rows = [line.split(",") for line in told.stdout.splitlines() if "compliance_stopped" in line]
+    shares = {(row[1], row[2]): float(row[6]) for row in rows}
+    assert shares == {("", ""): 0.5, ("acme", "1"): 1.0, ("bolt", "4"): 0.0}  # the hours of acme begin at eleven
+    assert {path.name for path in tmp_path.iterdir()} == {"export.csv", "mapping.toml", "policy.toml"}

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import attrs
 
 from itil4.errors import InvalidInput, StoreError
-from itil4.interop.importing import Imported, prepare
+from itil4.interop.importing import Imported, Prepared, prepare
 from itil4.interop.mapping import HistoryMapping, shipped_names
 from itil4.interop.report import Selection, as_csv, as_text, problems, report
 from itil4.interop.service_level_options import add_target_arguments, policies, target_figures
@@ -44,21 +44,22 @@ class Command(NamedTuple):
 def add_import_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of `import`."""
     parser.add_argument("file", metavar="FILE", help="a .csv or .csv.gz file of another system")
+    _add_reading_arguments(parser)
+    parser.add_argument("--store", required=True, metavar="URL", help="such as sqlite:///desk.db")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+
+
+def _add_reading_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--format", default="servicenow", choices=shipped_names(), help="a mapping that comes with itil4"
     )
     parser.add_argument("--mapping", metavar="FILE.toml", help="a mapping of your own, instead of --format")
-    parser.add_argument("--store", required=True, metavar="URL", help="such as sqlite:///desk.db")
     parser.add_argument("--zone", metavar="ZONE", help="of times without one, such as Europe/Paris (default: UTC)")
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
 
 
 def run_import(args: Namespace) -> int:
     """Import a file and print what came of it."""
-    mapping = HistoryMapping.read(args.mapping) if args.mapping else HistoryMapping.shipped(args.format)
-    with connect() as nowhere:  # so that a mapping that cannot work leaves no store behind
-        mapping.check(nowhere.in_slot(mapping.practice), nowhere.house.relations)
-    prepared = prepare(args.file, mapping, args.zone)
+    prepared = _prepared(args)
     with connect(args.store) as itsm:
         try:
             imported = prepared.into(itsm, progress=_bar if sys.stderr.isatty() else None)
@@ -72,6 +73,13 @@ def run_import(args: Namespace) -> int:
             print("\n".join(_summary(imported, figures, args.store)))
             _show_problems(itsm)
     return 0
+
+
+def _prepared(args: Namespace) -> Prepared:
+    mapping = HistoryMapping.read(args.mapping) if args.mapping else HistoryMapping.shipped(args.format)
+    with connect() as nowhere:  # so that a mapping that cannot work leaves no store behind
+        mapping.check(nowhere.in_slot(mapping.practice), nowhere.house.relations)
+    return prepare(args.file, mapping, args.zone)
 
 
 def _show_problems(itsm: ServiceManagement) -> None:
@@ -122,7 +130,10 @@ def _summary(done: Imported, figures: Mapping[str, Any], store: str) -> Iterator
 
 def add_report_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of `report`."""
-    parser.add_argument("--store", required=True, metavar="URL", help="such as sqlite:///desk.db")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--store", metavar="URL", help="such as sqlite:///desk.db")
+    source.add_argument("--file", metavar="FILE", help="an export of another system, read into no store")
+    _add_reading_arguments(parser)
     parser.add_argument("--from", dest="since", type=_moment, metavar="TIME", help="first entries from here on (UTC)")
     parser.add_argument("--to", dest="until", type=_moment, metavar="TIME", help="first entries before this (UTC)")
     parser.add_argument("--by", default="", metavar="FIELDS", help="a report for each value, such as priority,group")
@@ -134,10 +145,13 @@ def add_report_arguments(parser: ArgumentParser) -> None:
 
 
 def run_report(args: Namespace) -> int:
-    """Print the figures of a store."""
-    _must_exist(args.store)
+    """Print the figures of a store, or of an export file."""
+    if args.store is not None:
+        _must_exist(args.store)
     by = tuple(name.strip() for name in args.by.split(",") if name.strip())
     with connect(args.store, policies=policies(args.policy)) as itsm:
+        if args.file is not None:
+            _prepared(args).into(itsm)
         if args.target is not None:
             _show(target_figures(itsm, args.target, since=args.since, until=args.until, by=by), args)
             return 0

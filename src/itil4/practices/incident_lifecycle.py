@@ -35,6 +35,7 @@ class Incident(Record):
 
     Attributes:
         requester: who is affected and asked for help.
+        customer: the party of the agreement that the requester belongs to, where a provider has several.
         owner: who is accountable; never empty, by default the team that logged it.
         group, assignee: who works on it; both may be empty.
         impact, urgency: None while nobody has judged them.
@@ -63,6 +64,7 @@ class Incident(Record):
     category: Line | None = None
     subcategory: Line | None = None
     symptom: Line | None = None
+    customer: Line | None = None
     service: Line | None = None
     item: Line | None = None
     location: Line | None = None

@@ -73,8 +73,8 @@ class IncidentManagement(Practice[I]):
     )
     indexed = (
         "summary", "requester", "owner", "group", "assignee", "impact", "urgency", "priority", "rank", "category",
-        "subcategory", "service", "item", "channel", "hold_kind", "confidential", "major", "resolution_code",
-        "resolved_at", "closed_at", "coordinator",
+        "subcategory", "customer", "service", "item", "channel", "hold_kind", "confidential", "major",
+        "resolution_code", "resolved_at", "closed_at", "coordinator",
     )  # fmt: skip
 
     # decisions

@@ -10,7 +10,6 @@ from itil4 import Actor
 from itil4.clock import FrozenClock
 from itil4.itsm import ServiceManagement
 from itil4.practices.service_policy import EscalationRule, ServiceLevelPolicy, TargetRule
-from itil4.record import FieldSet
 from itil4.service_level import ServiceCalendar, Target
 
 ANA = Actor("ana", roles={"user"})
@@ -49,9 +48,8 @@ def opened(
     where: Path | None, policy: ServiceLevelPolicy = USUAL, *, at: datetime = MONDAY, **options: Any
 ) -> ServiceManagement:
     """Open a desk in memory, or in a file; its clock is `itsm.house.clock`."""
-    given = {"fields": {"incident": FieldSet.from_dict({"customer": {"type": "line"}})}, **options}
     url = None if where is None else f"sqlite:///{where}"
-    return itil4.connect(url, clock=FrozenClock(at), policies={"service_level": policy}, **given)
+    return itil4.connect(url, clock=FrozenClock(at), policies={"service_level": policy}, **options)
 
 
 def clock_of(itsm: ServiceManagement) -> FrozenClock:

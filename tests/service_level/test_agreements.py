@@ -328,8 +328,9 @@ def test_a_breach_is_explained_and_closed() -> None:
 
 
 def test_where_records_know_no_customer_agreements_apply_by_service() -> None:
-    """Without a customer field nothing could match a customer, so the service decides."""
-    itsm = itil4.connect(clock=itil4.clock.FrozenClock(MONDAY))
+    """Without the field that is to name it nothing could match a customer, so the service decides."""
+    nameless = ServiceLevelPolicy(customer_field="client")
+    itsm = itil4.connect(clock=itil4.clock.FrozenClock(MONDAY), policies={"service_level": nameless})
     activated(itsm)
     assert len(itsm.service_levels.readings(logged(itsm, service="mail"))) == 1
     assert itsm.service_levels.readings(logged(itsm, service="print")) == ()

@@ -284,7 +284,7 @@ def _collection(kind: type[tuple[Any, ...]] | type[frozenset[Any]], says: str, i
 
 def _mapping(item: Check) -> Check:
     def check(name: str, value: Any) -> Reason | None:
-        if not value and isinstance(value, dict):
+        if isinstance(value, dict) and not value:
             return None
         if not isinstance(value, Mapping) or any(type(key) is not str for key in value):
             return _ill(name, "a mapping with text keys", value)

@@ -1,4 +1,8 @@
-"""Every example in the documents and docstrings is run, as a test of its own."""
+"""Every example in the documents and docstrings is run, as a test of its own.
+
+Properties try the same values in every run, so that a change is never held up by luck. To look for
+new ones, run `HYPOTHESIS_PROFILE=deep python -m pytest`.
+"""
 
 import os
 from collections.abc import Iterator
@@ -6,10 +10,15 @@ from doctest import ELLIPSIS, IGNORE_EXCEPTION_DETAIL
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sybil import Sybil
 from sybil.document import PythonDocStringDocument
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 from sybil.parsers.rest import DocTestParser
+
+settings.register_profile("steady", derandomize=True, deadline=None, print_blob=True)
+settings.register_profile("deep", max_examples=1_000, deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 FLAGS = ELLIPSIS | IGNORE_EXCEPTION_DETAIL
 

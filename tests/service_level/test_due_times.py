@@ -158,7 +158,7 @@ def test_finding_what_falls_due_is_one_walk_along_an_index(tmp_path: Path) -> No
     for text, values, index in (
         (projections._BETWEEN, ("", 0, 9, 5), "due_time"),
         (projections._FALLING, ("", 9, 0, "", "", "", 5), "due_next"),
-        (projections._DIFFERING, ("", "s", "", 5), "due_stamp"),
+        (projections._DIFFERING, ("", "s", "", "", "s", "", 5), "due_stamp"),
     ):
         plan = " ".join(row[3] for row in store._connection().execute(f"EXPLAIN QUERY PLAN {text}", values))
         assert f"USING INDEX {index}" in plan and "SCAN" not in plan, plan

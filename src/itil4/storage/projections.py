@@ -106,8 +106,8 @@ _FALLING = (
     f"SELECT {_NAMES} FROM due WHERE tenant = ? AND next_at <= ? AND next_at IS NOT NULL "
     "AND (next_at, record_id, sort, name) > (?, ?, ?, ?) ORDER BY next_at, record_id, sort, name LIMIT ?"
 )
-_OTHER = "SELECT record_id, kind FROM due WHERE tenant = ?1 AND stamp {} ?2 AND +record_id > ?3 AND sort IN {}"
-_DIFFERING = f"{_OTHER.format('<', _REPLACED)} UNION {_OTHER.format('>', _REPLACED)} ORDER BY record_id LIMIT ?4"
+_OTHER = "SELECT record_id, kind FROM due WHERE tenant = ? AND stamp {} ? AND +record_id > ? AND sort IN {}"
+_DIFFERING = f"{_OTHER.format('<', _REPLACED)} UNION {_OTHER.format('>', _REPLACED)} ORDER BY record_id LIMIT ?"
 """The plus lets the walk be along the stamps, of which there are few others, and not along all records."""
 _PUT = f"INSERT OR REPLACE INTO due (tenant, {_NAMES}) VALUES ({_MARKS})"
 _DROP = "DELETE FROM due WHERE tenant = ? AND record_id = ? AND sort IN ('clock', 'timer')"
@@ -154,7 +154,8 @@ class SqliteDueTimes:
     def differing(self, tenant: str, stamp: str, after: str = "", limit: int = 500) -> list[tuple[str, str]]:
         """Return records whose due times were computed from something else."""
         with self._doing("read due times"):
-            return list(self._connection().execute(_DIFFERING, (tenant, stamp, after, limit)))
+            side = (tenant, stamp, after)
+            return list(self._connection().execute(_DIFFERING, (*side, *side, limit)))
 
     def project(self, tenant: str, rows: Sequence[tuple[int, Projected]]) -> None:
         """Write due times of records that have not moved since."""

@@ -74,7 +74,8 @@ UPDATE_RECORD = (
 DELETE_LINK = "DELETE FROM link WHERE tenant = ? AND source = ? AND relation = ? AND target = ?"
 BUMP_LINKS = "UPDATE record SET links = links + ? WHERE tenant = ? AND id = ?"
 NEXT_NUMBERS = (
-    "INSERT INTO series VALUES (?1, ?2, ?3) ON CONFLICT (tenant, prefix) DO UPDATE SET last = last + ?3 RETURNING last"
+    "INSERT INTO series VALUES (?, ?, ?) "
+    "ON CONFLICT (tenant, prefix) DO UPDATE SET last = last + excluded.last RETURNING last"
 )
 SELECT_ORIGIN = (
     # SQLite reckons that walking all entries of the tenant is cheaper, until it has looked at the data

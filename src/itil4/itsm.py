@@ -15,7 +15,7 @@ from itil4.practices.due_times import DueTimes
 from itil4.practices.linking import link, locate, unlink
 from itil4.practices.places import Kinds, Place, Practices
 from itil4.record import Actor, FieldSet, Relation
-from itil4.storage.memory import MemoryStore
+from itil4.storage import opening
 from itil4.storage.protocols import Store
 
 if TYPE_CHECKING:
@@ -240,8 +240,8 @@ def connect(
     """Open a service management on a store.
 
     Args:
-        store: `sqlite:///desk.db` (a path relative to here; four slashes for an absolute one), a
-            store object, or nothing to keep all in memory.
+        store: an address, such as `sqlite:///desk.db` (a path relative to here; four slashes for an absolute one)
+            or `postgresql+psycopg://user@host/database`; a store object; or nothing to keep all in memory.
         practices: classes of the host: those that extend a built-in practice take its place.
         clock, ids: where time and identity come from; by default the system's clock and UUIDs of version 7.
         tenant: whose data this is, where a store holds several organizations.
@@ -251,6 +251,8 @@ def connect(
 
     Raises:
         DefinitionError: two practices fill one place, or a policy is for nobody.
+        InvalidInput: no backend opens such an address.
+        MissingExtra: the driver that the address needs is not installed.
         StoreError: the store cannot be opened.
     """
     clock = clock or SystemClock()
@@ -260,7 +262,7 @@ def connect(
         if named not in placed.by_kind:
             near = nearest(named, placed.by_kind)
             raise DefinitionError.of("unknown_name", where="connect", what="kind", name=named, nearest=near)
-    opened = _opened(store)
+    opened = opening.opened(store)
     opened.migrate(())
     kinds = Kinds(placed, fields, opened)
     for named in fields:  # what a host declares is checked now, not when it is first used
@@ -301,16 +303,3 @@ def _placed(practices: Iterable[type[Practice[Any]]]) -> dict[str, Place]:
             names = [each.home.partition(":")[2] for each in (first, second)]
             raise DefinitionError.of("slot_taken", first=names[0], second=names[1], slot=first.kind)
     return placed
-
-
-def _opened(store: str | Store | None) -> Store:
-    if store is None:
-        return MemoryStore()
-    if not isinstance(store, str):
-        return store
-    scheme, separator, rest = store.partition("://")
-    if separator and scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
-        from itil4.storage.sqlite import SqliteStore
-
-        return SqliteStore(rest[1:])
-    raise InvalidInput.of("bad_url", value=store)

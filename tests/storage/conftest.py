@@ -1,6 +1,9 @@
 """Rows to write: builders that the storage tests share."""
 
+import importlib.util
 import json
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -68,3 +71,16 @@ def rows() -> SimpleNamespace:
     return SimpleNamespace(
         TICKET=TICKET, record=record, entry=entry, link=link, births=births, update=update, once=once
     )
+
+
+_home = Path(__file__).with_name("postgres.py")
+_spec = importlib.util.spec_from_file_location("itil4_tests_postgres", _home)
+assert _spec is not None and _spec.loader is not None
+databases = importlib.util.module_from_spec(_spec)
+sys.modules[_spec.name] = databases
+_spec.loader.exec_module(databases)
+
+postgres = databases.postgres
+sqlalchemy_sqlite = databases.sqlalchemy_sqlite
+postgres_stores = databases.postgres_stores
+"""The fixtures of `tests/storage/postgres.py`, for every test of this folder."""

@@ -493,3 +493,15 @@ class TestSqliteStore(StoreContract):
     def make_store(self, tmp_path: Path) -> Callable[[], Store]:
         numbers = iter(range(100))
         return lambda: SqliteStore(tmp_path / f"{next(numbers)}.db")
+
+
+class TestSqlAlchemyOnSqlite(StoreContract):
+    @pytest.fixture
+    def make_store(self, sqlalchemy_sqlite: Callable[[], Store]) -> Callable[[], Store]:
+        return sqlalchemy_sqlite
+
+
+class TestSqlAlchemyOnPostgres(StoreContract):
+    @pytest.fixture
+    def make_store(self, postgres_stores: Callable[[], Store]) -> Callable[[], Store]:
+        return postgres_stores

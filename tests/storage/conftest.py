@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -84,3 +85,10 @@ postgres = databases.postgres
 sqlalchemy_sqlite = databases.sqlalchemy_sqlite
 postgres_stores = databases.postgres_stores
 """The fixtures of `tests/storage/postgres.py`, for every test of this folder."""
+
+
+@pytest.fixture(scope="session")
+def make_store() -> Callable[..., Callable[[], Any]]:
+    """`make_store(name, request, folder)`: what makes fresh stores of a name (see `databases.STORES`)."""
+    made: Callable[..., Callable[[], Any]] = databases.make_store
+    return made

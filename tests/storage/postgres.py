@@ -1,4 +1,4 @@
-"""A private PostgreSQL server for the tests, and stores on databases of a host; `tests/storage/conftest.py` brings them.
+"""A private PostgreSQL server for the tests, and stores on databases; `tests/storage/conftest.py` brings them.
 
 The server lives in a temporary folder, listens on a socket there and nowhere else, and ends with the tests. Where
 there is no PostgreSQL, the tests that need it are skipped; where `ITIL4_DATABASES=required` is set, they fail.
@@ -155,7 +155,7 @@ def new_schema(server: Server) -> str:
 
 
 def make_store(name: str, request: pytest.FixtureRequest, folder: Path) -> Callable[[], Any]:
-    """Return what makes a fresh store of a name: memory, sqlite, sqlalchemy_sqlite or postgres; closed by the caller."""
+    """Return what makes fresh stores of a name of `STORES`; whoever calls it closes them."""
     from itil4 import MemoryStore, SqliteStore
 
     numbers = count()

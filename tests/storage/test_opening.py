@@ -21,9 +21,7 @@ def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     info = tmp_path / "couch_store-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: couch-store\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(
-        "[itil4.backends]\ncouch = couch_store:load\nbroken = couch_store:nothing\n"
-    )
+    (info / "entry_points.txt").write_text("[itil4.backends]\ncouch = couch_store:load\nbroken = couch_store:nothing\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     return tmp_path
 

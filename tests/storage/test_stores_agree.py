@@ -1,4 +1,4 @@
-"""INV-124, second half: whatever is written and asked, the SQLite store answers as the memory store does."""
+"""INV-124, second half: whatever is written and asked, every store answers as the memory store does."""
 
 import itertools
 import json
@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from itil4.errors import StoreError
 from itil4.storage import Batch, Compare, Conflict, Every, Linked, MemoryStore, Query, Some, Store
 from itil4.storage.query import COLUMNS, OPERATORS
-from itil4.storage.sqlite import SqliteStore
 
 IDS = st.sampled_from("abcdef")
 TEXTS = st.sampled_from(
@@ -126,9 +125,11 @@ ORDERS = st.lists(st.tuples(st.sampled_from(NAMES), st.booleans()), max_size=3, 
 tenants = itertools.count()
 
 
-@pytest.fixture(scope="module")
-def sqlite(tmp_path_factory: pytest.TempPathFactory, rows: SimpleNamespace) -> Iterator[SqliteStore]:
-    store = SqliteStore(tmp_path_factory.mktemp("agree") / "store.db")
+@pytest.fixture(scope="module", params=["sqlite", "sqlalchemy_sqlite", "postgres"])
+def other(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, rows: SimpleNamespace, make_store: Any
+) -> Iterator[Store]:
+    store: Store = make_store(request.param, request, tmp_path_factory.mktemp("agree"))()
     store.migrate([rows.TICKET])
     yield store
     store.close()
@@ -140,16 +141,16 @@ many = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCh
 @many
 @given(plans=st.lists(_batches(), max_size=5))
 def test_batches_good_and_bad_lead_to_the_same(
-    sqlite: SqliteStore, rows: SimpleNamespace, plans: list[dict[str, Any]]
+    other: Store, rows: SimpleNamespace, plans: list[dict[str, Any]]
 ) -> None:
     """INV-124: the same numbers, the same conflicts with the same values, and the same contents after each batch."""
     memory, tenant = MemoryStore(), str(next(tenants))
     for plan in plans:
         before = _everything(memory, tenant)
         first = _outcome(memory, tenant, _built(plan, rows))
-        assert _outcome(sqlite, tenant, _built(plan, rows)) == first
+        assert _outcome(other, tenant, _built(plan, rows)) == first
         after = _everything(memory, tenant)
-        assert _everything(sqlite, tenant) == after
+        assert _everything(other, tenant) == after
         assert isinstance(first, dict) or before == after
 
 
@@ -162,7 +163,7 @@ def test_batches_good_and_bad_lead_to_the_same(
     limit=st.integers(1, 5),
 )
 def test_questions_have_the_same_answer(
-    sqlite: SqliteStore,
+    other: Store,
     rows: SimpleNamespace,
     shelf: list[Any],
     links: list[Any],
@@ -177,19 +178,19 @@ def test_questions_have_the_same_answer(
         for place, (fields, at, closed) in enumerate(shelf)
     ]
     made = [row._replace(origin_system="old", origin_key=row.id) if row.version else row for row in made]
-    for store in (memory, sqlite):
+    for store in (memory, other):
         store.write(tenant, rows.births(*made, links=[rows.link(*each) for each in links]))
     query, total = Query("ticket", where, order, limit), 0
     while True:
         page = memory.find(tenant, query)
-        same = sqlite.find(tenant, query)
+        same = other.find(tenant, query)
         assert [row.id for row in same] == [row.id for row in page]
         total += len(page)
         if not page:
             break
         mark = tuple(_read(page[-1], name) for name, _ in query.total_order)
         query = Query("ticket", where, order, limit, mark)
-    assert memory.count(tenant, query) == sqlite.count(tenant, query) == total
+    assert memory.count(tenant, query) == other.count(tenant, query) == total
 
 
 def _read(row: Any, name: str) -> Any:

@@ -8,11 +8,11 @@ address, the object a function that is given the whole address and returns a `St
 """
 
 import importlib
-import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from itil4.errors import DefinitionError, InvalidInput, ITIL4Error, nearest
+from itil4.storage.address import shown
 from itil4.storage.protocols import Store
 
 if TYPE_CHECKING:
@@ -91,15 +91,6 @@ def _foreign(entry: "EntryPoint") -> Loader:
         raise DefinitionError.of("broken_backend", scheme=entry.name, home=entry.value, error=repr(error)) from error
     found: Loader = loaded
     return found
-
-
-def shown(url: str) -> str:
-    """Return an address as it may be shown: without a password.
-
-    >>> shown("postgresql://desk:secret@host/db")
-    'postgresql://desk:***@host/db'
-    """
-    return re.sub(r"(?<=://)([^/@]*?):[^/]*@", r"\1:***@", url)
 
 
 def open_memory(url: str) -> Store:

@@ -215,8 +215,8 @@ class Questions:
 
     def _behind(self, term: Term, down: bool, value: Any) -> list[tuple[str, list[Any]]]:
         """Return what comes behind a value, nothing being smaller than anything, in the order of the page."""
-        filled = (f"{term.text} IS NOT NULL", [])
-        empty = [(f"{term.text} IS NULL", [])] if term.nullable else []
+        filled: tuple[str, list[Any]] = (f"{term.text} IS NOT NULL", [])
+        empty: list[tuple[str, list[Any]]] = [(f"{term.text} IS NULL", [])] if term.nullable else []
         if value is None:
             return [] if down else [filled]
         if isinstance(value, _Beyond):

@@ -149,7 +149,9 @@ class SqlStore(ABC):
         try:
             self._write("write", work)
         except Taken as taken:
-            raise self._read("look up what is taken", lambda cursor: self._clash(cursor, tenant, batch, numbers)) from taken
+            raise self._read(
+                "look up what is taken", lambda cursor: self._clash(cursor, tenant, batch, numbers)
+            ) from taken
         except Contended as contended:
             raise Conflict("contended", _first_of(batch)) from contended
         return numbers

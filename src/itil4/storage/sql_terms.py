@@ -284,9 +284,10 @@ class MySQL(Words):
         at = f"JSON_EXTRACT(body, {self.literal(_json_path(path))})"
         collated = "COLLATE utf8mb4_nopad_bin"
         text = f"CASE JSON_TYPE({at}) WHEN 'STRING' THEN CONVERT(JSON_UNQUOTE({at}) USING utf8mb4) END {collated}"
+        exact = f"CAST({at} AS DECIMAL(65,20))"
         number = (
-            f"CASE JSON_TYPE({at}) WHEN 'INTEGER' THEN CAST({at} AS DECIMAL(65,20)) "
-            f"WHEN 'DOUBLE' THEN CAST({at} AS DECIMAL(65,20)) WHEN 'BOOLEAN' THEN CASE {at} WHEN 'true' THEN 1 ELSE 0 END END"
+            f"CASE JSON_TYPE({at}) WHEN 'INTEGER' THEN {exact} WHEN 'DOUBLE' THEN {exact} "
+            f"WHEN 'BOOLEAN' THEN CASE {at} WHEN 'true' THEN 1 ELSE 0 END END"
         )
         return Term(f"({text})", "text", True), Term(f"({number})", "number", True)
 
@@ -325,7 +326,8 @@ _LOWERED = {capital: capital + 32 for capital in range(ord("A"), ord("Z") + 1)}
 def folded(row: RecordRow, number: str | None) -> str | None:
     """Return the texts of a record by their fields, without case, where SQL does not know what Python does; or None.
 
-    >>> folded(RecordRow("a", "ticket", None, "new", "new", 1, 0, 0, 0, "ana", 1, None, None, '{"name": "Ärger"}'), None)
+    >>> body = '{"name": "Ärger", "group": "MAIL"}'
+    >>> folded(RecordRow("a", "ticket", None, "new", "new", 1, 0, 0, 0, "ana", 1, None, None, body), None)
     '{"name": "ärger"}'
     """
     columns = (

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from itil4.errors import InvalidInput, MissingExtra, SchemaTooNew, StoreError
 from itil4.storage import tables
+from itil4.storage.address import shown
 from itil4.storage.protocols import KindRow
 from itil4.storage.sql_store import Contended, SqlStore, Taken
 
@@ -306,8 +307,6 @@ def _engine(url: str, timeout: float) -> "Engine":
         import sqlalchemy
     except ImportError:
         raise MissingExtra.of("missing_extra", what=f"{scheme}://", package="SQLAlchemy", extra=extra) from None
-    from itil4.storage.opening import shown
-
     try:
         made = sqlalchemy.make_url(f"{_DRIVERS.get(scheme, scheme)}://{rest}")
         if family == "sqlite" and made.database in (None, "", ":memory:"):
@@ -394,9 +393,9 @@ def metadata(
     names = tables.names_of(dialect, schema, prefix)
     words = names.words
     collated: dict[str, Any] = {"charset": "utf8mb4", "collation": "utf8mb4_nopad_bin"}
-    binary = {"collation": "C"} if words.dialect == "postgresql" else {}
+    text = sa.Text(collation="C" if words.dialect == "postgresql" else None)
     types: dict[str, Any] = {"int": sa.Integer(), "big": sa.BigInteger(), "document": postgresql.JSONB()}
-    for name, text in (("key", sa.Text(**binary)), ("text", sa.Text(**binary)), ("long", sa.Text(**binary))):
+    for name in ("key", "text", "long"):
         long = mysql.LONGTEXT(**collated)
         sized = long if name == "long" else mysql.VARCHAR(190 if name == "key" else 500, **collated)
         types[name] = sized if words.dialect == "mysql" else text
@@ -417,7 +416,8 @@ def metadata(
         held = sa.Table(names.plain(table.name), made, *columns)
         for index in table.indexes:
             where = sa.text(f"{words.quote(index.where)} IS NOT NULL") if index.where else None
-            partial = {"postgresql_where": where, "sqlite_where": where} if words.partial_indexes else {}
+            said = ("postgresql_where", "sqlite_where") if words.partial_indexes else ()
+            partial: dict[str, Any] = dict.fromkeys(said, where)
             name = names.plain(f"{table.name}_{index.name}")
             sa.Index(name, *(held.c[each] for each in index.columns), unique=index.unique, **partial)
     rest = [statement for _, statement in tables.field_indexes(names, kinds)]

@@ -24,7 +24,7 @@ PREFIX = "itil4_"
 """What the names of the tables begin with, unless the host says otherwise."""
 
 Type: TypeAlias = Literal["key", "text", "long", "int", "big", "document"]
-"""A text that may stand in keys, one that does not, JSON text of any length, whole numbers, the body as the database's JSON."""
+"""A text in keys or outside them, JSON text of any length, whole numbers, the body as the database's own JSON."""
 
 _TYPES: dict[Dialect, dict[str, str]] = {
     "postgresql": {
@@ -67,8 +67,8 @@ class Table(NamedTuple):
 
 
 _KEYS = frozenset(
-    ("id", "kind", "number", "category", "origin_key", "record_id", "seq", "origin_system", "origin_row", "source", "relation",
-     "target", "sort", "name", "stamp")
+    ("id", "kind", "number", "category", "origin_key", "record_id", "seq", "origin_system", "origin_row", "source",
+     "relation", "target", "sort", "name", "stamp")
 )  # fmt: skip
 _BIG = frozenset(("created_at", "updated_at", "at", "recorded_at", "due_at", "late_from", "next_at"))
 _INT = frozenset(("version", "links", "schema", "seq"))
@@ -89,10 +89,12 @@ def _columns(names: Iterable[str]) -> tuple[Column, ...]:
 
 
 _TENANT = Column("tenant", "key")
+_FOLDED = Column("folded", "long", nullable=True)
+_PLACE = "origin_place"
 TABLES = (
     Table(
         "record",
-        (_TENANT, *_columns(RecordRow._fields[:-1]), Column("folded", "long", True), Column("document", "document", True)),
+        (_TENANT, *_columns(RecordRow._fields[:-1]), _FOLDED, Column("document", "document", True)),
         2,
         (
             Index("number", ("tenant", "number"), unique=True, where="number"),
@@ -103,10 +105,10 @@ TABLES = (
     ),
     Table(
         "entry",
-        (_TENANT, *_columns(EntryRow._fields), Column("origin_place", "key", True)),
+        (_TENANT, *_columns(EntryRow._fields), Column(_PLACE, "key", nullable=True)),
         3,
         (
-            Index("origin", ("tenant", "origin_system", "origin_key", "origin_place"), unique=True, where="origin_place"),
+            Index("origin", ("tenant", "origin_system", "origin_key", _PLACE), unique=True, where=_PLACE),
             Index("kind", ("tenant", "kind", "record_id", "seq")),
         ),
     ),
@@ -163,9 +165,7 @@ def columns(table: Table, dialect: Dialect) -> tuple[Column, ...]:
     return tuple(each for each in table.columns if each.type in _TYPES[dialect])
 
 
-def ddl(
-    dialect: str, *, schema: str | None = None, prefix: str = PREFIX, kinds: Iterable[KindRow] = ()
-) -> list[str]:
+def ddl(dialect: str, *, schema: str | None = None, prefix: str = PREFIX, kinds: Iterable[KindRow] = ()) -> list[str]:
     """Return the statements that make the tables, for a host whose migrations make them.
 
     Args:

@@ -20,6 +20,7 @@ from itil4.storage.protocols import Store
 
 if TYPE_CHECKING:
     from itil4.practices.catalogue import PracticeCatalogue
+    from itil4.practices.continual_improvement import ContinualImprovement, Improvement
     from itil4.practices.import_run import ImportRun, ImportRuns
     from itil4.practices.incident_management import Incident, IncidentManagement
     from itil4.practices.known_errors import KnownError, KnownErrors
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from itil4.value import Dora, StreamMap, ValueStream
 
 _IN = "itil4.practices."
+_CI = "continual_improvement"
 _SLM = "service_level_management"
 _LEVELS = f"{_IN}{_SLM}:"
 
@@ -39,6 +41,7 @@ BUILT_IN = (
     Place("incidents",    "incident",    "INC", "incident_management", _IN + "incident_management:IncidentManagement"),
     Place("problems",     "problem",     "PRB", "problem_management",  _IN + "problem_management:ProblemManagement"),
     Place("known_errors", "known_error", "KE",  "problem_management",  _IN + "known_errors:KnownErrors"),
+    Place("improvements", "improvement", "CIR", _CI,                   _IN + f"{_CI}:ContinualImprovement"),
     Place("import_runs",  "import_run",  "IMP", "import_run",          _IN + "import_run:ImportRuns"),
     Place("service_levels",             "service_level",             "SLA", _SLM, _LEVELS + "ServiceLevelManagement"),
     Place("service_level_requirements", "service_level_requirement", "SLR", _SLM, _LEVELS + "ServiceLevelRequirements"),
@@ -86,6 +89,11 @@ class ServiceManagement(Desk):
     def known_errors(self) -> "KnownErrors[KnownError]":
         """The known error database, whichever records keep the known errors."""
         return self.in_slot("known_errors")  # type: ignore[return-value]  # the slot belongs to that class
+
+    @property
+    def improvements(self) -> "ContinualImprovement[Improvement]":
+        """The registers of what could be better, or the subclass that fills their place."""
+        return self.in_slot("improvements")  # type: ignore[return-value]  # the slot belongs to that class
 
     @property
     def import_runs(self) -> "ImportRuns[ImportRun]":

@@ -162,7 +162,7 @@ class ServiceManagement(Desk):
         except BaseException:
             unit.end()
             raise
-        self.house.publish(unit.commit())
+        self.house.commit(unit)
 
     def acting(self, by: Actor, *, correlation: str | None = None) -> Self:
         """Return the same practices with a default actor; each call still is a unit of its own."""

@@ -340,6 +340,16 @@ ENGLISH: Catalogue = {
         "Call it on the service management itself.",
     ),
     "bad_every": ("--every is a number of seconds from 1 on, not {value!r}.", "Give such a number."),
+    # the outbox
+    "no_outbox": (
+        "The store {store} cannot keep an outbox.",
+        "Use one that implements itil4.storage.outbox.KeepsOutbox and lists it among its capabilities.",
+    ),
+    "outbox_off": (
+        "The store keeps no outbox, so there is nothing to hand out or to acknowledge.",
+        "Connect with outbox=True: entries are kept for relays from then on.",
+    ),
+    "bad_lease": ("A lease takes some time, and no more than 366 days; {value!r} does not.", "Give such a timedelta."),
 }
 
 

@@ -245,6 +245,14 @@ def _gather(connection: "sqlite3.Connection", kind: str, fields: tuple[str, ...]
     )
 
 
+def forget_words(connection: "sqlite3.Connection", kinds: Iterable[str]) -> None:
+    """Drop from the indexes of these kinds what is no longer in their lines; FTS5 only marks it otherwise."""
+    for kind in kinds:
+        index = f"found:{kind}"
+        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (index,)).fetchone():
+            connection.execute(_command(kind, "optimize"))
+
+
 def spelled_row(*values: Any) -> str:
     """Return all words of the values as one line: the function that the triggers call."""
     return spelled(values)

@@ -342,6 +342,7 @@ ENGLISH: Catalogue = {
     "bad_every": ("--every is a number of seconds from 1 on, not {value!r}.", "Give such a number."),
     # the test kit
     "bad_story": ("The story {text!r} cannot be read at {place}.", "Expected there: {expected}."),
+    "bad_policy": ("The policy {policy} cannot work: {text}.", "{remedy}"),
 }
 
 

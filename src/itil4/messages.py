@@ -350,6 +350,9 @@ ENGLISH: Catalogue = {
         "Connect with outbox=True: entries are kept for relays from then on.",
     ),
     "bad_lease": ("A lease takes some time, and no more than 366 days; {value!r} does not.", "Give such a timedelta."),
+    # the test kit
+    "bad_story": ("The story {text!r} cannot be read at {place}.", "Expected there: {expected}."),
+    "bad_policy": ("The policy {policy} cannot work: {text}.", "{remedy}"),
 }
 
 

@@ -80,8 +80,8 @@ def test_the_page_shows_its_sections_without_an_error(opened):
     """All headings are there, a drawing of the stream is seen, and the console has nothing to say."""
     headings = [each.text for each in opened.find_elements("css selector", "h2")]
     assert headings == [
-        "At a glance", "Incident management", "Service clocks: Incident management", "Value stream: Restoration of a live service",
-        "Guiding principles",
+        "At a glance", "Incident management", "Service clocks: Incident management",
+        "Value stream: Restoration of a live service", "Guiding principles",
     ]  # fmt: skip
     seen = [each for each in opened.find_elements("css selector", "svg") if each.is_displayed()]
     assert len(seen) == 3 and all(each.size["width"] > 200 for each in seen)

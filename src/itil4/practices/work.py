@@ -58,7 +58,7 @@ class Working(Reading[R]):
     def link_objections(
         self, unit: Unit, op: str, relation: Relation, source: Any, target: Any, context: Context
     ) -> Iterable[Reason]:
-        """Yield what speaks against a link (`op` is `link` or `unlink`) that starts or ends at a record of this practice.
+        """Yield what speaks against a link (`op`: `link` or `unlink`) that starts or ends at a record of this practice.
 
         Asked at both ends for what people link, not for what a merge moves; what is read
         through `unit` and depended on joins the commit.

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from itil4.record import REDACTED
 from itil4.storage import statements as sql
 from itil4.storage.protocols import RecordRow, Store
 from itil4.storage.query import Query
@@ -49,6 +50,7 @@ def words_of(text: str) -> tuple[str, ...]:
     >>> words_of('Mail "down" OR NEAR(x*) \\u200bma\\u00adil')
     ('mail', 'down', 'or', 'near', 'x')
     """
+    text = text.replace(REDACTED, " ")  # what was taken out of a text has no words
     if text.isascii():
         parted = "".join(each if each.isalnum() else " " for each in text.lower())
     else:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from itil4.practices.known_errors import KnownError, KnownErrors
     from itil4.practices.outbox import Outbox
     from itil4.practices.problem_management import Problem, ProblemManagement
+    from itil4.practices.redacting import Redaction
     from itil4.practices.service_agreements import ServiceLevel
     from itil4.practices.service_level_management import ServiceLevelManagement
     from itil4.practices.ticks import Notify, Ticked
@@ -194,6 +195,31 @@ class ServiceManagement(Desk):
     ) -> Any:  # fmt: skip
         """Remove a link; the history keeps that it was there."""
         return unlink(self, source, relation, target, by, reason, at, once, expected)
+
+    # what becomes of it later
+
+    def redact_person(
+        self, identity: str, *, reason: str, by: Actor | None = None, pseudonym: str | None = None
+    ) -> "Redaction":
+        """Call a person by a pseudonym wherever this tenant's records, links and history say who.
+
+        That is as who acted or for whom, as requester, owner, assignee and in every other field of people
+        (`Practice.people`), and at the ends of links. What people wrote about them in texts is
+        found by no id: `redact` takes that out, record by record. Each record is a unit of its own.
+
+        Args:
+            identity: the id of the person, as in `Actor`.
+            reason: why; it is kept.
+            by: who does it; every practice whose records name the person asks for one of its `redactors`
+                roles, and `visible` does not limit what they reach.
+            pseudonym: what to write instead, the same as before to go on after a crash; by default a new one.
+
+        Raises:
+            Refused: the role is missing, before anything is written.
+        """
+        from itil4.practices.redacting import redact_person
+
+        return redact_person(self, identity, reason=reason, by=by, pseudonym=pseudonym)
 
     # afterwards
 

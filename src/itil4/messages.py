@@ -353,6 +353,20 @@ ENGLISH: Catalogue = {
     # the test kit
     "bad_story": ("The story {text!r} cannot be read at {place}.", "Expected there: {expected}."),
     "bad_policy": ("The policy {policy} cannot work: {text}.", "{remedy}"),
+    # what becomes of records and history later: redaction, correction, the past, other versions
+    "not_redactable": (
+        "{field} has to hold something and is {type}, so it cannot be redacted.",
+        "Correct it to a value that says nothing about anybody.",
+    ),
+    "redaction_alone": (
+        "A redaction of {record} and another change of it cannot happen in one unit of work.",
+        "Commit the one first.",
+    ),
+    "nothing_named": ("{event!r} says nothing to work on.", "Name at least one of: {choices}."),
+    "not_the_replay": (
+        "{record} is not what its history rebuilds; they differ in: {fields}.",
+        "See verify(), and correct the record first.",
+    ),
 }
 
 

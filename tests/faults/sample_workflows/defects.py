@@ -1,4 +1,4 @@
-"""Defects of a product: a cause is analysed, one engineer proposes a fix, and a lead who is somebody else approves it."""
+"""Defects of a product: an engineer finds the cause and proposes a fix, and a lead who is somebody else approves it."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal

@@ -354,6 +354,16 @@ ENGLISH: Catalogue = {
         "Pass values={{...}} with strategies of fields that fit together, or roles= with roles that may.",
     ),
     "no_story": ("No sequence of steps leads a {record} to {state!r}.", "Reachable are: {states}."),
+    # the outbox
+    "no_outbox": (
+        "The store {store} cannot keep an outbox.",
+        "Use one that implements itil4.storage.outbox.KeepsOutbox and lists it among its capabilities.",
+    ),
+    "outbox_off": (
+        "The store keeps no outbox, so there is nothing to hand out or to acknowledge.",
+        "Connect with outbox=True: entries are kept for relays from then on.",
+    ),
+    "bad_lease": ("A lease takes some time, and no more than 366 days; {value!r} does not.", "Give such a timedelta."),
 }
 
 

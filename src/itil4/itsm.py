@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any, Self
 
 from itil4.clock import Calendar, Clock, SystemClock, TimeOrderedIds
-from itil4.errors import DefinitionError, InvalidInput, nearest
+from itil4.errors import DefinitionError, InvalidInput, StoreError, nearest
 from itil4.practices.base import Practice
 from itil4.practices.desk import Desk, House, Subscriber
 from itil4.practices.directory import Anybody, Directory
@@ -16,6 +16,7 @@ from itil4.practices.linking import link, locate, unlink
 from itil4.practices.places import Kinds, Place, Practices
 from itil4.record import Actor, FieldSet, Relation
 from itil4.storage.memory import MemoryStore
+from itil4.storage.outbox import keeps_outbox
 from itil4.storage.protocols import Store
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from itil4.practices.import_run import ImportRun, ImportRuns
     from itil4.practices.incident_management import Incident, IncidentManagement
     from itil4.practices.known_errors import KnownError, KnownErrors
+    from itil4.practices.outbox import Outbox
     from itil4.practices.problem_management import Problem, ProblemManagement
     from itil4.practices.service_agreements import ServiceLevel
     from itil4.practices.service_level_management import ServiceLevelManagement
@@ -97,6 +99,13 @@ class ServiceManagement(Desk):
         """What was agreed with customers, the clocks of records, and what falls due."""
         return self.in_slot("service_levels")  # type: ignore[return-value]  # the slot belongs to that class
 
+    @property
+    def outbox(self) -> "Outbox":
+        """What relays outside this process claim and acknowledge entries through; see `itil4.practices.outbox`."""
+        from itil4.practices.outbox import Outbox
+
+        return Outbox(self.house)
+
     def tick(self, now: datetime | None = None, *, notify: "Notify | None" = None) -> "Ticked":
         """Do what fell due since the last tick: thresholds and breaches of targets, timers, recurring records.
 
@@ -153,7 +162,7 @@ class ServiceManagement(Desk):
         except BaseException:
             unit.end()
             raise
-        self.house.publish(unit.commit())
+        self.house.commit(unit)
 
     def acting(self, by: Actor, *, correlation: str | None = None) -> Self:
         """Return the same practices with a default actor; each call still is a unit of its own."""
@@ -184,7 +193,7 @@ class ServiceManagement(Desk):
         """Call `call(entry)` for every committed entry, of one practice or of all; return how to stop it.
 
         It runs after the commit, in the order of the entries, and cannot undo them: one that raises
-        is logged. For delivery that survives a crash, read the history instead.
+        is logged. For delivery that survives a crash, use the outbox.
         """
         names = {place.name for place in self.house.practices.places.values()} | set(self.house.kinds)
         if practice is not None and practice not in names:
@@ -236,6 +245,7 @@ def connect(
     directory: Directory | None = None,
     fields: Mapping[str, FieldSet] | None = None,
     policies: Mapping[str, Any] | None = None,
+    outbox: bool | None = None,
 ) -> ServiceManagement:
     """Open a service management on a store.
 
@@ -248,6 +258,8 @@ def connect(
         directory: the people, as the host knows them.
         fields: kind -> extra fields of its records.
         policies: kind -> the policy of its practice, such as an `IncidentPolicy`.
+        outbox: True to keep entries for relays from now on, False to do so no more and forget what waits;
+            None leaves it as the store has it, whoever switched it on.
 
     Raises:
         DefinitionError: two practices fill one place, or a policy is for nobody.
@@ -262,6 +274,8 @@ def connect(
             raise DefinitionError.of("unknown_name", where="connect", what="kind", name=named, nearest=near)
     opened = _opened(store)
     opened.migrate(())
+    if outbox is not None:
+        _keep_outbox(opened, outbox)
     kinds = Kinds(placed, fields, opened)
     for named in fields:  # what a host declares is checked now, not when it is first used
         kinds[named]
@@ -280,6 +294,13 @@ def connect(
     if "service_level" in policies:
         due_times.clockwork  # noqa: B018 - what a host declares is checked now, not when it is first used
     return ServiceManagement(house)
+
+
+def _keep_outbox(store: Store, keep: bool) -> None:
+    if keeps_outbox(store):
+        store.keep_outbox(keep)
+    elif keep:
+        raise StoreError.of("no_outbox", store=type(store).__name__)
 
 
 def _placed(practices: Iterable[type[Practice[Any]]]) -> dict[str, Place]:

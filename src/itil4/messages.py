@@ -343,6 +343,30 @@ ENGLISH: Catalogue = {
     # the test kit
     "bad_story": ("The story {text!r} cannot be read at {place}.", "Expected there: {expected}."),
     "bad_policy": ("The policy {policy} cannot work: {text}.", "{remedy}"),
+    # strategies and contract of the test kit
+    "no_strategy": (
+        "{record}.{field} holds {type}, and nothing is known that makes such values.",
+        "Call hypothesis.strategies.register_type_strategy({type}, ...), or pass values={{'{field}': ...}}.",
+    ),
+    "no_practice": (
+        "No practice keeps records of the type {record}.",
+        "Write a Practice with record = {record}, or pass one: records(YourPractice).",
+    ),
+    "no_birth": (
+        "No {record} can be recorded by {practice}.log: {error}",
+        "Pass values={{...}} with strategies of fields that fit together, or roles= with roles that may.",
+    ),
+    "no_story": ("No sequence of steps leads a {record} to {state!r}.", "Reachable are: {states}."),
+    # the outbox
+    "no_outbox": (
+        "The store {store} cannot keep an outbox.",
+        "Use one that implements itil4.storage.outbox.KeepsOutbox and lists it among its capabilities.",
+    ),
+    "outbox_off": (
+        "The store keeps no outbox, so there is nothing to hand out or to acknowledge.",
+        "Connect with outbox=True: entries are kept for relays from then on.",
+    ),
+    "bad_lease": ("A lease takes some time, and no more than 366 days; {value!r} does not.", "Give such a timedelta."),
 }
 
 

@@ -197,7 +197,10 @@ class KindRow(NamedTuple):
 
 
 class Store(Protocol):
-    """Where records live. Nine methods; every call is safe from any thread."""
+    """Where records live. Nine methods; every call is safe from any thread.
+
+    A store that can do more says so in `capabilities` (see `itil4.storage.capabilities`).
+    """
 
     def migrate(self, kinds: Iterable[KindRow]) -> None:
         """Make or complete what the kinds need; safe to run again, and from two processes."""

@@ -49,6 +49,11 @@ _HOME = {
     "precedence": "itil4.testing.policies",
     "response": "itil4.testing.policies",
     "separation": "itil4.testing.policies",
+    from itil4.testing.store_contract import StoreContract as StoreContract
+
+_HOME = {
+    # name: module, one a line
+    "StoreContract": "itil4.testing.store_contract",
 }
 
 __all__ = sorted(_HOME)  # noqa: PLE0605 - the table is the list

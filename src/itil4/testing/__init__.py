@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from itil4.testing.policies import precedence as precedence
     from itil4.testing.policies import response as response
     from itil4.testing.policies import separation as separation
+    from itil4.testing.store_contract import StoreContract as StoreContract
     from itil4.testing.story import Act as Act
     from itil4.testing.story import Story as Story
 
@@ -37,6 +38,7 @@ _HOME = {
     "InProcess": "itil4.testing.local",
     "Policy": "itil4.testing.policies",
     "Seen": "itil4.testing.driver",
+    "StoreContract": "itil4.testing.store_contract",
     "Story": "itil4.testing.story",
     "Verdict": "itil4.testing.policies",
     "Violation": "itil4.testing.policies",
@@ -49,11 +51,6 @@ _HOME = {
     "precedence": "itil4.testing.policies",
     "response": "itil4.testing.policies",
     "separation": "itil4.testing.policies",
-    from itil4.testing.store_contract import StoreContract as StoreContract
-
-_HOME = {
-    # name: module, one a line
-    "StoreContract": "itil4.testing.store_contract",
 }
 
 __all__ = sorted(_HOME)  # noqa: PLE0605 - the table is the list

@@ -340,6 +340,23 @@ ENGLISH: Catalogue = {
         "Call it on the service management itself.",
     ),
     "bad_every": ("--every is a number of seconds from 1 on, not {value!r}.", "Give such a number."),
+    # the test kit
+    "bad_story": ("The story {text!r} cannot be read at {place}.", "Expected there: {expected}."),
+    "bad_policy": ("The policy {policy} cannot work: {text}.", "{remedy}"),
+    # strategies and contract of the test kit
+    "no_strategy": (
+        "{record}.{field} holds {type}, and nothing is known that makes such values.",
+        "Call hypothesis.strategies.register_type_strategy({type}, ...), or pass values={{'{field}': ...}}.",
+    ),
+    "no_practice": (
+        "No practice keeps records of the type {record}.",
+        "Write a Practice with record = {record}, or pass one: records(YourPractice).",
+    ),
+    "no_birth": (
+        "No {record} can be recorded by {practice}.log: {error}",
+        "Pass values={{...}} with strategies of fields that fit together, or roles= with roles that may.",
+    ),
+    "no_story": ("No sequence of steps leads a {record} to {state!r}.", "Reachable are: {states}."),
     # the outbox
     "no_outbox": (
         "The store {store} cannot keep an outbox.",

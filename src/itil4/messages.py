@@ -384,6 +384,38 @@ ENGLISH: Catalogue = {
         "{record} is not what its history rebuilds; they differ in: {fields}.",
         "See verify(), and correct the record first.",
     ),
+    # approvals
+    "empty_authority": (
+        "Nobody can be asked about {ballot!r}: {authority} leads to nobody.",
+        "Name somebody there, or choose another authority.",
+    ),
+    "own_authority": (
+        "Nobody but {people} could decide about {ballot!r}, and it is their own request.",
+        "Add an authority, or let the policy say that they may (initiators).",
+    ),
+    "authority_too_small": (
+        "{ballot!r} needs {needs} and cannot get it from those who are asked: {asked}.",
+        "Ask more people, or ask for less; then ask for approval anew.",
+    ),
+    "no_longer_asked": (
+        "{people} had a vote on {ballot!r} and have it no longer: they left, or have lost the authority.",
+        "Withdraw the approval and ask anew where somebody else should be asked.",
+    ),
+    "votes_settled": (
+        "The votes amount to {result} since somebody left, and a departure decides nothing.",
+        "Let one of those who voted vote again, or ask for approval anew.",
+    ),
+    "approval_overdue": ("The time for votes ended at {at}.", "Let itsm.tick() run; it expires then."),
+    "approval_decides": (
+        "{event!r} comes from an approval only, and {record} is {state}.",
+        "Ask for approval, and let those who are asked vote.",
+    ),
+    "under_approval": (
+        "{field} does not change while the approval is {state}: others have decided, or decide, about what it says.",
+        "Withdraw the approval or send the record back first.",
+    ),
+    "delegation_loop": ("The delegation goes in a circle: {people}.", "Give the vote to somebody outside it."),
+    "unknown_rule": ("{practice} knows no rule {rule!r} for approvers.", "Let its method approvers answer it."),
 }
 
 

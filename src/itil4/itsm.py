@@ -20,6 +20,8 @@ from itil4.storage.protocols import Store
 
 if TYPE_CHECKING:
     from itil4.practices.catalogue import PracticeCatalogue
+    from itil4.practices.change_enablement import Change, ChangeEnablement
+    from itil4.practices.change_register import ChangeModels, RegisteredModel
     from itil4.practices.import_run import ImportRun, ImportRuns
     from itil4.practices.incident_management import Incident, IncidentManagement
     from itil4.practices.known_errors import KnownError, KnownErrors
@@ -39,6 +41,8 @@ BUILT_IN = (
     Place("incidents",    "incident",    "INC", "incident_management", _IN + "incident_management:IncidentManagement"),
     Place("problems",     "problem",     "PRB", "problem_management",  _IN + "problem_management:ProblemManagement"),
     Place("known_errors", "known_error", "KE",  "problem_management",  _IN + "known_errors:KnownErrors"),
+    Place("changes",      "change",      "CHG", "change_enablement",   _IN + "change_enablement:ChangeEnablement"),
+    Place("change_models", "change_model", "CHM", "change_enablement", _IN + "change_register:ChangeModels"),
     Place("import_runs",  "import_run",  "IMP", "import_run",          _IN + "import_run:ImportRuns"),
     Place("service_levels",             "service_level",             "SLA", _SLM, _LEVELS + "ServiceLevelManagement"),
     Place("service_level_requirements", "service_level_requirement", "SLR", _SLM, _LEVELS + "ServiceLevelRequirements"),
@@ -86,6 +90,16 @@ class ServiceManagement(Desk):
     def known_errors(self) -> "KnownErrors[KnownError]":
         """The known error database, whichever records keep the known errors."""
         return self.in_slot("known_errors")  # type: ignore[return-value]  # the slot belongs to that class
+
+    @property
+    def changes(self) -> "ChangeEnablement[Change]":
+        """The practice of making changes go well: change enablement, or the subclass that fills its place."""
+        return self.in_slot("changes")  # type: ignore[return-value]  # the slot belongs to that class
+
+    @property
+    def change_models(self) -> "ChangeModels[RegisteredModel]":
+        """The register of change models, and which of them pre-authorize their changes."""
+        return self.in_slot("change_models")  # type: ignore[return-value]  # the slot belongs to that class
 
     @property
     def import_runs(self) -> "ImportRuns[ImportRun]":

@@ -21,6 +21,8 @@ from itil4.storage.protocols import Store
 
 if TYPE_CHECKING:
     from itil4.practices.catalogue import PracticeCatalogue
+    from itil4.practices.change_enablement import Change, ChangeEnablement
+    from itil4.practices.change_register import ChangeModels, RegisteredModel
     from itil4.practices.continual_improvement import ContinualImprovement, Improvement
     from itil4.practices.import_run import ImportRun, ImportRuns
     from itil4.practices.incident_management import Incident, IncidentManagement
@@ -45,6 +47,8 @@ BUILT_IN = (
     Place("problems",     "problem",     "PRB", "problem_management",  _IN + "problem_management:ProblemManagement"),
     Place("known_errors", "known_error", "KE",  "problem_management",  _IN + "known_errors:KnownErrors"),
     Place("improvements", "improvement", "CIR", _CI,                   _IN + f"{_CI}:ContinualImprovement"),
+    Place("changes",      "change",      "CHG", "change_enablement",   _IN + "change_enablement:ChangeEnablement"),
+    Place("change_models", "change_model", "CHM", "change_enablement", _IN + "change_register:ChangeModels"),
     Place("import_runs",  "import_run",  "IMP", "import_run",          _IN + "import_run:ImportRuns"),
     Place("service_levels",             "service_level",             "SLA", _SLM, _LEVELS + "ServiceLevelManagement"),
     Place("service_level_requirements", "service_level_requirement", "SLR", _SLM, _LEVELS + "ServiceLevelRequirements"),
@@ -97,6 +101,16 @@ class ServiceManagement(Desk):
     def improvements(self) -> "ContinualImprovement[Improvement]":
         """The registers of what could be better, or the subclass that fills their place."""
         return self.in_slot("improvements")  # type: ignore[return-value]  # the slot belongs to that class
+
+    @property
+    def changes(self) -> "ChangeEnablement[Change]":
+        """The practice of making changes go well: change enablement, or the subclass that fills its place."""
+        return self.in_slot("changes")  # type: ignore[return-value]  # the slot belongs to that class
+
+    @property
+    def change_models(self) -> "ChangeModels[RegisteredModel]":
+        """The register of change models, and which of them pre-authorize their changes."""
+        return self.in_slot("change_models")  # type: ignore[return-value]  # the slot belongs to that class
 
     @property
     def import_runs(self) -> "ImportRuns[ImportRun]":

@@ -340,6 +340,39 @@ ENGLISH: Catalogue = {
         "Call it on the service management itself.",
     ),
     "bad_every": ("--every is a number of seconds from 1 on, not {value!r}.", "Give such a number."),
+    # configuration items and the change schedule
+    "bad_needs": (
+        "The group {group!r} has {size} members, of which {needs!r} cannot be needed.",
+        "Give needs from 1 to the number of members.",
+    ),
+    "unknown_item": ("The graph has no item {item!r}.", "Did you mean {nearest}?"),
+    "not_reached": ("There is no way from {start} to {item}.", "Ask for the path of an item that was reached."),
+    "item_over": ("{item} is {state}.", "Use an item that is in service, or reinstate this one."),
+    "rests_on_gone": (
+        "{item} is related by {relation!r} to {other}, which is {state}.",
+        "Take the relation back, or reinstate {other}.",
+    ),
+    "types_unrelated": (
+        "{relation!r} does not go from a {source} to a {target}.",
+        "The policy lets it go from {allowed}.",
+    ),
+    "type_lacks_step": ("Items of the type {type} have no step {event!r}.", "Their steps: {steps}."),
+    "needs_change": (
+        "{item} is of the type {type}, which is changed in scope of an authorized change only.",
+        "Name the change: update(item, change=...), or under(change).",
+    ),
+    "not_authorized": (
+        "{change} is {state}, and lets no item be changed.",
+        "Wait until it is in one of: {states}.",
+    ),
+    "out_of_scope": (
+        "{item} is not in the scope of {change}.",
+        "Link it before the change is authorized: link(change, 'affects', item).",
+    ),
+    "idle_members": (
+        "{item} is not related to {members} of its group {group!r}, so they do not count.",
+        "Relate them, or declare the group without them.",
+    ),
 }
 
 

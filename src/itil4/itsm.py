@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from itil4.practices.catalogue import PracticeCatalogue
     from itil4.practices.change_enablement import Change, ChangeEnablement
     from itil4.practices.change_register import ChangeModels, RegisteredModel
+    from itil4.practices.configuration.assessments import ImpactAssessment, ImpactAssessments
+    from itil4.practices.configuration.baselines import ConfigurationBaseline, ConfigurationBaselines
+    from itil4.practices.configuration.item import ConfigurationItem
+    from itil4.practices.configuration.items import ConfigurationItems
     from itil4.practices.continual_improvement import ContinualImprovement, Improvement
     from itil4.practices.import_run import ImportRun, ImportRuns
     from itil4.practices.incident_management import Incident, IncidentManagement
@@ -39,6 +43,8 @@ _IN = "itil4.practices."
 _CI = "continual_improvement"
 _SLM = "service_level_management"
 _LEVELS = f"{_IN}{_SLM}:"
+_SCM = "service_configuration_management"
+_PARTS = f"{_IN}configuration."
 
 # fmt: off
 BUILT_IN = (
@@ -54,6 +60,10 @@ BUILT_IN = (
     Place("service_level_requirements", "service_level_requirement", "SLR", _SLM, _LEVELS + "ServiceLevelRequirements"),
     Place("service_reviews",            "service_review",            "REV", _SLM, _LEVELS + "ServiceReviews"),
     Place("service_level_breaches",     "service_level_breach",      "BRE", _SLM, _LEVELS + "ServiceLevelBreaches"),
+    Place("configuration_items",     "configuration_item",     "CI",  _SCM, _PARTS + "items:ConfigurationItems"),
+    Place("configuration_baselines", "configuration_baseline", "CBL", _SCM,
+          _PARTS + "baselines:ConfigurationBaselines"),
+    Place("impact_assessments",      "impact_assessment",      "IA",  _SCM, _PARTS + "assessments:ImpactAssessments"),
 )
 # fmt: on
 """The practices that every service management has, unless another class fills their place."""
@@ -128,6 +138,21 @@ class ServiceManagement(Desk):
         from itil4.practices.outbox import Outbox
 
         return Outbox(self.house)
+
+    @property
+    def configuration_items(self) -> "ConfigurationItems[ConfigurationItem]":
+        """What services are made of, how the parts rest on each other, and what follows when one fails."""
+        return self.in_slot("configuration_items")  # type: ignore[return-value]  # the slot belongs to that class
+
+    @property
+    def configuration_baselines(self) -> "ConfigurationBaselines[ConfigurationBaseline]":
+        """Named snapshots of the items and relations, kept to compare with."""
+        return self.in_slot("configuration_baselines")  # type: ignore[return-value]  # the slot belongs to that class
+
+    @property
+    def impact_assessments(self) -> "ImpactAssessments[ImpactAssessment]":
+        """What followed from the items that records affect, each time that somebody asked."""
+        return self.in_slot("impact_assessments")  # type: ignore[return-value]  # the slot belongs to that class
 
     def tick(self, now: datetime | None = None, *, notify: "Notify | None" = None) -> "Ticked":
         """Do what fell due since the last tick: thresholds and breaches of targets, timers, recurring records.
@@ -305,7 +330,8 @@ def connect(
         tenant: whose data this is, where a store holds several organizations.
         directory: the people, as the host knows them.
         fields: kind -> extra fields of its records.
-        policies: kind -> the policy of its practice, such as an `IncidentPolicy`.
+        policies: kind -> the policy of its practice, such as an `IncidentPolicy`; extra fields that it brings along
+            (its attribute `fields`) join those of the kind.
         outbox: True to keep entries for relays from now on, False to do so no more and forget what waits;
             None leaves it as the store has it, whoever switched it on.
 
@@ -315,7 +341,10 @@ def connect(
     """
     clock = clock or SystemClock()
     placed = Practices(_placed(practices))
-    fields, policies = fields or {}, policies or {}
+    policies = policies or {}
+    told = {kind: getattr(held, "fields", None) for kind, held in policies.items()}
+    brought = {kind: found for kind, found in told.items() if isinstance(found, FieldSet)}
+    fields = {**brought, **{kind: brought.get(kind, FieldSet()) | own for kind, own in (fields or {}).items()}}
     for named in (*fields, *policies):
         if named not in placed.by_kind:
             near = nearest(named, placed.by_kind)

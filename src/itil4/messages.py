@@ -367,9 +367,6 @@ ENGLISH: Catalogue = {
         "Connect with outbox=True: entries are kept for relays from then on.",
     ),
     "bad_lease": ("A lease takes some time, and no more than 366 days; {value!r} does not.", "Give such a timedelta."),
-    # the test kit
-    "bad_story": ("The story {text!r} cannot be read at {place}.", "Expected there: {expected}."),
-    "bad_policy": ("The policy {policy} cannot work: {text}.", "{remedy}"),
     # what becomes of records and history later: redaction, correction, the past, other versions
     "not_redactable": (
         "{field} has to hold something and is {type}, so it cannot be redacted.",
@@ -440,6 +437,39 @@ ENGLISH: Catalogue = {
     "after_the_fact": (
         "The change model {model!r} does not let {event!r} be recorded after the fact.",
         "Leave the earlier time out, or take an emergency model.",
+    ),
+    # configuration items and the change schedule
+    "bad_needs": (
+        "The group {group!r} has {size} members, of which {needs!r} cannot be needed.",
+        "Give needs from 1 to the number of members.",
+    ),
+    "unknown_item": ("The graph has no item {item!r}.", "Did you mean {nearest}?"),
+    "not_reached": ("There is no way from {start} to {item}.", "Ask for the path of an item that was reached."),
+    "item_over": ("{item} is {state}.", "Use an item that is in service, or reinstate this one."),
+    "rests_on_gone": (
+        "{item} is related by {relation!r} to {other}, which is {state}.",
+        "Take the relation back, or reinstate {other}.",
+    ),
+    "types_unrelated": (
+        "{relation!r} does not go from a {source} to a {target}.",
+        "The policy lets it go from {allowed}.",
+    ),
+    "type_lacks_step": ("Items of the type {type} have no step {event!r}.", "Their steps: {steps}."),
+    "needs_change": (
+        "{item} is of the type {type}, which is changed in scope of an authorized change only.",
+        "Name the change: update(item, change=...), or under(change).",
+    ),
+    "not_authorized": (
+        "{change} is {state}, and lets no item be changed.",
+        "Wait until it is in one of: {states}.",
+    ),
+    "out_of_scope": (
+        "{item} is not in the scope of {change}.",
+        "Link it before the change is authorized: link(change, 'affects', item).",
+    ),
+    "idle_members": (
+        "{item} is not related to {members} of its group {group!r}, so they do not count.",
+        "Relate them, or declare the group without them.",
     ),
 }
 

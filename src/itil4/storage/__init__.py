@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from itil4.storage.memory import MemoryStore
-from itil4.storage.protocols import Batch, Conflict, EntryRow, KindRow, LinkRow, OnceRow, RecordRow, Store
+from itil4.storage.protocols import Batch, Conflict, EntryRow, KindRow, LinkRow, OnceRow, RecordRow, RedactedRow, Store
 from itil4.storage.query import Compare, Every, Linked, Query, Some, Where
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ __all__ = [
     "OnceRow",
     "Query",
     "RecordRow",
+    "RedactedRow",
     "Some",
     "SqlAlchemyStore",
     "Store",

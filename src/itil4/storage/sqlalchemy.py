@@ -9,7 +9,7 @@ import random
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -140,7 +140,8 @@ class SqlAlchemyStore(SqlStore):
         def call() -> T:
             with self._connected() as raw, self.names.words.reading(raw):
                 try:
-                    return work(raw.cursor())
+                    with closing(raw.cursor()) as cursor:  # an answer that is not read to its end would hold a view
+                        return work(cursor)
                 except raw.Error as error:
                     raise _kept(self._sort(error, raw), error) from error
 
@@ -148,8 +149,8 @@ class SqlAlchemyStore(SqlStore):
 
     def _write(self, action: str, work: Callable[[Any], T]) -> T:
         def call() -> T:
-            with self._connected() as raw, self._transaction(raw):
-                return work(raw.cursor())
+            with self._connected() as raw, self._transaction(raw), closing(raw.cursor()) as cursor:
+                return work(cursor)
 
         for attempt in range(1, _ATTEMPTS):
             try:

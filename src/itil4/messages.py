@@ -342,6 +342,10 @@ ENGLISH: Catalogue = {
     "bad_every": ("--every is a number of seconds from 1 on, not {value!r}.", "Give such a number."),
     # change enablement
     "no_duration": ("{earlier} and {later} are the same moment, {value}.", "Give a later {later}."),
+    "scope_fixed": (
+        "{record} is in {state}, so what it affects is settled.",
+        "Send it back to new, or log another change.",
+    ),
     "task_circle": (
         "The tasks wait for each other in a circle: {circle}.",
         "Take one of the links between them away.",

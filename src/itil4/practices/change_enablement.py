@@ -175,6 +175,19 @@ class ChangeEnablement(Approving[C]):
         if event == AUTHORIZING and not model.after_the_fact and context.at < context.now:
             yield Reason.of("after_the_fact", model=model.name, event=event)
 
+    def link_objections(
+        self, unit: Unit, op: str, relation: Relation, source: Any, target: Any, context: Context
+    ) -> Iterable[Reason]:
+        """What a change affects is part of what the authority decides on, so it stays as it was (INV-069).
+
+        An emergency change may find out more while it is carried out.
+        """
+        yield from super().link_objections(unit, op, relation, source, target, context)
+        if relation.name == "affects" and isinstance(source, self.record) and source.state not in _DRAFTED:
+            model = self.applied(source, unit).model
+            if model is None or not model.after_the_fact or op == "unlink":
+                yield Reason.of("scope_fixed", record=source.reference, state=source.state)
+
     # models
 
     def _no_model(self, name: object) -> Reason:
@@ -429,6 +442,7 @@ class ChangeEnablement(Approving[C]):
 
 
 _DEFAULT = ChangePolicy()
+_DRAFTED = frozenset({"new", "assess"})
 _TIMED = frozenset({"submit", "schedule", "reschedule", "implement"})
 
 

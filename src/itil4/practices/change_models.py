@@ -127,7 +127,7 @@ class ChangeModel:
         conditions: field -> the values that a change of this kind may have there.
         requesters: the roles that may use it; none means anybody.
         requires: fields that are filled before it is submitted or scheduled: plans, times, ...
-        risk: the questionnaire, and the rules from answers to a risk.
+        risk: the questionnaire, and the rules from answers to a risk; by default `RISK`.
         authorities: who authorizes; the first rule that holds decides. An authority that nobody is, is an
             error, never an approval (INV-059).
         review: when it is reviewed (INV-068); what failed is reviewed before it closes in any case (INV-066).
@@ -147,7 +147,7 @@ class ChangeModel:
     conditions: Mapping[str, tuple[str, ...]] = attrs.field(factory=Frozen, converter=frozen_words, hash=False)
     requesters: tuple[str, ...] = attrs.field(default=(), converter=words)
     requires: tuple[str, ...] = attrs.field(default=(), converter=words)
-    risk: RiskRule = attrs.field(factory=RiskRule, converter=_rule)
+    risk: RiskRule = attrs.field(factory=lambda: RISK, converter=_rule)
     authorities: tuple[AuthorityRule, ...] = attrs.field(default=(), converter=_authorities)
     review: ReviewRule = "after_closure"
     template: Mapping[str, str] = attrs.field(factory=Frozen, converter=Frozen, hash=False)
@@ -322,7 +322,7 @@ NORMAL = ChangeModel(
 
 EMERGENCY = ChangeModel(
     name="emergency", type="emergency", lifecycle=EMERGENCY_WAYS, after_the_fact=True, assessed=False, risk=RISK,
-    review="before_closure", requires=("implementation_plan",), authorities=("emergency_change_authority",),
+    review="before_closure", requires=("implementation_plan",), authorities=("change_authority",),
 )  # fmt: skip
 
 BUILT_IN: tuple[ChangeModel, ...] = (NORMAL, EMERGENCY)

@@ -98,10 +98,7 @@ class ChangePolicy:
         'role change_authority'
         """
         held = self.authorities.get(name)
-        if held is not None:
-            return held
-        named = [role(each) for each in dict.fromkeys((name, *_ALSO.get(name, ())))]
-        return ApprovalPolicy.of(name, *named)
+        return ApprovalPolicy.of(name, role(name)) if held is None else held
 
     def distrusts(self, completed: int, failed: int) -> bool:
         """Say whether a model with these results is pre-authorized no longer."""
@@ -109,7 +106,3 @@ class ChangePolicy:
             return True
         known = self.least_success is not None and completed >= self.enough
         return known and (completed - failed) / completed < (self.least_success or 0)
-
-
-_ALSO: Mapping[str, tuple[str, ...]] = {"emergency_change_authority": ("change_authority",)}
-"""Roles that may decide where one of that name is asked for: who authorizes changes does so in an emergency too."""

@@ -34,7 +34,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import itil4
-from itil4 import Actor, ChangeEnablement, ChangeModel, InvalidInput, People, Refused, Transition
+from itil4 import Actor, Change, ChangeEnablement, ChangeModel, InvalidInput, People, Refused, Transition
 from itil4.errors import DefinitionError
 from itil4.practices.approval import ApprovalPolicy, role
 from itil4.practices.change_models import BUILT_IN, EMERGENCY_WAYS, NORMAL, STANDARD_WAYS
@@ -90,7 +90,7 @@ def test_inv_055_a_standard_change_names_an_active_preauthorized_model(itsm: Any
         assert itsm.changes.log(summary="Restart", model=named, by=REQUESTER).model_record == held.id
     with pytest.raises(InvalidInput) as caught:
         itsm.changes.log(summary="Restart", type="standard", by=REQUESTER)
-    assert RESTART["name"] in str(caught.value)
+    assert str(RESTART["name"]) in str(caught.value)
     change = closed(itsm, change=standard(itsm))
     states = [entry.to_state for entry in itsm.changes.history(change) if entry.to_state is not None]
     assert states == ["new", "scheduled", "implement", "review", "closed"]
@@ -532,7 +532,7 @@ def test_a_model_that_can_skip_authorization_is_refused_with_the_story() -> None
 
     with pytest.raises(DefinitionError, match="without approval"):
 
-        class Open(ChangeEnablement):
+        class Open(ChangeEnablement[Change]):
             lifecycle = ChangeEnablement.lifecycle.extend(
                 replace={"authorize": Transition("authorize", "authorize", "scheduled", roles="change_manager")}
             )

@@ -111,7 +111,7 @@ def test_inv_057_no_order_of_steps_without_the_authority_carries_a_change_out(
         assert itsm.changes.replayed(change) == change
 
 
-MODEL_STEPS = (
+MODEL_STEPS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("alter", {"review": "before_closure"}), ("alter", {"template": {}}), ("submit", {}),
     ("withdraw", {"withdrawal": "x"}),
     ("assess_risk", {"risk": "low", "risk_note": "x"}), ("authorize", {}), ("approve", {}), ("count_result", {}),
@@ -126,7 +126,8 @@ MODEL_STEPS = (
 )
 def test_inv_055_only_an_authorized_version_of_a_model_schedules_a_change(steps: Any, active: bool) -> None:
     """INV-055: by no steps of anybody but the authority does a version become pre-authorized that it has not seen."""
-    with opened() as itsm:
+    with opened() as made:
+        itsm: Any = made
         held = active_model(itsm) if active else itsm.change_models.log(model=RESTART, by=MANAGER)
         approved = {1} if active else set()
         for (event, payload), actor in steps:

@@ -68,7 +68,7 @@ def by_model(event: str, targets: tuple[str, ...]) -> Guard:
     def check(change: "Change", context: Context) -> bool | str:
         held = applied(context)
         if held.model is None:
-            return f"the change model {change.model!r} is not known here."
+            return event == "cancel" or f"the change model {change.model!r} is not known here."
         if held.model.allows(event, change.state, targets):
             return True
         ways = ", ".join(sorted(held.model.lifecycle.get(change.state, ()))) or "nothing"

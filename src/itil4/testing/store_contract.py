@@ -22,7 +22,9 @@ from typing import Any, get_args
 
 import pytest
 
-_GROUPS = ("writing", "reading", "races", "processes", "faults", "outbox", "abilities", "golden", "agreement")
+_GROUPS = (
+    "writing", "reading", "races", "processes", "faults", "outbox", "abilities", "golden", "agreement", "redaction",
+)  # fmt: skip
 pytest.register_assert_rewrite(*(f"itil4.testing.store_{name}" for name in _GROUPS))
 
 # behind the line above, so that a failing promise shows the values that differ
@@ -39,6 +41,7 @@ from itil4.testing.store_outbox import OutboxPromises  # noqa: E402
 from itil4.testing.store_processes import ProcessPromises  # noqa: E402
 from itil4.testing.store_races import RacePromises  # noqa: E402
 from itil4.testing.store_reading import ReadingPromises  # noqa: E402
+from itil4.testing.store_redaction import RedactionPromises  # noqa: E402
 from itil4.testing.store_writing import WritingPromises  # noqa: E402
 
 _METHODS: Mapping[Capability, tuple[str, ...]] = {
@@ -51,7 +54,7 @@ _METHODS: Mapping[Capability, tuple[str, ...]] = {
 
 class StoreContract(
     WritingPromises, ReadingPromises, RacePromises, OutboxPromises, AbilityPromises, GoldenPromises,
-    AgreementPromises, FaultPromises, ProcessPromises,
+    AgreementPromises, FaultPromises, ProcessPromises, RedactionPromises,
 ):  # fmt: skip
     """Every promise of a store; subclass it with a fixture `make_store`."""
 

@@ -262,6 +262,7 @@ def connect(
     directory: Directory | None = None,
     fields: Mapping[str, FieldSet] | None = None,
     policies: Mapping[str, Any] | None = None,
+    state_mapping: Mapping[str, Mapping[str, str]] | None = None,
 ) -> ServiceManagement:
     """Open a service management on a store.
 
@@ -274,15 +275,19 @@ def connect(
         directory: the people, as the host knows them.
         fields: kind -> extra fields of its records.
         policies: kind -> the policy of its practice, such as an `IncidentPolicy`.
+        state_mapping: kind -> state that its lifecycle no longer has -> the state that records in it are corrected
+            to now, besides what the practices themselves declare.
 
     Raises:
-        DefinitionError: two practices fill one place, or a policy is for nobody.
+        DefinitionError: two practices fill one place, a policy is for nobody, or records are in states that
+            their lifecycle no longer has, and no mapping says where they belong.
         StoreError: the store cannot be opened.
     """
     clock = clock or SystemClock()
+    practices = tuple(practices)
     placed = Practices(_placed(practices))
-    fields, policies = fields or {}, policies or {}
-    for named in (*fields, *policies):
+    fields, policies, state_mapping = fields or {}, policies or {}, state_mapping or {}
+    for named in (*fields, *policies, *state_mapping):
         if named not in placed.by_kind:
             near = nearest(named, placed.by_kind)
             raise DefinitionError.of("unknown_name", where="connect", what="kind", name=named, nearest=near)
@@ -305,7 +310,12 @@ def connect(
     house.project = due_times = DueTimes(house)
     if "service_level" in policies:
         due_times.clockwork  # noqa: B018 - what a host declares is checked now, not when it is first used
-    return ServiceManagement(house)
+    desk = ServiceManagement(house)
+    for named in dict.fromkeys((*(each.kind for each in practices), *state_mapping)):
+        from itil4.practices.state_mapping import settle_states  # only who brings practices can have changed states
+
+        settle_states(desk, named, {**placed.by_kind[named].practice.state_mapping, **state_mapping.get(named, {})})
+    return desk
 
 
 def _placed(practices: Iterable[type[Practice[Any]]]) -> dict[str, Place]:

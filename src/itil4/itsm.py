@@ -319,6 +319,7 @@ def connect(
     fields: Mapping[str, FieldSet] | None = None,
     policies: Mapping[str, Any] | None = None,
     outbox: bool | None = None,
+    state_mapping: Mapping[str, Mapping[str, str]] | None = None,
 ) -> ServiceManagement:
     """Open a service management on a store.
 
@@ -332,20 +333,24 @@ def connect(
         fields: kind -> extra fields of its records.
         policies: kind -> the policy of its practice, such as an `IncidentPolicy`; extra fields that it brings along
             (its attribute `fields`) join those of the kind.
+        state_mapping: kind -> state that its lifecycle no longer has -> the state that records in it are corrected
+            to now, besides what the practices themselves declare.
         outbox: True to keep entries for relays from now on, False to do so no more and forget what waits;
             None leaves it as the store has it, whoever switched it on.
 
     Raises:
-        DefinitionError: two practices fill one place, or a policy is for nobody.
+        DefinitionError: two practices fill one place, a policy is for nobody, or records are in states that
+            their lifecycle no longer has, and no mapping says where they belong.
         StoreError: the store cannot be opened.
     """
     clock = clock or SystemClock()
+    practices = tuple(practices)
     placed = Practices(_placed(practices))
-    policies = policies or {}
+    policies, state_mapping = policies or {}, state_mapping or {}
     told = {kind: getattr(held, "fields", None) for kind, held in policies.items()}
     brought = {kind: found for kind, found in told.items() if isinstance(found, FieldSet)}
     fields = {**brought, **{kind: brought.get(kind, FieldSet()) | own for kind, own in (fields or {}).items()}}
-    for named in (*fields, *policies):
+    for named in (*fields, *policies, *state_mapping):
         if named not in placed.by_kind:
             near = nearest(named, placed.by_kind)
             raise DefinitionError.of("unknown_name", where="connect", what="kind", name=named, nearest=near)
@@ -370,7 +375,12 @@ def connect(
     house.project = due_times = DueTimes(house)
     if "service_level" in policies:
         due_times.clockwork  # noqa: B018 - what a host declares is checked now, not when it is first used
-    return ServiceManagement(house)
+    desk = ServiceManagement(house)
+    for named in dict.fromkeys((*(each.kind for each in practices), *state_mapping)):
+        from itil4.practices.state_mapping import settle_states  # only who brings practices can have changed states
+
+        settle_states(desk, named, {**placed.by_kind[named].practice.state_mapping, **state_mapping.get(named, {})})
+    return desk
 
 
 def _keep_outbox(store: Store, keep: bool) -> None:

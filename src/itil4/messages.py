@@ -377,6 +377,10 @@ ENGLISH: Catalogue = {
         "Commit the one first.",
     ),
     "nothing_named": ("{event!r} says nothing to work on.", "Name at least one of: {choices}."),
+    "states_in_the_way": (
+        "{count} records of {kind} are in states that {lifecycle!r} no longer has ({states}), such as {records}.",
+        "Say with state_mapping where they belong, on the practice or for connect(): dict(old='new').",
+    ),
     "not_the_replay": (
         "{record} is not what its history rebuilds; they differ in: {fields}.",
         "See verify(), and correct the record first.",

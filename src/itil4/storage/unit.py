@@ -231,7 +231,7 @@ class Unit:
         if self._redactions and entry.record_id in self._redactions:
             raise InvalidInput.of("redaction_alone", record=working.record.reference)
         stored, shape = working.record, working.kind.shape
-        changes = {"version": entry.seq, "updated_at": entry.at}
+        changes = {"version": entry.seq, "updated_at": entry.at if entry.at > stored.updated_at else stored.updated_at}
         for name, change in entry.changes.items():
             before = shape.read(stored, name)
             if name in _FIXED or (type(change) is Change and change.old is not before and change.old != before):

@@ -15,12 +15,14 @@ from itil4.practices.approval.rounds import (
     Approvable,
     Asked,
     BallotStanding,
+    Decided,
     Round,
     Seat,
     Vote,
     at_turn,
     chain,
     count,
+    decided,
     delegation_at,
     opened,
     outcome,
@@ -31,6 +33,11 @@ from itil4.storage.unit import Unit
 
 if TYPE_CHECKING:
     from itil4.practices.approval.approving import Approving
+
+ENDS: Mapping[Choice, tuple[Status, ...]] = {
+    "approve": ("approved",), "reject": ("rejected",), "abstain": ("approved", "rejected"),
+}  # fmt: skip
+"""What a vote may decide: nothing is approved by a refusal, whoever has left meanwhile, nor refused by an approval."""
 
 
 class Hearing:
@@ -147,43 +154,40 @@ class Hearing:
             return ()
         now = record.approval_rounds[-1]
         rules = now.rules
-        asked = opened(record, now.number)
+        asked, statuses = opened(record, now.number), decided(record, now.number)
+        turn = {each.name for each in at_turn(rules.step, statuses)} if record.approval_state == "requested" else set()
         found: list[BallotStanding] = []
-        statuses: dict[str, Status] = {}
         for ballot in rules.ballots:
             held = asked.get(ballot.name)
             if held is None:
-                found.append(BallotStanding(ballot, "later", None, {}))
+                found.append(BallotStanding(ballot, "later"))
                 continue
             votes = votes_of(record, now.number, ballot.name)
             still = {each.key for each in self.seats(ballot, record, at, rules, now.initiators)}
             counted = [seat for seat in held.seats if seat.key in votes or seat.person is None or seat.key in still]
-            gone = tuple(seat for seat in held.seats if seat not in counted)
             seats = {seat: votes.get(seat.key) for seat in counted}
-            standing = BallotStanding(ballot, "now", count(ballot, seats, self.dependent(now)), seats, gone)
-            statuses[ballot.name] = standing.status
-            found.append(standing)
-        turn = {each.name for each in at_turn(rules.step, statuses)} if record.approval_state == "requested" else set()
-        return tuple(
-            each
-            if each.turn == "later" or each.ballot.name in turn
-            else BallotStanding(each.ballot, "over", each.tally, each.seats, each.gone)
-            for each in found
-        )
+            found.append(
+                BallotStanding(
+                    ballot, "now" if ballot.name in turn else "over", statuses.get(ballot.name, "open"),
+                    count(ballot, seats, self.dependent(now)), seats,
+                    tuple(seat for seat in held.seats if seat not in counted),
+                )
+            )  # fmt: skip
+        return tuple(found)
 
-    def result(self, record: Approvable, at: datetime) -> Status:
+    @staticmethod
+    def result(record: Approvable) -> Status:
         """Return how the current round stands as a whole."""
-        statuses = {each.ballot.name: each.status for each in self.standings(record, at)}
-        return outcome(record.approval_rounds[-1].rules.step, statuses)
+        now = record.approval_rounds[-1]
+        return outcome(now.rules.step, decided(record, now.number))
 
     def opening(self, record: Approvable, at: datetime) -> tuple[Asked, ...]:
         """Return the ballots whose turn has come and that nobody was asked yet."""
         now = record.approval_rounds[-1]
         asked = opened(record, now.number)
-        statuses = {each.ballot.name: each.status for each in self.standings(record, at)}
         return tuple(
             Asked(now.number, each.name, self.seats(each, record, at, now.rules, now.initiators), at)
-            for each in at_turn(now.rules.step, statuses)
+            for each in at_turn(now.rules.step, decided(record, now.number))
             if each.name not in asked
         )
 
@@ -258,11 +262,17 @@ class Hearing:
             Vote(number, ballot, seat.key, choice, actor.id, at, whom, reason)
             for ballot, seat, whom in self.ballot_papers(record, actor, roles, at)
         )
-        voted = self.practice.shape.copy(record, {"approval_votes": (*record.approval_votes, *votes)})
-        return {
-            "approval_votes": voted.approval_votes,
-            "approval_asked": (*record.approval_asked, *self.opening(voted, at)),
-        }
+        made: dict[str, Any] = {"approval_votes": (*record.approval_votes, *votes)}
+        voted = self.practice.shape.copy(record, made)
+        ballots = {each.ballot for each in votes}
+        ended = tuple(
+            Decided(number, each.ballot.name, each.tally.status, at)
+            for each in self.standings(voted, at)
+            if each.ballot.name in ballots and each.tally is not None and each.tally.status in ENDS[choice]
+        )
+        made["approval_decided"] = (*record.approval_decided, *ended)
+        voted = self.practice.shape.copy(record, made)
+        return {**made, "approval_asked": (*record.approval_asked, *self.opening(voted, at))}
 
     # times
 

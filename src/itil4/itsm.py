@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any, Self
 
 from itil4.clock import Calendar, Clock, SystemClock, TimeOrderedIds
-from itil4.errors import DefinitionError, InvalidInput, nearest
+from itil4.errors import DefinitionError, InvalidInput, StoreError, nearest
 from itil4.practices.base import Practice
 from itil4.practices.desk import Desk, House, Subscriber
 from itil4.practices.directory import Anybody, Directory
@@ -16,22 +16,35 @@ from itil4.practices.linking import link, locate, unlink
 from itil4.practices.places import Kinds, Place, Practices
 from itil4.record import Actor, FieldSet, Relation
 from itil4.storage.memory import MemoryStore
+from itil4.storage.outbox import keeps_outbox
 from itil4.storage.protocols import Store
 
 if TYPE_CHECKING:
     from itil4.practices.catalogue import PracticeCatalogue
+    from itil4.practices.change_enablement import Change, ChangeEnablement
+    from itil4.practices.change_register import ChangeModels, RegisteredModel
+    from itil4.practices.configuration.assessments import ImpactAssessment, ImpactAssessments
+    from itil4.practices.configuration.baselines import ConfigurationBaseline, ConfigurationBaselines
+    from itil4.practices.configuration.item import ConfigurationItem
+    from itil4.practices.configuration.items import ConfigurationItems
+    from itil4.practices.continual_improvement import ContinualImprovement, Improvement
     from itil4.practices.import_run import ImportRun, ImportRuns
     from itil4.practices.incident_management import Incident, IncidentManagement
     from itil4.practices.known_errors import KnownError, KnownErrors
+    from itil4.practices.outbox import Outbox
     from itil4.practices.problem_management import Problem, ProblemManagement
+    from itil4.practices.redacting import Redaction
     from itil4.practices.service_agreements import ServiceLevel
     from itil4.practices.service_level_management import ServiceLevelManagement
     from itil4.practices.ticks import Notify, Ticked
     from itil4.value import Dora, StreamMap, ValueStream
 
 _IN = "itil4.practices."
+_CI = "continual_improvement"
 _SLM = "service_level_management"
 _LEVELS = f"{_IN}{_SLM}:"
+_SCM = "service_configuration_management"
+_PARTS = f"{_IN}configuration."
 
 # fmt: off
 BUILT_IN = (
@@ -39,11 +52,18 @@ BUILT_IN = (
     Place("incidents",    "incident",    "INC", "incident_management", _IN + "incident_management:IncidentManagement"),
     Place("problems",     "problem",     "PRB", "problem_management",  _IN + "problem_management:ProblemManagement"),
     Place("known_errors", "known_error", "KE",  "problem_management",  _IN + "known_errors:KnownErrors"),
+    Place("improvements", "improvement", "CIR", _CI,                   _IN + f"{_CI}:ContinualImprovement"),
+    Place("changes",      "change",      "CHG", "change_enablement",   _IN + "change_enablement:ChangeEnablement"),
+    Place("change_models", "change_model", "CHM", "change_enablement", _IN + "change_register:ChangeModels"),
     Place("import_runs",  "import_run",  "IMP", "import_run",          _IN + "import_run:ImportRuns"),
     Place("service_levels",             "service_level",             "SLA", _SLM, _LEVELS + "ServiceLevelManagement"),
     Place("service_level_requirements", "service_level_requirement", "SLR", _SLM, _LEVELS + "ServiceLevelRequirements"),
     Place("service_reviews",            "service_review",            "REV", _SLM, _LEVELS + "ServiceReviews"),
     Place("service_level_breaches",     "service_level_breach",      "BRE", _SLM, _LEVELS + "ServiceLevelBreaches"),
+    Place("configuration_items",     "configuration_item",     "CI",  _SCM, _PARTS + "items:ConfigurationItems"),
+    Place("configuration_baselines", "configuration_baseline", "CBL", _SCM,
+          _PARTS + "baselines:ConfigurationBaselines"),
+    Place("impact_assessments",      "impact_assessment",      "IA",  _SCM, _PARTS + "assessments:ImpactAssessments"),
 )
 # fmt: on
 """The practices that every service management has, unless another class fills their place."""
@@ -88,6 +108,21 @@ class ServiceManagement(Desk):
         return self.in_slot("known_errors")  # type: ignore[return-value]  # the slot belongs to that class
 
     @property
+    def improvements(self) -> "ContinualImprovement[Improvement]":
+        """The registers of what could be better, or the subclass that fills their place."""
+        return self.in_slot("improvements")  # type: ignore[return-value]  # the slot belongs to that class
+
+    @property
+    def changes(self) -> "ChangeEnablement[Change]":
+        """The practice of making changes go well: change enablement, or the subclass that fills its place."""
+        return self.in_slot("changes")  # type: ignore[return-value]  # the slot belongs to that class
+
+    @property
+    def change_models(self) -> "ChangeModels[RegisteredModel]":
+        """The register of change models, and which of them pre-authorize their changes."""
+        return self.in_slot("change_models")  # type: ignore[return-value]  # the slot belongs to that class
+
+    @property
     def import_runs(self) -> "ImportRuns[ImportRun]":
         """What was imported from other systems, and which rows could not be used."""
         return self.in_slot("import_runs")  # type: ignore[return-value]  # the slot belongs to that class
@@ -96,6 +131,28 @@ class ServiceManagement(Desk):
     def service_levels(self) -> "ServiceLevelManagement[ServiceLevel]":
         """What was agreed with customers, the clocks of records, and what falls due."""
         return self.in_slot("service_levels")  # type: ignore[return-value]  # the slot belongs to that class
+
+    @property
+    def outbox(self) -> "Outbox":
+        """What relays outside this process claim and acknowledge entries through; see `itil4.practices.outbox`."""
+        from itil4.practices.outbox import Outbox
+
+        return Outbox(self.house)
+
+    @property
+    def configuration_items(self) -> "ConfigurationItems[ConfigurationItem]":
+        """What services are made of, how the parts rest on each other, and what follows when one fails."""
+        return self.in_slot("configuration_items")  # type: ignore[return-value]  # the slot belongs to that class
+
+    @property
+    def configuration_baselines(self) -> "ConfigurationBaselines[ConfigurationBaseline]":
+        """Named snapshots of the items and relations, kept to compare with."""
+        return self.in_slot("configuration_baselines")  # type: ignore[return-value]  # the slot belongs to that class
+
+    @property
+    def impact_assessments(self) -> "ImpactAssessments[ImpactAssessment]":
+        """What followed from the items that records affect, each time that somebody asked."""
+        return self.in_slot("impact_assessments")  # type: ignore[return-value]  # the slot belongs to that class
 
     def tick(self, now: datetime | None = None, *, notify: "Notify | None" = None) -> "Ticked":
         """Do what fell due since the last tick: thresholds and breaches of targets, timers, recurring records.
@@ -153,7 +210,7 @@ class ServiceManagement(Desk):
         except BaseException:
             unit.end()
             raise
-        self.house.publish(unit.commit())
+        self.house.commit(unit)
 
     def acting(self, by: Actor, *, correlation: str | None = None) -> Self:
         """Return the same practices with a default actor; each call still is a unit of its own."""
@@ -178,13 +235,38 @@ class ServiceManagement(Desk):
         """Remove a link; the history keeps that it was there."""
         return unlink(self, source, relation, target, by, reason, at, once, expected)
 
+    # what becomes of it later
+
+    def redact_person(
+        self, identity: str, *, reason: str, by: Actor | None = None, pseudonym: str | None = None
+    ) -> "Redaction":
+        """Call a person by a pseudonym wherever this tenant's records, links and history say who.
+
+        That is as who acted or for whom, as requester, owner, assignee and in every other field of people
+        (`Practice.people`), and at the ends of links. What people wrote about them in texts is
+        found by no id: `redact` takes that out, record by record. Each record is a unit of its own.
+
+        Args:
+            identity: the id of the person, as in `Actor`.
+            reason: why; it is kept.
+            by: who does it; every practice whose records name the person asks for one of its `redactors`
+                roles, and `visible` does not limit what they reach.
+            pseudonym: what to write instead, the same as before to go on after a crash; by default a new one.
+
+        Raises:
+            Refused: the role is missing, before anything is written.
+        """
+        from itil4.practices.redacting import redact_person
+
+        return redact_person(self, identity, reason=reason, by=by, pseudonym=pseudonym)
+
     # afterwards
 
     def subscribe(self, call: Subscriber, *, practice: str | None = None) -> Callable[[], None]:
         """Call `call(entry)` for every committed entry, of one practice or of all; return how to stop it.
 
         It runs after the commit, in the order of the entries, and cannot undo them: one that raises
-        is logged. For delivery that survives a crash, read the history instead.
+        is logged. For delivery that survives a crash, use the outbox.
         """
         names = {place.name for place in self.house.practices.places.values()} | set(self.house.kinds)
         if practice is not None and practice not in names:
@@ -236,6 +318,7 @@ def connect(
     directory: Directory | None = None,
     fields: Mapping[str, FieldSet] | None = None,
     policies: Mapping[str, Any] | None = None,
+    outbox: bool | None = None,
 ) -> ServiceManagement:
     """Open a service management on a store.
 
@@ -247,7 +330,10 @@ def connect(
         tenant: whose data this is, where a store holds several organizations.
         directory: the people, as the host knows them.
         fields: kind -> extra fields of its records.
-        policies: kind -> the policy of its practice, such as an `IncidentPolicy`.
+        policies: kind -> the policy of its practice, such as an `IncidentPolicy`; extra fields that it brings along
+            (its attribute `fields`) join those of the kind.
+        outbox: True to keep entries for relays from now on, False to do so no more and forget what waits;
+            None leaves it as the store has it, whoever switched it on.
 
     Raises:
         DefinitionError: two practices fill one place, or a policy is for nobody.
@@ -255,13 +341,18 @@ def connect(
     """
     clock = clock or SystemClock()
     placed = Practices(_placed(practices))
-    fields, policies = fields or {}, policies or {}
+    policies = policies or {}
+    told = {kind: getattr(held, "fields", None) for kind, held in policies.items()}
+    brought = {kind: found for kind, found in told.items() if isinstance(found, FieldSet)}
+    fields = {**brought, **{kind: brought.get(kind, FieldSet()) | own for kind, own in (fields or {}).items()}}
     for named in (*fields, *policies):
         if named not in placed.by_kind:
             near = nearest(named, placed.by_kind)
             raise DefinitionError.of("unknown_name", where="connect", what="kind", name=named, nearest=near)
     opened = _opened(store)
     opened.migrate(())
+    if outbox is not None:
+        _keep_outbox(opened, outbox)
     kinds = Kinds(placed, fields, opened)
     for named in fields:  # what a host declares is checked now, not when it is first used
         kinds[named]
@@ -280,6 +371,13 @@ def connect(
     if "service_level" in policies:
         due_times.clockwork  # noqa: B018 - what a host declares is checked now, not when it is first used
     return ServiceManagement(house)
+
+
+def _keep_outbox(store: Store, keep: bool) -> None:
+    if keeps_outbox(store):
+        store.keep_outbox(keep)
+    elif keep:
+        raise StoreError.of("no_outbox", store=type(store).__name__)
 
 
 def _placed(practices: Iterable[type[Practice[Any]]]) -> dict[str, Place]:

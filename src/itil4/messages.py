@@ -340,6 +340,47 @@ ENGLISH: Catalogue = {
         "Call it on the service management itself.",
     ),
     "bad_every": ("--every is a number of seconds from 1 on, not {value!r}.", "Give such a number."),
+    # the test kit
+    "bad_story": ("The story {text!r} cannot be read at {place}.", "Expected there: {expected}."),
+    "bad_policy": ("The policy {policy} cannot work: {text}.", "{remedy}"),
+    # strategies and contract of the test kit
+    "no_strategy": (
+        "{record}.{field} holds {type}, and nothing is known that makes such values.",
+        "Call hypothesis.strategies.register_type_strategy({type}, ...), or pass values={{'{field}': ...}}.",
+    ),
+    "no_practice": (
+        "No practice keeps records of the type {record}.",
+        "Write a Practice with record = {record}, or pass one: records(YourPractice).",
+    ),
+    "no_birth": (
+        "No {record} can be recorded by {practice}.log: {error}",
+        "Pass values={{...}} with strategies of fields that fit together, or roles= with roles that may.",
+    ),
+    "no_story": ("No sequence of steps leads a {record} to {state!r}.", "Reachable are: {states}."),
+    # the outbox
+    "no_outbox": (
+        "The store {store} cannot keep an outbox.",
+        "Use one that implements itil4.storage.outbox.KeepsOutbox and lists it among its capabilities.",
+    ),
+    "outbox_off": (
+        "The store keeps no outbox, so there is nothing to hand out or to acknowledge.",
+        "Connect with outbox=True: entries are kept for relays from then on.",
+    ),
+    "bad_lease": ("A lease takes some time, and no more than 366 days; {value!r} does not.", "Give such a timedelta."),
+    # what becomes of records and history later: redaction, correction, the past, other versions
+    "not_redactable": (
+        "{field} has to hold something and is {type}, so it cannot be redacted.",
+        "Correct it to a value that says nothing about anybody.",
+    ),
+    "redaction_alone": (
+        "A redaction of {record} and another change of it cannot happen in one unit of work.",
+        "Commit the one first.",
+    ),
+    "nothing_named": ("{event!r} says nothing to work on.", "Name at least one of: {choices}."),
+    "not_the_replay": (
+        "{record} is not what its history rebuilds; they differ in: {fields}.",
+        "See verify(), and correct the record first.",
+    ),
     # approvals
     "empty_authority": (
         "Nobody can be asked about {ballot!r}: {authority} leads to nobody.",
@@ -372,6 +413,64 @@ ENGLISH: Catalogue = {
     ),
     "delegation_loop": ("The delegation goes in a circle: {people}.", "Give the vote to somebody outside it."),
     "unknown_rule": ("{practice} knows no rule {rule!r} for approvers.", "Let its method approvers answer it."),
+    # change enablement
+    "no_duration": ("{earlier} and {later} are the same moment, {value}.", "Give a later {later}."),
+    "task_circle": (
+        "The tasks wait for each other in a circle: {circle}.",
+        "Take one of the links between them away.",
+    ),
+    "task_over": ("The task {task!r} is {state} already, and stays so.", "Tell how another task went."),
+    "task_waits": ("The task {task!r} waits for: {tasks}.", "Finish or skip those first."),
+    "model_type": (
+        "The change model {model!r} is for {type} changes, not for {value!r} ones.",
+        "Leave the type out, or name another model.",
+    ),
+    "model_not_active": (
+        "The change model {model!r} is not active: it is {state}.",
+        "Let it be assessed and authorized, or log a normal change.",
+    ),
+    "no_standard_model": (
+        "No standard change model is active.",
+        "Log one with itsm.change_models.log(model=...), and let it be assessed and authorized.",
+    ),
+    "several_models": ("{type!r} does not say which change model is meant.", "Name one of: {models}."),
+    "after_the_fact": (
+        "The change model {model!r} does not let {event!r} be recorded after the fact.",
+        "Leave the earlier time out, or take an emergency model.",
+    ),
+    # configuration items and the change schedule
+    "bad_needs": (
+        "The group {group!r} has {size} members, of which {needs!r} cannot be needed.",
+        "Give needs from 1 to the number of members.",
+    ),
+    "unknown_item": ("The graph has no item {item!r}.", "Did you mean {nearest}?"),
+    "not_reached": ("There is no way from {start} to {item}.", "Ask for the path of an item that was reached."),
+    "item_over": ("{item} is {state}.", "Use an item that is in service, or reinstate this one."),
+    "rests_on_gone": (
+        "{item} is related by {relation!r} to {other}, which is {state}.",
+        "Take the relation back, or reinstate {other}.",
+    ),
+    "types_unrelated": (
+        "{relation!r} does not go from a {source} to a {target}.",
+        "The policy lets it go from {allowed}.",
+    ),
+    "type_lacks_step": ("Items of the type {type} have no step {event!r}.", "Their steps: {steps}."),
+    "needs_change": (
+        "{item} is of the type {type}, which is changed in scope of an authorized change only.",
+        "Name the change: update(item, change=...), or under(change).",
+    ),
+    "not_authorized": (
+        "{change} is {state}, and lets no item be changed.",
+        "Wait until it is in one of: {states}.",
+    ),
+    "out_of_scope": (
+        "{item} is not in the scope of {change}.",
+        "Link it before the change is authorized: link(change, 'affects', item).",
+    ),
+    "idle_members": (
+        "{item} is not related to {members} of its group {group!r}, so they do not count.",
+        "Relate them, or declare the group without them.",
+    ),
 }
 
 

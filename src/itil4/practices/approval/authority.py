@@ -28,6 +28,7 @@ from itil4.practices.approval.rounds import (
     outcome,
     votes_of,
 )
+from itil4.practices.directory import KnowsDelegates, KnowsGroups, KnowsMembers, KnowsRoles
 from itil4.record import Actor
 from itil4.storage.unit import Unit
 
@@ -54,11 +55,20 @@ class Hearing:
         """Say whether a person exists and works here at every one of the moments."""
         return all(self.directory.active(person, at) for at in moments)
 
-    def _listed(self, method: str, name: str, at: datetime) -> tuple[str, ...] | None:
-        """Return whom the directory lists as having a role or belonging to a group, or None where it lists nobody's."""
-        ask = getattr(self.directory, method, None)
-        found = ask(name, at) if ask is not None else None
-        return None if found is None else tuple(dict.fromkeys(found))
+    def _listed(self, source: str, name: str, at: datetime) -> tuple[str, ...] | None:
+        """Return who has a role or belongs to a group, each once; None where the directory does not list them."""
+        directory, found = self.directory, None
+        if source == "role" and isinstance(directory, KnowsRoles):
+            found = directory.holders(name, at)
+        elif source == "group" and isinstance(directory, KnowsMembers):
+            found = directory.members(name, at)
+        if found is not None:
+            return tuple(dict.fromkeys(found))
+        is_none = source == "group" and isinstance(directory, KnowsGroups) and not directory.is_group(name, at)
+        return () if is_none else None
+
+    def _is_group(self, name: str, at: datetime) -> bool:
+        return isinstance(self.directory, KnowsGroups) and self.directory.is_group(name, at)
 
     def _seats(self, authority: Authority, record: Approvable, at: datetime) -> Iterator[Seat]:
         source, name = authority.source, authority.name
@@ -66,14 +76,13 @@ class Hearing:
             yield from self._of_several(source, name, authority, at)
             return
         for found in self._names(authority, record, at):
-            is_group = getattr(self.directory, "is_group", None)
-            if source in ("field", "rule", "owners_of") and is_group is not None and is_group(found, at):
+            if source in ("field", "rule", "owners_of") and self._is_group(found, at):
                 yield from self._of_several("group", found, authority, at)
             elif self.active(found, at):
                 yield Seat(found, authority.weight, authority.label, found)
 
     def _of_several(self, source: str, name: str, authority: Authority, at: datetime) -> Iterator[Seat]:
-        listed = self._listed("holders" if source == "role" else "members", name, at)
+        listed = self._listed(source, name, at)
         if listed is None:
             for number in range(1, authority.seats + 1):
                 yield Seat(f"{source} {name} #{number}", authority.weight, f"{source} {name}")
@@ -195,13 +204,13 @@ class Hearing:
 
     def delegates(self, record: Approvable, person: str, at: datetime) -> tuple[tuple[str, ...], bool]:
         """Return who may vote for a person, beginning with themselves; and whether that goes in a circle."""
-        standing = getattr(self.directory, "delegate", None)
+        standing = self.directory if isinstance(self.directory, KnowsDelegates) else None
 
         def following(who: str) -> str | None:
             held = delegation_at(record.approval_delegations, who, at)
             if held is not None:
                 return held.to
-            return standing(who, at) if standing is not None else None
+            return standing.delegate(who, at) if standing is not None else None
 
         return chain(person, following)
 

@@ -2,16 +2,15 @@
 
 import json
 import pickle
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from approval_kit import LIFECYCLE, Proposal, Proposals
 from hypothesis import given
 from test_counting import trees
 
-from itil4 import Transition
+from itil4 import Lifecycle, Transition
 from itil4.errors import DefinitionError
 from itil4.practices.approval import (
     ApprovalPolicy,
@@ -131,9 +130,10 @@ def test_steps_that_nest_without_end_are_refused_and_not_a_recursion_error() -> 
     with pytest.raises(DefinitionError, match="nest deeper"):
         ApprovalPolicy.from_dict(policy(step=form))
     value: Any = Ballot("board", group("cab"))
+    for _ in range(8):
+        value = InSequence([value])
     with pytest.raises(DefinitionError, match="nest deeper"):
-        for _ in range(1_000):
-            value = InSequence([value])
+        InParallel([value])
     many = InParallel([Ballot(f"b{place}", group("cab")) for place in range(101)])
     with pytest.raises(DefinitionError, match="101 ballots"):
         ApprovalPolicy("p", many)
@@ -186,11 +186,10 @@ def test_a_practice_of_one_s_own_gets_the_aspect_and_the_indexes_without_naming_
         name, slot, kind, prefix = "plain", "plain", "plain", "PLN"
         record = Proposal
         lifecycle = LIFECYCLE
-        aspects = ()
+        aspects: ClassVar[tuple[Lifecycle, ...]] = ()
         indexed = ("summary",)
         default_approval_policy = ApprovalPolicy.of("board", group("cab"))
 
     assert [each.name for each in Plain.aspects] == ["approval"]
     assert set(Plain.indexed) == {"summary", "approval_state", "approval_expires_at"}
-    findings: Mapping[str, Any] = {each.code: each for each in Plain.aspects[0].verify(Plain.record)}
-    assert not [each for each in findings.values() if each.severity == "error"]
+    assert Plain.aspects[0].verify(Plain.record) == ()

@@ -204,7 +204,7 @@ def approval_lifecycle(roles: Iterable[str] = ASKERS) -> Lifecycle:
         states=[
             State(NOT_REQUESTED, "new"),
             State(
-                REQUESTED, "waiting", kind="approval",
+                REQUESTED, "active",
                 timers=[
                     Timer("expire_approval", at="approval_expires_at"),
                     Timer("remind_approval", at="approval_remind_at"),

@@ -403,7 +403,7 @@ ENGLISH: Catalogue = {
         "Withdraw the approval and ask anew where somebody else should be asked.",
     ),
     "votes_settled": (
-        "The votes amount to {result} since somebody left, and a departure decides nothing.",
+        "Since somebody left, the votes on {ballot!r} amount to {result}, and a departure decides nothing.",
         "Let one of those who voted vote again, or ask for approval anew.",
     ),
     "approval_overdue": ("The time for votes ended at {at}.", "Let itsm.tick() run; it expires then."),

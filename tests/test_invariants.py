@@ -22,7 +22,6 @@ PENDING = {
     "value": "its test is on the way",
     "value stream": "its test is on the way",
     "governance": "its test is on the way",
-    "improvement": "continual improvement has no records yet",
     "problem": "problem management is not built yet",
     "change": "change enablement is not built yet",
     "request": "service request management is not built yet",

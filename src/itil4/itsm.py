@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any, Self
 
 from itil4.clock import Calendar, Clock, SystemClock, TimeOrderedIds
-from itil4.errors import DefinitionError, InvalidInput, nearest
+from itil4.errors import DefinitionError, InvalidInput, StoreError, nearest
 from itil4.practices.base import Practice
 from itil4.practices.desk import Desk, House, Subscriber
 from itil4.practices.directory import Anybody, Directory
@@ -16,6 +16,7 @@ from itil4.practices.linking import link, locate, unlink
 from itil4.practices.places import Kinds, Place, Practices
 from itil4.record import Actor, FieldSet, Relation
 from itil4.storage.memory import MemoryStore
+from itil4.storage.outbox import keeps_outbox
 from itil4.storage.protocols import Store
 
 if TYPE_CHECKING:
@@ -24,16 +25,20 @@ if TYPE_CHECKING:
     from itil4.practices.configuration.baselines import ConfigurationBaseline, ConfigurationBaselines
     from itil4.practices.configuration.item import ConfigurationItem
     from itil4.practices.configuration.items import ConfigurationItems
+    from itil4.practices.continual_improvement import ContinualImprovement, Improvement
     from itil4.practices.import_run import ImportRun, ImportRuns
     from itil4.practices.incident_management import Incident, IncidentManagement
     from itil4.practices.known_errors import KnownError, KnownErrors
+    from itil4.practices.outbox import Outbox
     from itil4.practices.problem_management import Problem, ProblemManagement
+    from itil4.practices.redacting import Redaction
     from itil4.practices.service_agreements import ServiceLevel
     from itil4.practices.service_level_management import ServiceLevelManagement
     from itil4.practices.ticks import Notify, Ticked
     from itil4.value import Dora, StreamMap, ValueStream
 
 _IN = "itil4.practices."
+_CI = "continual_improvement"
 _SLM = "service_level_management"
 _LEVELS = f"{_IN}{_SLM}:"
 _SCM = "service_configuration_management"
@@ -45,6 +50,7 @@ BUILT_IN = (
     Place("incidents",    "incident",    "INC", "incident_management", _IN + "incident_management:IncidentManagement"),
     Place("problems",     "problem",     "PRB", "problem_management",  _IN + "problem_management:ProblemManagement"),
     Place("known_errors", "known_error", "KE",  "problem_management",  _IN + "known_errors:KnownErrors"),
+    Place("improvements", "improvement", "CIR", _CI,                   _IN + f"{_CI}:ContinualImprovement"),
     Place("import_runs",  "import_run",  "IMP", "import_run",          _IN + "import_run:ImportRuns"),
     Place("service_levels",             "service_level",             "SLA", _SLM, _LEVELS + "ServiceLevelManagement"),
     Place("service_level_requirements", "service_level_requirement", "SLR", _SLM, _LEVELS + "ServiceLevelRequirements"),
@@ -98,6 +104,11 @@ class ServiceManagement(Desk):
         return self.in_slot("known_errors")  # type: ignore[return-value]  # the slot belongs to that class
 
     @property
+    def improvements(self) -> "ContinualImprovement[Improvement]":
+        """The registers of what could be better, or the subclass that fills their place."""
+        return self.in_slot("improvements")  # type: ignore[return-value]  # the slot belongs to that class
+
+    @property
     def import_runs(self) -> "ImportRuns[ImportRun]":
         """What was imported from other systems, and which rows could not be used."""
         return self.in_slot("import_runs")  # type: ignore[return-value]  # the slot belongs to that class
@@ -121,6 +132,13 @@ class ServiceManagement(Desk):
     def impact_assessments(self) -> "ImpactAssessments[ImpactAssessment]":
         """What followed from the items that records affect, each time that somebody asked."""
         return self.in_slot("impact_assessments")  # type: ignore[return-value]  # the slot belongs to that class
+
+    @property
+    def outbox(self) -> "Outbox":
+        """What relays outside this process claim and acknowledge entries through; see `itil4.practices.outbox`."""
+        from itil4.practices.outbox import Outbox
+
+        return Outbox(self.house)
 
     def tick(self, now: datetime | None = None, *, notify: "Notify | None" = None) -> "Ticked":
         """Do what fell due since the last tick: thresholds and breaches of targets, timers, recurring records.
@@ -178,7 +196,7 @@ class ServiceManagement(Desk):
         except BaseException:
             unit.end()
             raise
-        self.house.publish(unit.commit())
+        self.house.commit(unit)
 
     def acting(self, by: Actor, *, correlation: str | None = None) -> Self:
         """Return the same practices with a default actor; each call still is a unit of its own."""
@@ -203,13 +221,38 @@ class ServiceManagement(Desk):
         """Remove a link; the history keeps that it was there."""
         return unlink(self, source, relation, target, by, reason, at, once, expected)
 
+    # what becomes of it later
+
+    def redact_person(
+        self, identity: str, *, reason: str, by: Actor | None = None, pseudonym: str | None = None
+    ) -> "Redaction":
+        """Call a person by a pseudonym wherever this tenant's records, links and history say who.
+
+        That is as who acted or for whom, as requester, owner, assignee and in every other field of people
+        (`Practice.people`), and at the ends of links. What people wrote about them in texts is
+        found by no id: `redact` takes that out, record by record. Each record is a unit of its own.
+
+        Args:
+            identity: the id of the person, as in `Actor`.
+            reason: why; it is kept.
+            by: who does it; every practice whose records name the person asks for one of its `redactors`
+                roles, and `visible` does not limit what they reach.
+            pseudonym: what to write instead, the same as before to go on after a crash; by default a new one.
+
+        Raises:
+            Refused: the role is missing, before anything is written.
+        """
+        from itil4.practices.redacting import redact_person
+
+        return redact_person(self, identity, reason=reason, by=by, pseudonym=pseudonym)
+
     # afterwards
 
     def subscribe(self, call: Subscriber, *, practice: str | None = None) -> Callable[[], None]:
         """Call `call(entry)` for every committed entry, of one practice or of all; return how to stop it.
 
         It runs after the commit, in the order of the entries, and cannot undo them: one that raises
-        is logged. For delivery that survives a crash, read the history instead.
+        is logged. For delivery that survives a crash, use the outbox.
         """
         names = {place.name for place in self.house.practices.places.values()} | set(self.house.kinds)
         if practice is not None and practice not in names:
@@ -261,6 +304,7 @@ def connect(
     directory: Directory | None = None,
     fields: Mapping[str, FieldSet] | None = None,
     policies: Mapping[str, Any] | None = None,
+    outbox: bool | None = None,
 ) -> ServiceManagement:
     """Open a service management on a store.
 
@@ -274,6 +318,8 @@ def connect(
         fields: kind -> extra fields of its records.
         policies: kind -> the policy of its practice, such as an `IncidentPolicy`; extra fields that it brings along
             (its attribute `fields`) join those of the kind.
+        outbox: True to keep entries for relays from now on, False to do so no more and forget what waits;
+            None leaves it as the store has it, whoever switched it on.
 
     Raises:
         DefinitionError: two practices fill one place, or a policy is for nobody.
@@ -291,6 +337,8 @@ def connect(
             raise DefinitionError.of("unknown_name", where="connect", what="kind", name=named, nearest=near)
     opened = _opened(store)
     opened.migrate(())
+    if outbox is not None:
+        _keep_outbox(opened, outbox)
     kinds = Kinds(placed, fields, opened)
     for named in fields:  # what a host declares is checked now, not when it is first used
         kinds[named]
@@ -309,6 +357,13 @@ def connect(
     if "service_level" in policies:
         due_times.clockwork  # noqa: B018 - what a host declares is checked now, not when it is first used
     return ServiceManagement(house)
+
+
+def _keep_outbox(store: Store, keep: bool) -> None:
+    if keeps_outbox(store):
+        store.keep_outbox(keep)
+    elif keep:
+        raise StoreError.of("no_outbox", store=type(store).__name__)
 
 
 def _placed(practices: Iterable[type[Practice[Any]]]) -> dict[str, Place]:

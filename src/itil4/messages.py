@@ -373,6 +373,82 @@ ENGLISH: Catalogue = {
         "{item} is not related to {members} of its group {group!r}, so they do not count.",
         "Relate them, or declare the group without them.",
     ),
+    # the test kit
+    "bad_story": ("The story {text!r} cannot be read at {place}.", "Expected there: {expected}."),
+    "bad_policy": ("The policy {policy} cannot work: {text}.", "{remedy}"),
+    # strategies and contract of the test kit
+    "no_strategy": (
+        "{record}.{field} holds {type}, and nothing is known that makes such values.",
+        "Call hypothesis.strategies.register_type_strategy({type}, ...), or pass values={{'{field}': ...}}.",
+    ),
+    "no_practice": (
+        "No practice keeps records of the type {record}.",
+        "Write a Practice with record = {record}, or pass one: records(YourPractice).",
+    ),
+    "no_birth": (
+        "No {record} can be recorded by {practice}.log: {error}",
+        "Pass values={{...}} with strategies of fields that fit together, or roles= with roles that may.",
+    ),
+    "no_story": ("No sequence of steps leads a {record} to {state!r}.", "Reachable are: {states}."),
+    # the outbox
+    "no_outbox": (
+        "The store {store} cannot keep an outbox.",
+        "Use one that implements itil4.storage.outbox.KeepsOutbox and lists it among its capabilities.",
+    ),
+    "outbox_off": (
+        "The store keeps no outbox, so there is nothing to hand out or to acknowledge.",
+        "Connect with outbox=True: entries are kept for relays from then on.",
+    ),
+    "bad_lease": ("A lease takes some time, and no more than 366 days; {value!r} does not.", "Give such a timedelta."),
+    # the test kit
+    "bad_story": ("The story {text!r} cannot be read at {place}.", "Expected there: {expected}."),
+    "bad_policy": ("The policy {policy} cannot work: {text}.", "{remedy}"),
+    # what becomes of records and history later: redaction, correction, the past, other versions
+    "not_redactable": (
+        "{field} has to hold something and is {type}, so it cannot be redacted.",
+        "Correct it to a value that says nothing about anybody.",
+    ),
+    "redaction_alone": (
+        "A redaction of {record} and another change of it cannot happen in one unit of work.",
+        "Commit the one first.",
+    ),
+    "nothing_named": ("{event!r} says nothing to work on.", "Name at least one of: {choices}."),
+    "not_the_replay": (
+        "{record} is not what its history rebuilds; they differ in: {fields}.",
+        "See verify(), and correct the record first.",
+    ),
+    # approvals
+    "empty_authority": (
+        "Nobody can be asked about {ballot!r}: {authority} leads to nobody.",
+        "Name somebody there, or choose another authority.",
+    ),
+    "own_authority": (
+        "Nobody but {people} could decide about {ballot!r}, and it is their own request.",
+        "Add an authority, or let the policy say that they may (initiators).",
+    ),
+    "authority_too_small": (
+        "{ballot!r} needs {needs} and cannot get it from those who are asked: {asked}.",
+        "Ask more people, or ask for less; then ask for approval anew.",
+    ),
+    "no_longer_asked": (
+        "{people} had a vote on {ballot!r} and have it no longer: they left, or have lost the authority.",
+        "Withdraw the approval and ask anew where somebody else should be asked.",
+    ),
+    "votes_settled": (
+        "The votes amount to {result} since somebody left, and a departure decides nothing.",
+        "Let one of those who voted vote again, or ask for approval anew.",
+    ),
+    "approval_overdue": ("The time for votes ended at {at}.", "Let itsm.tick() run; it expires then."),
+    "approval_decides": (
+        "{event!r} comes from an approval only, and {record} is {state}.",
+        "Ask for approval, and let those who are asked vote.",
+    ),
+    "under_approval": (
+        "{field} does not change while the approval is {state}: others have decided, or decide, about what it says.",
+        "Withdraw the approval or send the record back first.",
+    ),
+    "delegation_loop": ("The delegation goes in a circle: {people}.", "Give the vote to somebody outside it."),
+    "unknown_rule": ("{practice} knows no rule {rule!r} for approvers.", "Let its method approvers answer it."),
 }
 
 

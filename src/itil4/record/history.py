@@ -168,7 +168,8 @@ class Entry:
         origin: where it came from, when it was imported; unique in a store.
         tenant: whose store it is, where the host has several.
         details: `changes`, `reason`, `roles` used, `on_behalf_of`, `via`, `waived` codes, `cause` and
-            `correlation`, `comment`, `link`, `number` given, `digest` of the lifecycle, `schema`.
+            `correlation`, `comment`, `link`, `number` given, `digest` of the lifecycle, `schema`,
+            and what a redaction took out, as `redacted`.
     """
 
     record_id: str
@@ -243,6 +244,11 @@ class Entry:
         """The relation and the target's id that were linked or unlinked."""
         pair = self.details.get("link")
         return (pair[0], pair[1]) if pair else None
+
+    @property
+    def redacted(self) -> tuple[str, ...]:
+        """What a redaction took out: names of fields, `comments`, `reasons`, or `person`."""
+        return tuple((self.details.get("redacted") or _NOTHING).get("what", ()))
 
     @property
     def number(self) -> str | None:
@@ -323,7 +329,7 @@ def replay(entries: Iterable[Entry], shape: Shape) -> Any:
         values["updated_at"] = entry.at
         expected += 1
     values["version"] = expected - 1
-    return shape.made(values)
+    return shape.made(values, is_new=False)
 
 
 def _default(shape: Shape, name: str) -> Any:

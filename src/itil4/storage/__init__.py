@@ -1,7 +1,7 @@
 """Where records live: a small protocol, stores that keep it, and the unit of work that they share."""
 
 from itil4.storage.memory import MemoryStore
-from itil4.storage.protocols import Batch, Conflict, EntryRow, KindRow, LinkRow, OnceRow, RecordRow, Store
+from itil4.storage.protocols import Batch, Conflict, EntryRow, KindRow, LinkRow, OnceRow, RecordRow, RedactedRow, Store
 from itil4.storage.query import Compare, Every, Linked, Query, Some, Where
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "OnceRow",
     "Query",
     "RecordRow",
+    "RedactedRow",
     "Some",
     "Store",
     "Where",

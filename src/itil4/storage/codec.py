@@ -1,6 +1,6 @@
 """Between the records and entries of one kind, and the rows that stores keep."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -255,6 +255,25 @@ class RecordCodec:
         new.__class__ = Entry
         made: Entry = new
         return made
+
+    def entries(self, rows: Iterable[EntryRow], tenant: str) -> list[Entry]:
+        """Return the entries of a whole history."""
+        return [self.entry(row, tenant) for row in rows]
+
+    def plain_details(self, rows: Sequence[EntryRow]) -> list[dict[str, Any]]:
+        """Return the details of a whole history as plain data.
+
+        Raises:
+            StoreError: a line is damaged.
+        """
+        found = []
+        for row in rows:
+            try:
+                details = loads(row.details)
+            except ValueError as error:
+                raise _broken(row, error) from error
+            found.append(details)
+        return found
 
     def _details(self, data: Mapping[str, Any]) -> str:
         plain: dict[str, Any] = {}

@@ -12,11 +12,12 @@ from typing import Any
 import attrs
 
 from itil4.errors import InvalidInput, NotFound, Reason, StaleRecord, StoreError
-from itil4.record import Change, Entry, Link
+from itil4.record import Change, Entry, Link, replay
 from itil4.storage.kinds import Kind
 from itil4.storage.projections import Projected
-from itil4.storage.protocols import Batch, Conflict, EntryRow, LinkRow, OnceRow, RecordRow, Store
+from itil4.storage.protocols import Batch, Conflict, EntryRow, LinkRow, OnceRow, RecordRow, RedactedRow, Store
 from itil4.storage.query import microseconds, moment
+from itil4.storage.redaction import left_of
 
 
 class _Working:
@@ -58,6 +59,7 @@ class Unit:
         self._unlinks: dict[tuple[str, str, str], LinkRow] = {}
         self._checks: dict[str, tuple[int, int]] = {}
         self._once: dict[str, tuple[OnceRow, Any]] = {}
+        self._redactions: dict[str, list[RedactedRow]] = {}
         self._undo: list[Callable[[], object]] = []
         self._over = False
         self._ids = ids
@@ -226,6 +228,8 @@ class Unit:
         """
         self._open("an entry")
         working = self._working[entry.record_id]
+        if self._redactions and entry.record_id in self._redactions:
+            raise InvalidInput.of("redaction_alone", record=working.record.reference)
         stored, shape = working.record, working.kind.shape
         changes = {"version": entry.seq, "updated_at": entry.at}
         for name, change in entry.changes.items():
@@ -244,6 +248,42 @@ class Unit:
         working.entries.append(entry)
         self.entries.append(entry)
         return record
+
+    def redact(self, record: Any, entry: Entry, rows: list[RedactedRow], stored: list[EntryRow]) -> Any:
+        """Add an entry that takes personal data out of earlier ones; `stored` is the history of now.
+
+        What is left of that history and the entry must rebuild `record`. Nothing else may happen to
+        the record in the same unit.
+
+        Raises:
+            InvalidInput: something else happens to it here, or the history rebuilds another record.
+        """
+        self._open("a redaction")
+        working = self._working[entry.record_id]
+        if working.entries:
+            raise InvalidInput.of("redaction_alone", record=working.record.reference)
+        codec, kind = working.kind.codec, working.kind
+        history = codec.entries(left_of(stored, rows), self.tenant)
+        rebuilt = replay([*history, entry], kind.shape)
+        if len(history) != working.record.version or not kind.same(rebuilt, record):
+            differing = [name for name in _fields(rebuilt) if getattr(rebuilt, name) != getattr(record, name, None)]
+            raise InvalidInput.of("tampered", record=rebuilt.reference, fields=differing or ["its history"])
+        self._undo += [
+            partial(setattr, working, "record", working.record), working.entries.pop, self.entries.pop,
+            partial(self._redactions.pop, entry.record_id),
+        ]  # fmt: skip
+        working.record = record
+        working.entries.append(entry)
+        self.entries.append(entry)
+        self._redactions[entry.record_id] = rows
+        return record
+
+    def replace_link(self, old: LinkRow, new: LinkRow) -> None:
+        """Store a link with another maker or another person at its end, as part of a redaction."""
+        self._open("a link")
+        self._unlinks[old[:3]] = old
+        self._links[new[:3]] = new
+        self._undo += [partial(self._unlinks.pop, old[:3]), partial(self._links.pop, new[:3])]
 
     def once(self, key: str, record_id: str, seq: int, mark: str) -> None:
         """Take a `once=` key for an entry of this unit."""
@@ -288,6 +328,7 @@ class Unit:
         batch = Batch(once=[row for row, _ in self._once.values()])
         for working in self._working.values():
             self._collect(working, batch)
+        batch.redactions = [row for rows in self._redactions.values() for row in rows]
         batch.links = list(self._links.values())
         batch.unlinks = list(self._unlinks.values())
         for link in (*batch.links, *batch.unlinks):

@@ -471,6 +471,10 @@ ENGLISH: Catalogue = {
         "{item} is not in the scope of {change}.",
         "Link it before the change is authorized: link(change, 'affects', item).",
     ),
+    "scope_fixed": (
+        "{item} is under change control and cannot come into the scope of {change}, which is {state} already.",
+        "Take the change back to where its scope is decided, or log another one.",
+    ),
     "idle_members": (
         "{item} is not related to {members} of its group {group!r}, so they do not count.",
         "Relate them, or declare the group without them.",

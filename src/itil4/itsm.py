@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from itertools import combinations
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import attrs
@@ -11,11 +10,12 @@ import attrs
 from itil4.clock import Calendar, Clock, SystemClock, TimeOrderedIds
 from itil4.errors import DefinitionError, InvalidInput, StoreError, nearest
 from itil4.practices.base import Practice
+from itil4.practices.built_in import placed_with
 from itil4.practices.desk import Desk, House, Subscriber
 from itil4.practices.directory import Anybody, Directory
 from itil4.practices.due_times import DueTimes
 from itil4.practices.linking import link, locate, unlink
-from itil4.practices.places import Kinds, Place, Practices
+from itil4.practices.places import Kinds, Practices
 from itil4.record import Actor, Entry, FieldSet, Relation
 from itil4.storage import opening
 from itil4.storage.outbox import keeps_outbox
@@ -43,35 +43,6 @@ if TYPE_CHECKING:
     from itil4.value import Dora, StreamMap, ValueStream
 
 T = TypeVar("T")
-
-_IN = "itil4.practices."
-_CI = "continual_improvement"
-_SLM = "service_level_management"
-_LEVELS = f"{_IN}{_SLM}:"
-_SCM = "service_configuration_management"
-_PARTS = f"{_IN}configuration."
-
-# fmt: off
-BUILT_IN = (
-    #     slot           kind           prefix  name                   home
-    Place("incidents",    "incident",    "INC", "incident_management", _IN + "incident_management:IncidentManagement"),
-    Place("problems",     "problem",     "PRB", "problem_management",  _IN + "problem_management:ProblemManagement"),
-    Place("known_errors", "known_error", "KE",  "problem_management",  _IN + "known_errors:KnownErrors"),
-    Place("improvements", "improvement", "CIR", _CI,                   _IN + f"{_CI}:ContinualImprovement"),
-    Place("changes",      "change",      "CHG", "change_enablement",   _IN + "change_enablement:ChangeEnablement"),
-    Place("change_models", "change_model", "CHM", "change_enablement", _IN + "change_register:ChangeModels"),
-    Place("import_runs",  "import_run",  "IMP", "import_run",          _IN + "import_run:ImportRuns"),
-    Place("service_levels",             "service_level",             "SLA", _SLM, _LEVELS + "ServiceLevelManagement"),
-    Place("service_level_requirements", "service_level_requirement", "SLR", _SLM, _LEVELS + "ServiceLevelRequirements"),
-    Place("service_reviews",            "service_review",            "REV", _SLM, _LEVELS + "ServiceReviews"),
-    Place("service_level_breaches",     "service_level_breach",      "BRE", _SLM, _LEVELS + "ServiceLevelBreaches"),
-    Place("configuration_items",     "configuration_item",     "CI",  _SCM, _PARTS + "items:ConfigurationItems"),
-    Place("configuration_baselines", "configuration_baseline", "CBL", _SCM,
-          _PARTS + "baselines:ConfigurationBaselines"),
-    Place("impact_assessments",      "impact_assessment",      "IA",  _SCM, _PARTS + "assessments:ImpactAssessments"),
-)
-# fmt: on
-"""The practices that every service management has, unless another class fills their place."""
 
 RELATIONS = (Relation("relates_to", "relates_to"),)
 """The relations that any two records may have."""
@@ -463,7 +434,7 @@ def connect(
     """
     clock = clock or SystemClock()
     practices = tuple(practices)
-    placed = Practices(_placed(practices))
+    placed = Practices(placed_with(practices))
     policies, state_mapping = policies or {}, state_mapping or {}
     told = {kind: getattr(held, "fields", None) for kind, held in policies.items()}
     brought = {kind: found for kind, found in told.items() if isinstance(found, FieldSet)}
@@ -506,24 +477,3 @@ def _keep_outbox(store: Store, keep: bool) -> None:
         store.keep_outbox(keep)
     elif keep:
         raise StoreError.of("no_outbox", store=type(store).__name__)
-
-
-def _placed(practices: Iterable[type[Practice[Any]]]) -> dict[str, Place]:
-    """Give each class its place; a class of the host replaces the built-in one that it extends."""
-    own: dict[str, type[Practice[Any]]] = {}
-    for cls in practices:
-        if not (isinstance(cls, type) and issubclass(cls, Practice)):
-            raise DefinitionError.of("ill_typed", field="practices", expected="subclasses of Practice", value=cls)
-        for held in own.values():
-            shared = next((key for key in ("slot", "kind", "prefix") if getattr(held, key) == getattr(cls, key)), None)
-            if shared and held is not cls:
-                raise DefinitionError.of(
-                    "slot_taken", first=held.__name__, second=cls.__name__, slot=getattr(cls, shared)
-                )
-        own[cls.slot] = cls
-    placed = {place.slot: place for place in BUILT_IN} | {slot: Place.of(cls) for slot, cls in own.items()}
-    for first, second in combinations(placed.values(), 2):
-        if first.kind == second.kind or first.prefix == second.prefix:
-            names = [each.home.partition(":")[2] for each in (first, second)]
-            raise DefinitionError.of("slot_taken", first=names[0], second=names[1], slot=first.kind)
-    return placed

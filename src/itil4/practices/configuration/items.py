@@ -280,7 +280,7 @@ class ConfigurationItems(Practice[C]):
             for each in items:
                 if self.is_over(each, unit):
                     yield Reason.of("item_over", item=each.reference, state=each.state)
-                elif each is not source and self._widens(source, each, relation, unit):
+                elif each is not source and self._widens(source, each, relation, unit):  # type: ignore[arg-type]  # a C
                     yield Reason.of("scope_fixed", change=source.reference, item=each.reference, state=source.state)
             unit.depend([each.id for each in items])
         if len(items) < 2:
@@ -300,7 +300,7 @@ class ConfigurationItems(Practice[C]):
             if practice.kind == self.kind and (wrong := authority(self, unit, each, change)) is not None:
                 yield wrong
 
-    def _widens(self, source: Any, item: ConfigurationItem, relation: Relation, unit: Unit) -> bool:
+    def _widens(self, source: Any, item: C, relation: Relation, unit: Unit) -> bool:
         """Whether a controlled item would come into the scope of a change that is authorized already."""
         if relation.name != "affects" or unit.kind_of(source.id).name != "change":
             return False

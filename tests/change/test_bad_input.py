@@ -179,11 +179,11 @@ def test_what_the_authority_is_asked_about_is_not_relinked(itsm: Any) -> None:
     def said(record: Any, op: str) -> list[str]:
         return [each.code for each in itsm.changes.link_objections(unit, op, affects, record, None, context)]
 
-    assert said(change, "link") == ["scope_fixed"]
+    assert said(change, "link") == ["change_scope_fixed"]
     assert said(normal(itsm), "link") == []
     emergency = itsm.changes.log(summary="x", type="emergency", implementation_plan="y", by=REQUESTER)
     emergency = itsm.changes.submit(emergency, by=REQUESTER)
-    assert (said(emergency, "link"), said(emergency, "unlink")) == ([], ["scope_fixed"])
+    assert (said(emergency, "link"), said(emergency, "unlink")) == ([], ["change_scope_fixed"])
 
 
 def test_values_say_what_they_are_made_of() -> None:

@@ -187,7 +187,7 @@ class ChangeEnablement(Approving[C]):
             change: Any = source
             model = self.applied(change, unit).model
             if model is None or not model.after_the_fact or op == "unlink":
-                yield Reason.of("scope_fixed", record=source.reference, state=source.state)
+                yield Reason.of("change_scope_fixed", record=source.reference, state=source.state)
 
     # models
 

@@ -21,9 +21,10 @@ from change_kit import (
 )
 
 import itil4
-from itil4 import AuthorityRule, ChangeModel, ChangePolicy, InvalidInput, Question, Refused, RiskCase, RiskRule
+from itil4 import ChangeModel, ChangePolicy, InvalidInput, Refused
 from itil4.errors import DefinitionError
 from itil4.practices.change_models import BUILT_IN, NORMAL_WAYS
+from itil4.practices.change_values import AuthorityRule, Question, RiskCase, RiskRule
 from itil4.record import Relation
 
 GOOD: dict[str, Any] = {"name": "m", "type": "m", "authorities": ["board"]}

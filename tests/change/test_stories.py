@@ -26,9 +26,11 @@ from change_kit import (
     opened,
     scheduled,
     standard,
+    submitted,
 )
 
-from itil4 import Actor, InvalidInput, Reason, Refused, ServiceCalendar, StaleRecord
+import itil4
+from itil4 import Actor, InvalidInput, Origin, ProblemPolicy, Reason, Refused, ServiceCalendar, StaleRecord
 from itil4.value import DEVELOP_NEW_SERVICE
 
 
@@ -186,6 +188,76 @@ def test_a_failed_change_reopens_its_problem(itsm: Any) -> None:
     assert (entry.event, entry.on_behalf_of) == ("reject_resolution", "tom")
     assert change.number in entry.reason and entry.cause == f"{change.id}:{change.version}"
     assert change.number in itsm.problems.history(open_one.number)[-1].comment.text
+
+
+@pytest.mark.parametrize("linked", ["problem", "known_error"])
+def test_a_failed_change_reopens_a_known_error_that_is_a_record_of_its_own(url: str | None, linked: str) -> None:
+    """Whichever of the two the change was to resolve."""
+    policies = {"problem": ProblemPolicy(known_errors="record")}
+    with itil4.connect(url, clock=Ticking(), policies=policies) as made:
+        itsm: Any = made
+        problem = known_error(itsm)
+        fault = itsm.known_errors.of(problem)
+        change = closed(itsm, resolves=[problem if linked == "problem" else fault], by=BOTH)
+        itsm.known_errors.resolve(fault.number, resolution="New relay.", by=PROBLEM_MANAGER)
+        itsm.changes.record_review(change, "No.", close_code="rolled_back", close_notes="x", by=ASSESSOR)
+        assert itsm.known_errors.get(fault.number).state == "developing"
+        assert itsm.problems.get(problem.number).state == "closed"
+
+
+def test_a_retried_step_counts_once(itsm: Any) -> None:
+    """A key of the host makes logging, submitting, voting and closing happen once, with all that follows."""
+    held = active_model(itsm)
+    change = itsm.changes.log(summary="R", model=held, once="log", by=REQUESTER, **PLANNED)
+    assert itsm.changes.log(summary="R", model=held.id, once="log", by=REQUESTER, **PLANNED) == change
+    change = done(itsm, itsm.changes.schedule(change, by=REQUESTER))
+    change = itsm.changes.close(change, close_code="successful", once="close", by=IMPLEMENTER)
+    assert itsm.changes.close(change.id, close_code="successful", once="close", by=IMPLEMENTER) == change
+    assert itsm.change_models.get(held.id).completed == 1
+    asked = itsm.changes.assess_risk(itsm.changes.assess(normal(itsm), by=ASSESSOR), ANSWERS, by=ASSESSOR)
+    sent = itsm.changes.submit(asked, once="submit", by=ASSESSOR)
+    assert len(itsm.changes.submit(asked.id, once="submit", by=ASSESSOR).approval_rounds) == 1
+    assert itsm.changes.approve(sent, once="vote", by=AUTHORITY) == itsm.changes.approve(
+        sent.id, once="vote", by=AUTHORITY
+    )
+
+
+def test_foreign_changes_are_imported_as_they_are(itsm: Any) -> None:
+    """Nothing is judged or invented: a closed change of another tool has no authorization here."""
+    unit, by = itsm.new_unit(), Actor("import", kind="system")
+    at = itsm.house.now() - timedelta(days=9)
+    values = {"summary": "Old swap", "type": "normal", "close_code": "successful"}
+    change = itsm.changes.arrive(unit, Origin("tool", "RFC7"), "closed", values, by=by, at=at)
+    first = itsm.changes.arrive(unit, Origin("tool", "RFC8"), "new", {"summary": "Two"}, by=by, at=at)
+    moved, ordinary = itsm.changes.follow(unit, first, Origin("tool", "RFC8", "2"), "assess", {}, by=by, at=at)
+    assert ordinary and (moved.type, moved.model) == ("normal", "normal")
+    unit.commit()
+    held = itsm.changes.get("RFC7")
+    assert (held.state, held.authorized_at, held.approval_state, held.succeeded) == (
+        "closed", None, "not_requested", True,
+    )  # fmt: skip
+    assert itsm.changes.replayed(held) == held
+    assert change.id == held.id
+
+
+def test_changes_and_models_belong_to_their_tenant(url: str | None) -> None:
+    """What one organization pre-authorized says nothing to another on the same store."""
+    with itil4.connect(url, clock=Ticking(), tenant="one") as one:
+        active_model(one)
+        two: Any = itil4.connect(one.house.store, clock=Ticking(), tenant="two")
+        with pytest.raises(InvalidInput):
+            two.changes.log(summary="R", model=RESTART["name"], by=REQUESTER)
+
+
+def test_two_authorities_who_decide_at_once_decide_once(itsm: Any) -> None:
+    """Two who hold the record as it was before either voted: one outcome, one entry."""
+    change = submitted(itsm)
+    other = Actor("dan", {"change_authority"})
+    assert itsm.changes.approve(change, by=AUTHORITY).state == "scheduled"
+    with pytest.raises((Refused, StaleRecord)):
+        itsm.changes.reject(change, by=other)
+    events = [entry.event for entry in itsm.changes.history(change.id)]
+    assert events.count("authorize") == 1 and "refuse" not in events
 
 
 def test_a_failed_change_leaves_its_problem_alone_where_the_policy_says_so() -> None:

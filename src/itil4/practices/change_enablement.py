@@ -146,6 +146,10 @@ class ChangeEnablement(Approving[C]):
         named = after.assignee if before is None or before.assignee != after.assignee else None
         if named is not None and not self.desk.house.directory.active(named, context.at):
             yield Reason.of("not_active", field="assignee", person=named)
+        for name in ("actual_start", "actual_end"):
+            told = getattr(after, name)
+            if told is not None and told > context.now and (before is None or getattr(before, name) != told):
+                yield Reason.of("future", event=event, at=told, now=context.now)
         if event == "finish_task" and before is not None:
             yield from tasks_told(before.tasks, after.tasks)
         yield from self._against_model(before, after, context, event)
@@ -172,7 +176,11 @@ class ChangeEnablement(Approving[C]):
                 if getattr(after, name) is not None:
                     yield Reason.of("after_the_fact", model=model.name, event=event)
                     return
-        if event == AUTHORIZING and not model.after_the_fact and context.at < context.now:
+        if model.after_the_fact:
+            return
+        since = held.since if model.preauthorized else after.authorized_at
+        begun = after.actual_start if event in ("implement", "review") else None
+        if (event == AUTHORIZING and context.at < context.now) or (begun and since and begun < since):
             yield Reason.of("after_the_fact", model=model.name, event=event)
 
     def link_objections(
@@ -204,8 +212,10 @@ class ChangeEnablement(Approving[C]):
         held: Any = unit.get(record.model_record)
         if held is None or not 1 <= record.model_version <= len(held.definitions):
             return Applied(None, record.model)
-        current = record.model_version == held.model_version
-        return Applied(held.definitions[record.model_version - 1], record.model, held.state == "active", current)
+        return Applied(
+            held.definitions[record.model_version - 1], record.model, held.state == "active",
+            record.model_version == held.model_version, held.authorized_at,
+        )  # fmt: skip
 
     def model_of(self, record: str | C, *, by: Actor | None = None) -> ChangeModel | None:
         """Return the model by which a change goes, in the version that it took up; None: it is not known here."""

@@ -300,7 +300,7 @@ class ConfigurationItems(Practice[C]):
             if practice.kind == self.kind and (wrong := authority(self, unit, each, change)) is not None:
                 yield wrong
 
-    def _widens(self, source: Any, item: C, relation: Relation, unit: Unit) -> bool:
+    def _widens(self, source: Any, item: Any, relation: Relation, unit: Unit) -> bool:
         """Whether a controlled item would come into the scope of a change that is authorized already."""
         if relation.name != "affects" or unit.kind_of(source.id).name != "change":
             return False

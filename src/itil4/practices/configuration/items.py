@@ -280,7 +280,7 @@ class ConfigurationItems(Practice[C]):
             for each in items:
                 if self.is_over(each, unit):
                     yield Reason.of("item_over", item=each.reference, state=each.state)
-                elif each is not source and self._widens(source, each, relation, unit):
+                elif each is not source and self._widens(source, each, relation, unit):  # type: ignore[arg-type]  # a C
                     yield Reason.of("scope_fixed", change=source.reference, item=each.reference, state=source.state)
             unit.depend([each.id for each in items])
         if len(items) < 2:

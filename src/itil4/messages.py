@@ -340,6 +340,35 @@ ENGLISH: Catalogue = {
         "Call it on the service management itself.",
     ),
     "bad_every": ("--every is a number of seconds from 1 on, not {value!r}.", "Give such a number."),
+    # change enablement
+    "no_duration": ("{earlier} and {later} are the same moment, {value}.", "Give a later {later}."),
+    "scope_fixed": (
+        "{record} is in {state}, so what it affects is settled.",
+        "Send it back to new, or log another change.",
+    ),
+    "task_circle": (
+        "The tasks wait for each other in a circle: {circle}.",
+        "Take one of the links between them away.",
+    ),
+    "task_over": ("The task {task!r} is {state} already, and stays so.", "Tell how another task went."),
+    "task_waits": ("The task {task!r} waits for: {tasks}.", "Finish or skip those first."),
+    "model_type": (
+        "The change model {model!r} is for {type} changes, not for {value!r} ones.",
+        "Leave the type out, or name another model.",
+    ),
+    "model_not_active": (
+        "The change model {model!r} is not active: it is {state}.",
+        "Let it be assessed and authorized, or log a normal change.",
+    ),
+    "no_standard_model": (
+        "No standard change model is active.",
+        "Log one with itsm.change_models.log(model=...), and let it be assessed and authorized.",
+    ),
+    "several_models": ("{type!r} does not say which change model is meant.", "Name one of: {models}."),
+    "after_the_fact": (
+        "The change model {model!r} does not let {event!r} be recorded after the fact.",
+        "Leave the earlier time out, or take an emergency model.",
+    ),
     # the test kit
     "bad_story": ("The story {text!r} cannot be read at {place}.", "Expected there: {expected}."),
     "bad_policy": ("The policy {policy} cannot work: {text}.", "{remedy}"),
@@ -417,31 +446,6 @@ ENGLISH: Catalogue = {
     ),
     "delegation_loop": ("The delegation goes in a circle: {people}.", "Give the vote to somebody outside it."),
     "unknown_rule": ("{practice} knows no rule {rule!r} for approvers.", "Let its method approvers answer it."),
-    # change enablement
-    "no_duration": ("{earlier} and {later} are the same moment, {value}.", "Give a later {later}."),
-    "task_circle": (
-        "The tasks wait for each other in a circle: {circle}.",
-        "Take one of the links between them away.",
-    ),
-    "task_over": ("The task {task!r} is {state} already, and stays so.", "Tell how another task went."),
-    "task_waits": ("The task {task!r} waits for: {tasks}.", "Finish or skip those first."),
-    "model_type": (
-        "The change model {model!r} is for {type} changes, not for {value!r} ones.",
-        "Leave the type out, or name another model.",
-    ),
-    "model_not_active": (
-        "The change model {model!r} is not active: it is {state}.",
-        "Let it be assessed and authorized, or log a normal change.",
-    ),
-    "no_standard_model": (
-        "No standard change model is active.",
-        "Log one with itsm.change_models.log(model=...), and let it be assessed and authorized.",
-    ),
-    "several_models": ("{type!r} does not say which change model is meant.", "Name one of: {models}."),
-    "after_the_fact": (
-        "The change model {model!r} does not let {event!r} be recorded after the fact.",
-        "Leave the earlier time out, or take an emergency model.",
-    ),
     # configuration items and the change schedule
     "bad_needs": (
         "The group {group!r} has {size} members, of which {needs!r} cannot be needed.",

@@ -23,7 +23,7 @@ from itil4.errors import InvalidInput, Reason, Refused, nearest
 from itil4.lifecycle import Context
 from itil4.practices.approval import ApprovalPolicy, Approving, approval_lifecycle
 from itil4.practices.change_lifecycle import COMPUTED_BY_STEPS, COVERED, LIFECYCLE, SET_BY, Change
-from itil4.practices.change_models import AUTHORIZING, BUILT_IN, CARRIED_OUT, EMERGENCY, NORMAL, ChangeModel
+from itil4.practices.change_models import AUTHORIZING, BUILT_IN, CARRIED_OUT, EMERGENCY, NORMAL, ChangeModel, made
 from itil4.practices.change_outcomes import follow_outcome
 from itil4.practices.change_policy import ChangePolicy
 from itil4.practices.change_rules import REQUESTERS, Applied, opened_by_models, within
@@ -142,8 +142,8 @@ class ChangeEnablement(Approving[C]):
         yield from super().objections(before, after, context, event)
         for name, value in context.payload.items():
             steps = self.own_steps.get(name)
-            if steps is None or (before is not None and getattr(before, name) == value):
-                continue
+            if steps is None or (blank(value) if before is None else getattr(before, name) == value):
+                continue  # nothing is said by it
             if event not in steps or (name in COMPUTED_BY_STEPS and not blank(value)):
                 yield Reason.of("own_step", event=event, field=name, steps=steps or ("the library alone",))
         named = after.assignee if before is None or before.assignee != after.assignee else None
@@ -177,6 +177,20 @@ class ChangeEnablement(Approving[C]):
                     return
         if event == AUTHORIZING and not model.after_the_fact and context.at < context.now:
             yield Reason.of("after_the_fact", model=model.name, event=event)
+
+    def link_objections(
+        self, unit: Unit, op: str, relation: Relation, source: Any, target: Any, context: Context
+    ) -> Iterable[Reason]:
+        """What a change affects is part of what the authority decides on, so it stays as it was (INV-069).
+
+        An emergency change may find out more while it is carried out.
+        """
+        yield from super().link_objections(unit, op, relation, source, target, context)
+        if relation.name == "affects" and isinstance(source, self.record) and source.state not in _DRAFTED:
+            change: Any = source
+            model = self.applied(change, unit).model
+            if model is None or not model.after_the_fact or op == "unlink":
+                yield Reason.of("scope_fixed", record=source.reference, state=source.state)
 
     # models
 
@@ -319,8 +333,8 @@ class ChangeEnablement(Approving[C]):
         Raises:
             Refused: a task waits for one that is not there, or several wait for each other in a circle, which is told.
         """
-        made = tuple(each if isinstance(each, ChangeTask) else ChangeTask(**each) for each in tasks)
-        return self.fire(record, "plan_tasks", by=by, tasks=made, **options)
+        planned = tuple(made(ChangeTask, each) for each in tasks)
+        return self.fire(record, "plan_tasks", by=by, tasks=planned, **options)
 
     def submit(self, record: str | C, *, by: Actor | None = None, **options: Any) -> C:
         """Ask the authority; what it decides on cannot be altered from now on."""
@@ -480,6 +494,7 @@ class ChangeEnablement(Approving[C]):
 
 
 _DEFAULT = ChangePolicy()
+_DRAFTED = frozenset({"new", "assess"})
 _TIMED = frozenset({"submit", "schedule", "reschedule", "implement"})
 
 

@@ -68,7 +68,7 @@ def by_model(event: str, targets: tuple[str, ...]) -> Guard:
     def check(change: "Change", context: Context) -> bool | str:
         held = applied(context)
         if held.model is None:
-            return f"the change model {change.model!r} is not known here."
+            return event == "cancel" or f"the change model {change.model!r} is not known here."
         if held.model.allows(event, change.state, targets):
             return True
         ways = ", ".join(sorted(held.model.lifecycle.get(change.state, ()))) or "nothing"
@@ -133,23 +133,51 @@ def is_assessed(change: "Change", context: Context) -> bool:
     return change.risk is not None or (model is not None and not model.assessed)
 
 
-@guard(reads="answers", remedy="Answer every question with one of its answers.")
+@guard(remedy="Answer every question with one of its answers.")
 def is_answered(change: "Change", context: Context) -> bool | str:
     """A risk assessment answers the questionnaire of the model."""
     model = applied(context).model
     if model is None:
         return f"the change model {change.model!r} is not known here."
+    if not change.answers and model.risk.questions:
+        return True  # they are missing then, and asked for
     return model.risk.gaps(change.answers) or True
+
+
+@guard()
+def asks_questions(change: "Change", context: Context) -> bool:
+    """A model without questions has one risk for all of its changes."""
+    model = applied(context).model
+    return model is not None and bool(model.risk.questions)
 
 
 @guard(remedy="Let the model be assessed and authorized again, or log a normal change.")
 def is_preauthorized(change: "Change", context: Context) -> bool | str:
     """A pre-authorization counts while the model is active in the version that the change took up (INV-055, 056)."""
     held = applied(context)
-    if held.model is None or not held.model.preauthorized or held.is_preauthorized:
-        return True
+    if held.model is None or not held.model.preauthorized:
+        return f"the model {change.model!r} pre-authorizes nothing."
+    return held.is_preauthorized or _lapsed(held)
+
+
+@guard(remedy="Let the model be assessed and authorized again, or log a normal change.")
+def still_preauthorized(change: "Change", context: Context) -> bool | str:
+    """What was pre-authorized does not begin after that has been withdrawn; what an authority decided does."""
+    held = applied(context)
+    preauthorized = held.model is not None and held.model.preauthorized
+    return held.is_preauthorized or _lapsed(held) if preauthorized else True
+
+
+def _lapsed(held: Applied) -> str:
     why = "was altered since" if held.is_active else "is not active"
-    return f"the model {held.model.name!r} {why}, so it pre-authorizes this change no longer."
+    return f"the model {held.name!r} {why}, so it pre-authorizes this change no longer."
+
+
+@guard(text="the model says which tasks there are.", remedy="Log a normal change.")
+def is_open_to_tasks(change: "Change", context: Context) -> bool:
+    """A pre-authorized procedure is not planned anew."""
+    model = applied(context).model
+    return model is None or not model.preauthorized
 
 
 @guard(text="it was never carried out.", remedy="It goes back to new instead.")
@@ -233,7 +261,7 @@ def stamp_risk(change: "Change", context: Context) -> Mapping[str, Any]:
 
 
 def forget_risk(change: "Change", context: Context) -> Mapping[str, Any]:
-    """What was assessed by the questions of one model says nothing under another."""
+    """What goes back to the beginning, or by another model, is assessed and authorized anew."""
     gone: dict[str, Any] = dict.fromkeys(("risk", "risk_case", "assessed_at", "assessed_by", "authorized_at"))
     return {**gone, "answers": {}}
 
@@ -241,11 +269,6 @@ def forget_risk(change: "Change", context: Context) -> Mapping[str, Any]:
 def stamp_authorized(change: "Change", context: Context) -> Mapping[str, Any]:
     """An authorization has its time."""
     return {"authorized_at": context.at}
-
-
-def forget_authorization(change: "Change", context: Context) -> Mapping[str, Any]:
-    """What is new again was not authorized."""
-    return {"authorized_at": None}
 
 
 def stamp_begun(change: "Change", context: Context) -> Mapping[str, Any]:

@@ -12,10 +12,10 @@ from typing import Literal, TypeAlias
 import attrs
 
 from itil4.errors import InvalidInput
-from itil4.practices.change_schedule.closures import closures, numbers
 from itil4.practices.change_schedule.periods import Period, Place
 from itil4.practices.change_schedule.planned import PlannedWork
 from itil4.practices.change_schedule.when import Span, joined
+from itil4.practices.configuration.condensing import numbers
 from itil4.practices.configuration.graph import ConfigurationGraph
 from itil4.vocabulary import choices
 
@@ -169,11 +169,9 @@ class _Kin:
         self.graph = graph
         self.names = list(dict.fromkeys(item for work in works for item in sorted(work.items)))
         self.bits = {item: 1 << place for place, item in enumerate(self.names)}
-        up, down = graph.ways("part_of")
-        self.wholes = closures(self.names, up, self.bits)
-        self.parts = closures(self.names, down, self.bits)
-        self.rests = closures(self.names, graph.supporters, self.bits)
-        self.needed = closures(self.names, graph.dependants, self.bits)
+        part_of, rests = graph.condensed("part_of"), graph.condensed()
+        self.wholes, self.parts = part_of.ahead(self.bits), part_of.behind(self.bits)
+        self.rests, self.needed = rests.ahead(self.bits), rests.behind(self.bits)
 
 
 def _met(
@@ -245,9 +243,9 @@ class Sides:
     def __init__(self, works: Iterable[PlannedWork], graph: ConfigurationGraph, scopes: "Scopes") -> None:
         self._names = [item for item in scopes.named if scopes.of(item)]
         bits = {item: 1 << place for place, item in enumerate(self._names)}
-        starts = sorted({item for work in works for item in work.items})
-        up, down = graph.ways("part_of")
-        self._wholes, self._parts = closures(starts, up, bits), closures(starts, down, bits)
+        bits |= {item: 0 for work in works for item in work.items if item not in bits}
+        part_of = graph.condensed("part_of")
+        self._wholes, self._parts = part_of.ahead(bits), part_of.behind(bits)
 
     def of(self, work: PlannedWork) -> Iterator[tuple[str | None, str | None, str]]:
         """Yield (item, other item, side) of a work."""

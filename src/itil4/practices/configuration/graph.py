@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from itil4.errors import InvalidInput, nearest
+from itil4.practices.configuration.condensing import Condensed, condensed
 from itil4.practices.configuration.relations import ITEM_RELATIONS, ItemRelation
 
 Edge: TypeAlias = tuple[str, str, str]
@@ -316,6 +317,18 @@ class ConfigurationGraph:
             way[at] = len(way)
             at = next(each for each in behind[at] if each in held)
         return () if at is None else tuple(reversed(list(way)[way[at] :]))
+
+    def condensed(self, relation: str | None = None) -> Condensed:
+        """Return the graph of a relation with its circles drawn together; without one, that of what rests on what.
+
+        It is made when it is first asked for, and kept.
+        """
+        held: dict[str, Any] = self._held
+        key = f"condensed {relation or ''}"
+        if key not in held:
+            held[key] = condensed(self.supporters if relation is None else self.ways(relation)[0])
+        found: Condensed = held[key]
+        return found
 
     def ways(self, relation: str) -> tuple[Mapping[str, tuple[str, ...]], Mapping[str, tuple[str, ...]]]:
         """Return a relation as two mappings: source -> its targets, and target -> its sources."""

@@ -475,10 +475,32 @@ ENGLISH: Catalogue = {
         "{item} is not in the scope of {change}.",
         "Link it before the change is authorized: link(change, 'affects', item).",
     ),
-    "scope_fixed": (
-        "{item} is under change control and cannot come into the scope of {change}, which is {state} already.",
-        "Take the change back to where its scope is decided, or log another one.",
+    "window_endless": ("The window that starts at {start} has no end.", "Give it an end, or a duration."),
+    "window_backwards": (
+        "The window ends at {end}, which is not after its start at {start}.",
+        "Let it end after it starts.",
     ),
+    "window_in_gap": (
+        "{field} {value} does not exist in {zone}: the clocks skip it.",
+        "Give a time before or after the change of the clocks.",
+    ),
+    "no_slot": (
+        "There is no free window of {duration} for {work} until {until}: other work and blackouts leave {longest}.",
+        "Look further ahead, or plan it in smaller pieces.",
+    ),
+    "no_slot_windows": (
+        "No maintenance window until {until} has the {duration} that {work} needs: the longest has {longest}.",
+        "Look further ahead, plan it in smaller pieces, or agree on a longer window.",
+    ),
+    "change_freeze": (
+        "{change} may not start at {at}: the freeze {period!r}, from {start} to {end}, is about {item}.",
+        "Plan it outside the freeze, or have it exempted there. An emergency change may start.",
+    ),
+    "schedule_conflict": (
+        "{change} is in conflict from {start} to {end}: {text}.",
+        "Plan it at another time: next_slot(change) proposes one.",
+    ),
+    "not_planned": ("{change} has no planned start and end.", "Plan both first, or tell a duration."),
     "idle_members": (
         "{item} is not related to {members} of its group {group!r}, so they do not count.",
         "Relate them, or declare the group without them.",

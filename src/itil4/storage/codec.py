@@ -80,8 +80,8 @@ class RecordCodec:
 
     # records
 
-    def row(self, record: Any, number: str | None, links: int) -> RecordRow:
-        """Return the row of a record.
+    def row(self, record: Any, number: str | None, links: int, *, category: str | None = None) -> RecordRow:
+        """Return the row of a record; `category` is that of its state, where the lifecycle cannot say it.
 
         Raises:
             InvalidInput: a field holds what no row can.
@@ -95,7 +95,8 @@ class RecordCodec:
             raise self._unstorable(record, error) from error
         origin = record.origin
         return RecordRow(
-            record.id, self.kind, number, record.state, self.category(record.state), record.version, links,
+            record.id, self.kind, number, record.state, category or self.category(record.state), record.version,
+            links,
             microseconds(record.created_at), microseconds(record.updated_at), record.created_by, self.schema,
             origin.system if origin else None, origin.key if origin else None, text, _Found(body),
         )  # fmt: skip

@@ -350,6 +350,10 @@ ENGLISH: Catalogue = {
         "Commit the one first.",
     ),
     "nothing_named": ("{event!r} says nothing to work on.", "Name at least one of: {choices}."),
+    "broken_history": (
+        "The history of {record} cannot be read: {error}",
+        "Let upcasters read with get and pop(name, default): in history a field at its default may be missing.",
+    ),
     "past": (
         "{event!r} is not possible: this desk shows how things stood at {moment}, and is for reading only.",
         "Do it on the service management itself.",

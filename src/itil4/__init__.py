@@ -33,6 +33,11 @@ if TYPE_CHECKING:
     from itil4.itsm import ServiceManagement, connect
     from itil4.lifecycle import Context, FollowUp, Guard, In, Lifecycle, State, Transition, guard
     from itil4.practices.base import Outcome, Practice
+    from itil4.practices.change_enablement import Change, ChangeEnablement
+    from itil4.practices.change_models import ChangeModel
+    from itil4.practices.change_policy import ChangePolicy
+    from itil4.practices.change_register import ChangeModels
+    from itil4.practices.change_values import AuthorityRule, ChangeTask, Question, RiskCase, RiskRule
     from itil4.practices.directory import Directory, People
     from itil4.practices.incident_management import Incident, IncidentManagement, IncidentModel, IncidentPolicy
     from itil4.practices.known_errors import KnownError, KnownErrors
@@ -69,6 +74,11 @@ _HOMES = {
     "itil4.itsm": ("ServiceManagement", "connect"),
     "itil4.lifecycle": ("Context", "FollowUp", "Guard", "In", "Lifecycle", "State", "Transition", "guard"),
     "itil4.practices.base": ("Outcome", "Practice"),
+    "itil4.practices.change_enablement": ("Change", "ChangeEnablement"),
+    "itil4.practices.change_models": ("ChangeModel",),
+    "itil4.practices.change_policy": ("ChangePolicy",),
+    "itil4.practices.change_register": ("ChangeModels",),
+    "itil4.practices.change_values": ("AuthorityRule", "ChangeTask", "Question", "RiskCase", "RiskRule"),
     "itil4.practices.directory": ("Directory", "People"),
     "itil4.practices.incident_management": ("Incident", "IncidentManagement", "IncidentModel", "IncidentPolicy"),
     "itil4.practices.known_errors": ("KnownError", "KnownErrors"),
@@ -89,7 +99,14 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "Actor",
     "Attachment",
+    "AuthorityRule",
     "BrokenRule",
+    "Change",
+    "ChangeEnablement",
+    "ChangeModel",
+    "ChangeModels",
+    "ChangePolicy",
+    "ChangeTask",
     "Clock",
     "Comment",
     "Context",
@@ -125,10 +142,13 @@ __all__ = [
     "Problem",
     "ProblemManagement",
     "ProblemPolicy",
+    "Question",
     "Reason",
     "Record",
     "Refused",
     "Relation",
+    "RiskCase",
+    "RiskRule",
     "SchemaTooNew",
     "ServiceCalendar",
     "ServiceLevelPolicy",

@@ -12,7 +12,7 @@ from problem_kit import DESK, Ticking, keeper, known_error, opened
 from itil4 import InvalidInput, MemoryStore, SqliteStore
 from itil4.practices.known_errors import TEXTS, question
 from itil4.storage.query import Compare, Query
-from itil4.storage.text_search import FindsWords, PlainWords, store_of_words, words_of
+from itil4.storage.text_search import PlainWords, finds_words, store_of_words, words_of
 
 WORDS = ["mail", "relay", "noon", "slow", "printer", "jam", "élan", "naïve", "東京", "Größe"]
 WORDS += ["ﬁle", "a1", "x-ray", "don't", "हिन्दी"]
@@ -148,7 +148,7 @@ def test_a_file_that_was_searched_keeps_its_words_whoever_writes(tmp_path: Path)
     first.close()
     third = opened("state", f"sqlite:///{tmp_path}/desk.db", Ticking())
     store = third.house.store
-    assert isinstance(store, FindsWords)
+    assert finds_words(store)
     rows = store_of_words(store).find_words("", Query("problem"), ("summary",), ("again",))
     assert len(rows) == 1
     assert summaries(third, "software mail") == ["mail again", "mail"]

@@ -159,4 +159,5 @@ def taken_by(actor: Actor) -> set[str]:
     """Return the steps of a problem that somebody may take in some state."""
     from itil4.practices.problem_management import LIFECYCLE
 
-    return {each.event for each in LIFECYCLE.transitions if each.roles is None or each.roles & actor.roles}
+    mine = [each for each in LIFECYCLE.transitions if not each.internal]
+    return {each.event for each in mine if each.roles is None or each.roles & actor.roles}

@@ -45,11 +45,17 @@ Opened = Callable[..., ServiceManagement]
 
 
 def opened(
-    where: Path | None, policy: ServiceLevelPolicy = USUAL, *, at: datetime = MONDAY, **options: Any
+    where: Path | None,
+    policy: ServiceLevelPolicy = USUAL,
+    *,
+    at: datetime = MONDAY,
+    policies_of_problems: Any = None,
+    **options: Any,
 ) -> ServiceManagement:
     """Open a desk in memory, or in a file; its clock is `itsm.house.clock`."""
     url = None if where is None else f"sqlite:///{where}"
-    return itil4.connect(url, clock=FrozenClock(at), policies={"service_level": policy}, **options)
+    policies = {"service_level": policy} | ({"problem": policies_of_problems} if policies_of_problems else {})
+    return itil4.connect(url, clock=FrozenClock(at), policies=policies, **options)
 
 
 def clock_of(itsm: ServiceManagement) -> FrozenClock:

@@ -19,7 +19,7 @@ from itil4.lifecycle import Timer
 from itil4.practices.service_policy import ServiceHours, ServiceLevelPolicy, StateTimer
 from itil4.service_level import ServiceCalendar, clock
 from itil4.storage.memory import MemoryStore
-from itil4.storage.projections import DueRow, KeepsDueTimes, Projected
+from itil4.storage.projections import DueRow, Projected, keeps_due_times
 from itil4.storage.sqlite import SqliteStore
 
 RICH = ServiceLevelPolicy(
@@ -194,7 +194,7 @@ def test_an_edited_calendar_is_a_new_revision_and_lists_whose_verdict_flips(kind
 def test_due_times_of_a_record_that_has_moved_are_not_written(kind: str, tmp_path: Path) -> None:
     """Whoever computes due times beside others never overwrites what follows from a later entry."""
     store: Any = MemoryStore() if kind == "memory" else SqliteStore(tmp_path / "desk.db")
-    assert isinstance(store, KeepsDueTimes)
+    assert keeps_due_times(store)
     itsm = itil4.connect(store, clock=FrozenClock(MONDAY), policies={"service_level": USUAL})
     incident = logged(itsm)
     now = itsm.incidents.hold(incident, kind="user", by=SAM)

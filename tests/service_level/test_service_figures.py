@@ -144,3 +144,37 @@ def test_a_report_asks_for_a_target_and_a_policy(itsm: Any, tmp_path: Path) -> N
         policies(tmp_path / "missing.toml")
     assert target_figures(itsm, asked.target)["compliance_stopped"].n == 2
     assert target_figures(itsm, "all", by=("priority",))["compliance_stopped"].n == 4
+
+
+def test_availability_is_told_on_the_hours_of_each_customer() -> None:
+    """One service, two customers with different hours: each outage counts on the hours of the one who had it."""
+    day = ServiceHours(customer="acme", calendar="office")
+    itsm = opened(None, ServiceLevelPolicy(calendars={"office": OFFICE}, hours=(day,)), at=MONDAY)
+    for customer in ("acme", "zeta"):  # zeta is served round the clock
+        logged(itsm, service="mail", customer=customer)
+    clock_of(itsm).tick(hours(4))
+    for number in ("INC0000001", "INC0000002"):
+        itsm.incidents.resolve(number, resolution="Restarted", by=SAM)
+    clock_of(itsm).set(MONDAY + timedelta(days=1))
+    whole = itsm.service_levels.figures(since=MONDAY, until=MONDAY + timedelta(days=1))["availability"]
+    # 9 to 17 in Paris are 8 to 16 UTC: seven hours of acme from 9 on and one more the next day, 24 of zeta
+    assert whole.value == pytest.approx(((8 - 4) + (24 - 4)) / (8 + 24))
+    parts = itsm.service_levels.figures(since=MONDAY, until=MONDAY + timedelta(days=1), split="customer").groups
+    assert {each.where["customer"]: each["availability"].value for each in parts} == {
+        "acme": pytest.approx(4 / 8), "zeta": pytest.approx(20 / 24),
+    }  # fmt: skip
+
+
+def test_an_outage_of_nobody_in_particular_is_one_for_all_who_have_the_service() -> None:
+    """Without a customer it counts on the hours of every customer that the service had an outage for."""
+    day = ServiceHours(customer="acme", calendar="office")
+    itsm = opened(None, ServiceLevelPolicy(calendars={"office": OFFICE}, hours=(day,)), at=MONDAY)
+    logged(itsm, service="mail", customer="acme")
+    clock_of(itsm).tick(hours(1))
+    itsm.incidents.resolve("INC0000001", resolution="Restarted", by=SAM)
+    logged(itsm, service="mail")
+    clock_of(itsm).tick(hours(2))
+    itsm.incidents.resolve("INC0000002", resolution="Restarted", by=SAM)
+    clock_of(itsm).set(MONDAY + timedelta(days=1))
+    figure = itsm.service_levels.figures(since=MONDAY, until=MONDAY + timedelta(days=1))["availability"]
+    assert figure.value == pytest.approx(1 - 3 / 8)

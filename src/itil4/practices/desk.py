@@ -12,6 +12,7 @@ from itil4.clock import Clock, instant
 from itil4.errors import InvalidInput, Refused, nearest
 from itil4.practices.directory import Directory
 from itil4.practices.places import Kinds, Practices
+from itil4.practices.publishing import Publishing
 from itil4.record import Actor, Entry, Relation, Relations
 from itil4.storage.projections import Projected
 from itil4.storage.protocols import Store
@@ -48,6 +49,7 @@ class House:
     past: datetime | None = None
     """The moment that this shows, where it shows how things stood; nothing is written then."""
     subscribers: list[tuple[str | None, Subscriber]] = attrs.Factory(list)
+    publishing: Publishing = attrs.Factory(lambda self: Publishing(self.publish), takes_self=True)
 
     @cached_property
     def relations(self) -> Relations:
@@ -61,6 +63,14 @@ class House:
             InvalidInput: the clock of the host gives no aware datetime.
         """
         return instant(self.clock.now(), "clock.now()")
+
+    def commit(self, unit: Unit) -> list[Entry]:
+        """Commit a unit of work, tell the subscribers in the order of each record's history, and return the entries.
+
+        Raises:
+            StaleRecord, InvalidInput, StoreError: as the unit does; nobody is told then.
+        """
+        return self.publishing.commit(unit) if self.subscribers else unit.commit()
 
     def publish(self, entries: list[Entry]) -> None:
         """Tell the subscribers, in the order of the entries; one that fails is logged and stops nobody.
@@ -150,7 +160,7 @@ class Desk:
             return
         unit = self.new_unit()
         yield unit
-        self.house.publish(unit.commit())
+        self.house.commit(unit)
 
     def reading(self) -> Unit:
         """Return the unit to read through: the open one, or a new one that will not be written."""

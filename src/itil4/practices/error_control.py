@@ -359,6 +359,7 @@ def error_control(
         ),
         *loops("recheck", KNOWN_ERROR_STATES, roles=DECIDERS, requires="next_review_at", guards=[looks_ahead],
                effects=[stamp_reviewed], label="Review the open known error"),
+        *loops("remind", KNOWN_ERROR_STATES, internal=True, label="To be reviewed"),
         *loops("accept_risk", KNOWN_ERROR_STATES, roles=MANAGER, requires="risk_accepted_by", guards=[by_authority],
                effects=[stamp_risk], facts="policy"),
         Transition(

@@ -145,6 +145,7 @@ LIFECYCLE = Lifecycle(
             "resume", "on_hold", "in_progress", roles=WORKERS | {"requester"}, effects=[take],
             follow_ups=[FollowUp("resume", _CHILDREN, states="on_hold")],
         ),
+        Transition("remind", "on_hold", "on_hold", internal=True, label="Waits: to be looked at again"),
         *_loops("restore", (*OPEN_STATES, "resolved"), roles=WORKERS, effects=[mark_restored], label="Service is back"),
         *_loops("escalate", OPEN_STATES, roles=WORKERS, requires="informed", fields={"informed": "must_change"}),
         *_loops(

@@ -193,7 +193,8 @@ STAGES = (
     ),
     Stage(
         "resolution", ERROR_CONTROL, ("known_error", "developing", "deferred", "resolved"),
-        ("develop", "defer", "recheck", "accept_risk", "resolve", "confirm", "reject_resolution"),
+        ("develop", "defer", "recheck", "remind", "accept_risk", "resolve", "confirm",
+         "reject_resolution"),
     ),
     Stage("closure", ERROR_CONTROL, ("closed", "dismissed"), ("close", "close_duplicate")),
     Stage("review", ERROR_CONTROL, ("reviewed",), ("review",)),

@@ -24,7 +24,8 @@ def role_table(lifecycle: Lifecycle) -> Iterator[str]:
     yield "|---|---|---|" + "---|" * len(ROLES)
     rows: dict[tuple[str, frozenset[str] | None], tuple[dict[str, None], dict[str, None]]] = {}
     for source, each in lifecycle.arrows:
-        sources, targets = rows.setdefault((each.event, each.roles), ({}, {}))
+        roles = frozenset() if each.internal else each.roles  # time takes an internal step, nobody else
+        sources, targets = rows.setdefault((each.event, roles), ({}, {}))
         sources[source] = None
         targets.update(dict.fromkeys("(stays)" if target == source else target for target in each.targets))
     for (event, roles), (sources, targets) in rows.items():
@@ -39,7 +40,7 @@ def page() -> str:
         "## Stages and phases\n\nThe eight stages of the notes, each in its phase (INV-049).",
         "\n".join(stage_table()),
         "## Who may do what to a problem\n\nWho owns a problem is its problem owner; who has it in hand is its "
-        "technical analyst.\nOther roles take none of these steps.",
+        "technical analyst.\nOther roles take none of these steps. `remind` is taken by time alone.",
         "\n".join(role_table(LIFECYCLE)),
         "## Who may do what to a known error that is a record of its own",
         "\n".join(role_table(KNOWN_ERROR)),

@@ -21,7 +21,7 @@ from itil4.practices.service_policy import BREACH, ServiceLevelPolicy
 from itil4.record import Entry
 from itil4.service_level import Moment, Reading, ServiceCalendar
 from itil4.service_level.zone import MICROSECOND, micro
-from itil4.storage.projections import DueRow, KeepsDueTimes, Projected
+from itil4.storage.projections import DueRow, KeepsDueTimes, Projected, keeps_due_times
 from itil4.storage.query import Compare, Every, Query, Some, Where
 from itil4.storage.unit import Unit
 from itil4.vocabulary import OPEN
@@ -107,7 +107,7 @@ class Clockwork:
                 "ill_typed", field="policies.service_level", expected="a ServiceLevelPolicy", value=given
             )
         self.given = given
-        self._keeps = isinstance(house.store, KeepsDueTimes)
+        self._keeps = keeps_due_times(house.store)
         self.check(given)
 
     # the policy
@@ -180,9 +180,9 @@ class Clockwork:
             StoreError: it does not.
         """
         store = self._house.store
-        if not isinstance(store, KeepsDueTimes):
-            raise StoreError.of("no_projections", store=type(store).__name__)
-        return store
+        if keeps_due_times(store):
+            return store
+        raise StoreError.of("no_projections", store=type(store).__name__)
 
     # due times
 

@@ -4,7 +4,7 @@ All are folded from history, like the figures of a practice, with what stands be
 read at the end of the period, so that the figures of a month stay what they were.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,10 +17,11 @@ from itil4.practices.incident_figures import interruption
 from itil4.practices.measuring import Answer, Definition, Tally, averaged, measure, shared
 from itil4.practices.service_agreements import ServiceReview
 from itil4.practices.service_clocks import RecordClock
+from itil4.practices.service_scope import most_specific
 from itil4.practices.stories import Story
 from itil4.record import Actor
 from itil4.service_level import Reading, ServiceCalendar, Target, availability, clock, mtbf, mtbsi
-from itil4.service_level.figure import fell_due
+from itil4.service_level.figure import Outage, fell_due
 from itil4.vocabulary import OPEN, Category
 
 if TYPE_CHECKING:
@@ -54,11 +55,22 @@ class _Clocks:
     def hours(self, story: Story, period: Period) -> ServiceCalendar:
         """Return the service hours of a record: those of its first clock, or of its customer and service."""
         found = self.of(story, period)
-        if found:
-            return found[0][0].calendar
+        return found[0][0].calendar if found else self.policy.calendar_of(self._values(story))
+
+    def agreed(self, story: Story, period: Period) -> ServiceCalendar:
+        """Return the service hours that were agreed with a customer, whatever a single promise is kept on."""
+        values = self._values(story)
+        return (
+            self.policy.calendar_of(values) if most_specific(self.policy.hours, values) else self.hours(story, period)
+        )
+
+    def customer(self, story: Story) -> Any:
+        """Return whose record it is, or None."""
+        return story.value(self.policy.customer_field)
+
+    def _values(self, story: Story) -> dict[str, Any]:
         values = {name: story.value(name) for name in self.policy.fields}
-        values |= {"kind": self.kind, "customer": story.value(self.policy.customer_field)}
-        return self.policy.calendar_of(values)
+        return values | {"kind": self.kind, "customer": self.customer(story)}
 
 
 def _compliance(clocks: _Clocks, by: str, story: Story, period: Period, tally: Tally) -> None:
@@ -150,36 +162,52 @@ def _outage(clocks: _Clocks, story: Story, period: Period, tally: Tally) -> None
     if broken is None or (broken.stop is not None and broken.stop < broken.start):
         tally.leave(story, period, "without an interruption that can be told")
     elif period.touches(broken.start, broken.stop):
-        tally.add(story, (story.value("service"), broken.start, broken.stop, clocks.hours(story, period)))
+        hours = clocks.agreed(story, period)
+        tally.add(story, _Outage(story.value("service"), clocks.customer(story), broken.start, broken.stop, hours))
         if broken.stop is None:
             tally.wait(story)
 
 
 class _Outage(NamedTuple):
     service: Any
+    customer: Any
     start: datetime
     stop: datetime | None
     hours: ServiceCalendar
 
 
-def _by_service(tally: Tally) -> dict[Any, list[_Outage]]:
-    found: dict[Any, list[_Outage]] = {}
+def _as_seen(tally: Tally) -> Iterator[tuple[ServiceCalendar, list[Outage]]]:
+    """Yield the outages of each service on each of the hours that its customers agreed.
+
+    An outage counts for the hours of the customer who had it. One of nobody in particular counts for all who have
+    the service, or on its own hours where nobody else had any.
+    """
+    services: dict[Any, list[_Outage]] = {}
     for value in tally.values:
-        found.setdefault(value[0], []).append(_Outage(*value))
-    return found
+        services.setdefault(value.service, []).append(value)
+    for outages in services.values():
+        told = [each for each in outages if each.customer is not None]
+        for hours in {each.hours.revision: each.hours for each in told or outages}.values():
+            yield (
+                hours,
+                [
+                    (each.start, each.stop)
+                    for each in outages
+                    if each.hours.revision == hours.revision or (told and each.customer is None)
+                ],
+            )
 
 
 def _available(period: Callable[[], Period], tally: Tally) -> Answer:
     """Return agreed time without outages over agreed time, over the services that had one; see `availability`."""
     agreed = up = 0.0
     spells = 0
-    for outages in _by_service(tally).values():
-        start = period().since or min(each.start for each in outages)
-        hours, end = outages[0].hours, period().end
+    for hours, outages in _as_seen(tally):
+        start, end = period().since or min(begun for begun, _ in outages), period().end
         if start >= end:
             continue
         served = hours.elapsed(start, end).total_seconds()
-        share = availability([(each.start, each.stop) for each in outages], start, end, hours)
+        share = availability(outages, start, end, hours)
         agreed += served
         up += served * (share.value or 0)
         spells += share.n
@@ -188,10 +216,9 @@ def _available(period: Callable[[], Period], tally: Tally) -> Answer:
 
 def _mean_of(period: Callable[[], Period], what: Callable[..., Any], tally: Tally) -> Answer:
     lengths: list[timedelta] = []
-    for outages in _by_service(tally).values():
-        start = period().since or min(each.start for each in outages)
-        known = [(each.start, each.stop) for each in outages]
-        lengths += what(known, start, max(period().end, start), outages[0].hours).items
+    for hours, outages in _as_seen(tally):
+        start = period().since or min(begun for begun, _ in outages)
+        lengths += what(outages, start, max(period().end, start), hours).items
     mean = sum(lengths, timedelta()) / len(lengths) if lengths else None
     return mean, {"n": len(lengths)}
 
@@ -257,7 +284,7 @@ def _definitions(clocks: _Clocks, period: Callable[[], Period]) -> list[Definiti
         ),
         said(
             name="availability", title="Availability", unit="share", fold=partial(_available, period),
-            definition="Agreed time without outages over agreed time, of services that had one; overlaps are merged.",
+            definition="Agreed time without outages over agreed time, of services that had one; hours by customer.",
             measure=partial(_outage, clocks),
         ),
         said(

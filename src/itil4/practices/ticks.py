@@ -186,7 +186,7 @@ class _Ticking:
                     event = self._reach(desk, unit, record, what, policy)
                 else:
                     event = self._fire(desk, unit, record, kind, what, key, policy.actor)
-                done = unit.commit()
+                done = self.house.commit(unit)
             except Refused as error:
                 refused.add(key)
                 self.held.append((record_id, key, error.reasons))
@@ -286,8 +286,7 @@ class _Ticking:
     # notices
 
     def _tell(self, entries: list[Entry]) -> None:
-        """Publish what was committed, and deliver its notices."""
-        self.house.publish(entries)
+        """Deliver the notices of what was committed."""
         for record_id in dict.fromkeys(entry.record_id for entry in entries if entry.event in EVENTS):
             for row in self.store.due_of(self.house.tenant, record_id):
                 if row.sort == "notice":

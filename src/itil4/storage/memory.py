@@ -6,6 +6,8 @@ from operator import attrgetter
 from typing import Any, Literal
 
 from itil4.errors import StoreError
+from itil4.storage.capabilities import Capability
+from itil4.storage.outbox import MemoryOutbox, Waiting
 from itil4.storage.projections import DueTimes, MemoryDueTimes
 from itil4.storage.protocols import Batch, Conflict, EntryRow, KindRow, LinkRow, OnceRow, RecordRow
 from itil4.storage.query import COLUMNS, Compare, Every, Linked, Query, Where, holds, sort_key
@@ -29,6 +31,7 @@ class _Tenant:
         self.origins: dict[tuple[str, str], dict[str | None, str]] = {}
         self.once: dict[str, OnceRow] = {}
         self.due = DueTimes()
+        self.outbox: dict[str, Waiting] = {}
 
     def candidates(self, where: Where) -> set[str] | None:
         """Return ids among which all records are that meet the condition, or None where no index helps."""
@@ -56,7 +59,7 @@ class _Tenant:
         return {owner for each in wanted for owner in self.foreign.get(each, ())}
 
 
-class MemoryStore(MemoryDueTimes):
+class MemoryStore(MemoryDueTimes, MemoryOutbox):
     """Keeps everything in this process; made for tests, short scripts and as the reference.
 
     Rows are the same plain rows that a database gets, so what it answers is what a database answers.
@@ -65,6 +68,8 @@ class MemoryStore(MemoryDueTimes):
     >>> store.load("", ["no such id"])
     []
     """
+
+    capabilities: frozenset[Capability] = frozenset(("gapless_numbers", "due_times", "outbox"))
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -174,6 +179,8 @@ class MemoryStore(MemoryDueTimes):
                 if entry.seq == 1 and entry.record_id in numbers:
                     entry = entry._replace(number=numbers[entry.record_id])  # noqa: PLW2901 - the same, numbered
                 data.histories[entry.record_id].append(entry)
+                if self._keeps_outbox:
+                    self._put_out(data, entry)
                 if entry.origin_system is not None and entry.origin_key is not None:
                     known = data.origins.setdefault((entry.origin_system, entry.origin_key), {})
                     known[entry.origin_row] = entry.record_id

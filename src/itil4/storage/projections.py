@@ -6,8 +6,10 @@ reads the one without the other. A store that lacks the ability keeps records al
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeGuard
+
+from itil4.storage.capabilities import capabilities_of
+from itil4.storage.connecting import Connecting, Remembering
 
 Sort: TypeAlias = Literal["clock", "timer", "notice", "mark"]
 """A clock of a target, a timer of a state, a notice that waits to be delivered, or a mark of what ran last."""
@@ -50,9 +52,8 @@ class Projected(NamedTuple):
     notices: tuple[DueRow, ...] = ()
 
 
-@runtime_checkable
 class KeepsDueTimes(Protocol):
-    """What a store promises that keeps due times."""
+    """What a store promises whose `capabilities` have `due_times`."""
 
     def due_between(self, tenant: str, start: int, end: int, limit: int | None = None) -> list[DueRow]:
         """Return the clocks and timers that fall due from `start` on and before `end`, the earliest first."""
@@ -81,6 +82,11 @@ class KeepsDueTimes(Protocol):
     def settle(self, tenant: str, rows: Sequence[DueRow]) -> None:
         """Forget notices that were delivered."""
         ...
+
+
+def keeps_due_times(store: object) -> TypeGuard[KeepsDueTimes]:
+    """Say whether a store keeps due times."""
+    return "due_times" in capabilities_of(store)
 
 
 _REPLACED = ("clock", "timer")
@@ -123,17 +129,8 @@ def put(connection: Any, tenant: str, projected: Iterable[Projected]) -> None:
         connection.executemany(_PUT, [(tenant, *row) for row in (*each.rows, *each.notices)])
 
 
-class SqliteDueTimes:
-    """Due times in the file of a SQLite store, which brings `_doing`, `_writing` and `_connection`."""
-
-    def _doing(self, action: str) -> AbstractContextManager[None]:
-        raise NotImplementedError
-
-    def _writing(self, action: str) -> AbstractContextManager[Any]:
-        raise NotImplementedError
-
-    def _connection(self) -> Any:
-        raise NotImplementedError
+class SqliteDueTimes(Connecting):
+    """Due times in the file of a SQLite store."""
 
     def _due(self, text: str, values: tuple[Any, ...]) -> list[DueRow]:
         with self._doing("read due times"):
@@ -194,13 +191,8 @@ class DueTimes:
         return (row for rows in self.rows.values() for row in rows.values())
 
 
-class MemoryDueTimes:
-    """Due times in memory; the store brings `_lock` and `_of`, whose tenants have `due` and `records`."""
-
-    _lock: Any
-
-    def _of(self, tenant: str) -> Any:
-        raise NotImplementedError
+class MemoryDueTimes(Remembering):
+    """Due times in memory; tenants have `due` and `records`."""
 
     def due_between(self, tenant: str, start: int, end: int, limit: int | None = None) -> list[DueRow]:
         """Return the clocks and timers that fall due in a period."""

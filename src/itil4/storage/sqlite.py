@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from itil4.errors import InvalidInput, SchemaTooNew, StoreError
 from itil4.storage import projections
 from itil4.storage import statements as sql
+from itil4.storage.capabilities import Capability
+from itil4.storage.outbox import SqliteOutbox
 from itil4.storage.protocols import Batch, Conflict, EntryRow, KindRow, LinkRow, OnceRow, RecordRow
 from itil4.storage.query import Query, unwritable
 from itil4.storage.text_search import SqliteWords, forget_words, spelled_row
@@ -56,7 +58,7 @@ _stores: "weakref.WeakSet[SqliteStore]" = weakref.WeakSet()
 """Open stores, which must let go of what they inherited when the process forks."""
 
 
-class SqliteStore(projections.SqliteDueTimes, SqliteWords):
+class SqliteStore(projections.SqliteDueTimes, SqliteWords, SqliteOutbox):
     """Records in one SQLite file; a connection per thread, new ones after a fork.
 
     Args:
@@ -69,6 +71,8 @@ class SqliteStore(projections.SqliteDueTimes, SqliteWords):
         StoreError: the file cannot be opened, or belongs to something else.
         SchemaTooNew: a later version of the library made it.
     """
+
+    capabilities: frozenset[Capability] = frozenset(("gapless_numbers", "due_times", "text_search", "outbox"))
 
     def __init__(
         self, path: "str | Path", *, timeout: float = 30.0, synchronous: Literal["NORMAL", "FULL"] = "NORMAL"

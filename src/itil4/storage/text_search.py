@@ -8,12 +8,13 @@ quote or operator of a search language survives to mean anything. Words are comp
 import json
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 from itil4.record import REDACTED
 from itil4.storage import statements as sql
+from itil4.storage.capabilities import capabilities_of
+from itil4.storage.connecting import Connecting
 from itil4.storage.protocols import RecordRow, Store
 from itil4.storage.query import Query
 
@@ -21,14 +22,11 @@ if TYPE_CHECKING:
     import sqlite3
 
 
-@runtime_checkable
 class FindsWords(Protocol):
-    """A store that finds records by words itself, faster than by reading all of them.
+    """What a store promises whose `capabilities` have `text_search`: records by words, without reading all of them.
 
-    `finds_words` is the capability; the answers are those of `PlainWords`, in the same order.
+    The answers are those of `PlainWords`, in the same order.
     """
-
-    finds_words: bool
 
     def find_words(self, tenant: str, query: Query, fields: tuple[str, ...], words: Sequence[str]) -> list[RecordRow]:
         """Return the rows that meet the query and have every word in one of the fields, those born last first.
@@ -76,8 +74,6 @@ def spelled(values: Iterable[Any]) -> str:
 class PlainWords:
     """Finds records by words in any store, by reading all that meet the rest of the query."""
 
-    finds_words = False
-
     def __init__(self, store: Store) -> None:
         self._store = store
 
@@ -107,14 +103,17 @@ def _line(row: RecordRow, fields: tuple[str, ...]) -> str:
     return spelled(body.get(name) for name in fields)
 
 
+def finds_words(store: object) -> TypeGuard[FindsWords]:
+    """Say whether a store finds words itself."""
+    return "text_search" in capabilities_of(store)
+
+
 def store_of_words(store: Store) -> FindsWords:
     """Return what finds words in a store: the store itself where it can, else the plain way."""
-    if isinstance(store, FindsWords) and store.finds_words:
-        return store
-    return PlainWords(store)
+    return store if finds_words(store) else PlainWords(store)
 
 
-class SqliteWords:
+class SqliteWords(Connecting):
     """How the SQLite store finds words: a line of words per record, kept by triggers, and FTS5 over the lines.
 
     The tables of a kind are made when it is first searched, from what is stored by then; from then
@@ -122,20 +121,10 @@ class SqliteWords:
     answers, by reading all of them.
     """
 
-    finds_words = True
     uses_fts5: bool | None = None
     """Whether FTS5 is used; None until it is known, False to do without."""
 
     _ready: frozenset[tuple[str, tuple[str, ...]]] = frozenset()
-
-    def _connection(self) -> "sqlite3.Connection":
-        raise NotImplementedError
-
-    def _doing(self, action: str) -> AbstractContextManager[None]:
-        raise NotImplementedError
-
-    def _writing(self, action: str) -> "AbstractContextManager[sqlite3.Connection]":
-        raise NotImplementedError
 
     def find_words(self, tenant: str, query: Query, fields: tuple[str, ...], words: Sequence[str]) -> list[RecordRow]:
         """Return the rows that meet the query and have every word in one of the fields, those stored last first."""

@@ -9,7 +9,7 @@ import math
 import random
 from bisect import bisect
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from typing import TypeAlias
@@ -29,9 +29,6 @@ Draw: TypeAlias = Callable[[random.Random], float]
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 """When simulated histories begin unless told otherwise."""
-
-_BLANK = (None, None, None, None, None)
-"""The parts of an observation that simulation says nothing about."""
 
 
 @attrs.frozen
@@ -120,39 +117,39 @@ def simulate(
     began = instant(start, "start")
 
     history: list[Observation] = []
-    note, push, pop, made = history.append, heapq.heappush, heapq.heappop, Observation._make
-    done: list[tuple[float, int, int, str]] = []  # completions: when, tie-breaker, station, case
-    serial, now, next_arrival, left = 0, 0.0, gap(gaps), items
+    note, push, pop, new = history.append, heapq.heappush, heapq.heappop, tuple.__new__
+    done: list[tuple[float, int, _Station, str]] = []  # completions: when, tie-breaker, station, case
+    first, serial, next_arrival, left = stations[0], 0, gap(gaps), items
     while left or done:
+        station: _Station | None
         if left and (not done or next_arrival <= done[0][0]):
             now, left = next_arrival, left - 1
-            case, target = f"case-{items - left}", 0
+            at = began + timedelta(0, now)
+            case, station = f"case-{items - left}", first
             next_arrival = now + gap(gaps)
         else:
             now, _, finished, case = pop(done)
-            station = stations[finished]
-            if station.queue:
+            at = began + timedelta(0, now)
+            if finished.queue:
                 serial += 1
-                waiting, work = station.queue.popleft()
-                note(made((waiting, station.name, began + timedelta(0, now), "active", *_BLANK)))
+                waiting, work = finished.queue.popleft()
+                note(new(Observation, (waiting, finished.name, at, "active", None, None, None, None, None)))
                 push(done, (now + work, serial, finished, waiting))
             else:
-                station.free += 1
-            target = station.next()
-            if target < 0:
-                note(made((case, station.name, began + timedelta(0, now), "closed", *_BLANK)))
+                finished.free += 1
+            station = finished.next() if finished.bounds else finished.onward
+            if station is None:
+                note(new(Observation, (case, finished.name, at, "closed", None, None, None, None, None)))
                 continue
-        station = stations[target]
         work = station.work(station.times)
-        at = began + timedelta(0, now)
         if station.free:
             station.free -= 1
             serial += 1
-            note(made((case, station.name, at, "active", *_BLANK)))
-            push(done, (now + work, serial, target, case))
+            note(new(Observation, (case, station.name, at, "active", None, None, None, None, None)))
+            push(done, (now + work, serial, station, case))
         else:
             station.queue.append((case, work))
-            note(made((case, station.name, at, "waiting", "queue", *_BLANK[1:])))
+            note(new(Observation, (case, station.name, at, "waiting", "queue", None, None, None, None)))
     return history
 
 
@@ -211,23 +208,24 @@ def what_if(
 
 
 class _Station:
-    """A step at work: its free hands, its queue, and its own sources of randomness."""
+    """A step at work: its free hands, its queue, its own sources of randomness, and where cases go from here."""
 
-    __slots__ = ("_bounds", "_targets", "_turns", "free", "name", "queue", "times", "work")
+    __slots__ = ("_targets", "_turns", "bounds", "free", "name", "onward", "queue", "times", "work")
 
-    def __init__(
-        self, name: str, free: int, work: Draw, seed: int, targets: Sequence[int], odds: Sequence[float]
-    ) -> None:
+    def __init__(self, name: str, free: int, work: Draw, seed: int) -> None:
         self.name, self.free, self.work = name, free, work
         self.queue: deque[tuple[str, float]] = deque()
         self.times = random.Random(f"{seed}:time:{name}")
         self._turns = random.Random(f"{seed}:turn:{name}")
-        self._targets, self._bounds = targets, tuple(accumulate(odds))
+        self.lead(None, {})
 
-    def next(self) -> int:
-        """Return the number of the station where the case goes on, or -1 when it is through."""
-        targets = self._targets
-        return targets[0] if len(targets) == 1 else targets[bisect(self._bounds, self._turns.random())]
+    def lead(self, onward: "_Station | None", turns: "Mapping[_Station | None, float]") -> None:
+        """Cases go `onward` from here, None being the end of the stream, unless they take one of the turns."""
+        self.onward, self._targets, self.bounds = onward, (*turns, onward), tuple(accumulate(turns.values()))
+
+    def next(self) -> "_Station | None":
+        """Return where the next case goes, by lot."""
+        return self._targets[bisect(self.bounds, self._turns.random())]
 
 
 def _stations(
@@ -237,23 +235,22 @@ def _stations(
     routes: Mapping[str, Mapping[str | None, float]],
     seed: int,
 ) -> list[_Station]:
-    numbers = {step.name: number for number, step in enumerate(stream.steps)}
-    stations = []
-    for number, step in enumerate(stream.steps):
+    named: dict[str | None, _Station | None] = {None: None}
+    for step in stream.steps:
         if step.name not in service:
             raise InvalidInput.of("no_working_time", step=step.name, stream=stream.id)
-        turns = routes.get(step.name, {})
+        work = _draw(f"The working time of {step.name!r}", service[step.name])
+        named[step.name] = _Station(step.name, capacity.get(step.name, step.capacity or 1), work, seed)
+    stations = [station for station in named.values() if station is not None]
+    for station, onward in zip(stations, (*stations[1:], None), strict=True):
+        turns = routes.get(station.name, {})
         for name, odds in turns.items():
-            if name is not None and name not in numbers:
-                near, where = nearest(name, numbers), f"The routes from {step.name!r}"
+            if name not in named:
+                near, where = nearest(str(name), [each.name for each in stations]), f"The routes from {station.name!r}"
                 raise InvalidInput.of("unknown_name", where=where, what="step", name=name, nearest=near)
             if not 0 <= odds <= 1 or sum(turns.values()) > 1:
-                raise InvalidInput.of("bad_odds", step=step.name, odds=tuple(turns.values()))
-        onward = number + 1 if number + 1 < len(stream.steps) else -1
-        targets = [*(-1 if name is None else numbers[name] for name in turns), onward]
-        work = _draw(f"The working time of {step.name!r}", service[step.name])
-        hands = capacity.get(step.name, step.capacity or 1)
-        stations.append(_Station(step.name, hands, work, seed, targets, tuple(turns.values())))
+                raise InvalidInput.of("bad_odds", step=station.name, odds=tuple(turns.values()))
+        station.lead(onward, {named[name]: odds for name, odds in turns.items()})
     return stations
 
 

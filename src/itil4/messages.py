@@ -406,6 +406,15 @@ ENGLISH: Catalogue = {
         "Commit the one first.",
     ),
     "nothing_named": ("{event!r} says nothing to work on.", "Name at least one of: {choices}."),
+    "broken_history": (
+        "The history of {record} cannot be read: {error}",
+        "Let upcasters read with get and pop(name, default): in history a field at its default may be missing.",
+    ),
+    "past": (
+        "{event!r} is not possible: this desk shows how things stood at {moment}, and is for reading only.",
+        "Do it on the service management itself.",
+    ),
+    "bad_moment": ("{moment} lies in the future; it is {now}.", "Give a moment that has been."),
     "states_in_the_way": (
         "{count} records of {kind} are in states that {lifecycle!r} no longer has ({states}), such as {records}.",
         "Say with state_mapping where they belong, on the practice or for connect(): dict(old='new').",

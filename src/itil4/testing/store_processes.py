@@ -1,6 +1,7 @@
 """What survives: a second look at the data, several processes at once, and writers that are killed."""
 
 import contextlib
+import itertools
 import os
 import random
 import signal
@@ -15,7 +16,7 @@ import pytest
 
 from itil4.storage import Batch, Conflict, Query, Store
 from itil4.storage.capabilities import capabilities_of
-from itil4.testing.store_base import StoreTest
+from itil4.testing.store_base import StoreTest, patience
 from itil4.testing.store_rows import TICKET, births, entry, everything, link, once, record, update
 
 
@@ -91,7 +92,9 @@ class ProcessPromises(StoreTest):
 
         def work() -> None:
             opened, done = elsewhere(), 0
-            while done < 20:
+            for _ in patience():
+                if done == 20:
+                    break
                 version = opened.load("", ["a"])[0].version + 1
                 with contextlib.suppress(Conflict):
                     opened.write("", update(record("a", version=version)))
@@ -153,9 +156,7 @@ def _write_on(elsewhere: Callable[[], Store], name: str) -> None:
     store.migrate([TICKET])
     if not store.load("", ["counter"]):
         store.write("", births(record("counter")))
-    turn = 0
-    while True:
-        turn += 1
+    for turn in itertools.count(1):
         key = f"{name}-{turn}"
         store.write("", _batch(key, store.load("", ["counter"])[0].version + 1))
         os.write(1, f"{key}\n".encode())

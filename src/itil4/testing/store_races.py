@@ -9,7 +9,7 @@ import pytest
 
 from itil4.errors import StoreError
 from itil4.storage import Conflict, Query, Store
-from itil4.testing.store_base import StoreTest, all_right, need, together
+from itil4.testing.store_base import StoreTest, all_right, need, patience, together
 from itil4.testing.store_rows import TICKET, births, everything, link, once, record, update
 
 
@@ -23,7 +23,7 @@ class RacePromises(StoreTest):
 
         def work() -> None:
             for _ in range(25):
-                while True:
+                for _ in patience():
                     version = store.load("", ["a"])[0].version + 1
                     try:
                         store.write("", update(record("a", version=version)))
@@ -99,7 +99,9 @@ class RacePromises(StoreTest):
                 store.write("", births(*pair, links=[link(f"{turn}a", "r", f"{turn}b")]))
 
         def read() -> None:
-            while not done:
+            for _ in patience():
+                if done:
+                    break
                 found = [row.id for row in store.find("", Query("ticket"))]
                 assert len(found) % 2 == 0, found
                 assert len(list(store.history(""))) % 2 == 0

@@ -377,6 +377,10 @@ ENGLISH: Catalogue = {
         "Commit the one first.",
     ),
     "nothing_named": ("{event!r} says nothing to work on.", "Name at least one of: {choices}."),
+    "states_in_the_way": (
+        "{count} records of {kind} are in states that {lifecycle!r} no longer has ({states}), such as {records}.",
+        "Say with state_mapping where they belong, on the practice or for connect(): dict(old='new').",
+    ),
     "not_the_replay": (
         "{record} is not what its history rebuilds; they differ in: {fields}.",
         "See verify(), and correct the record first.",
@@ -399,7 +403,7 @@ ENGLISH: Catalogue = {
         "Withdraw the approval and ask anew where somebody else should be asked.",
     ),
     "votes_settled": (
-        "The votes amount to {result} since somebody left, and a departure decides nothing.",
+        "Since somebody left, the votes on {ballot!r} amount to {result}, and a departure decides nothing.",
         "Let one of those who voted vote again, or ask for approval anew.",
     ),
     "approval_overdue": ("The time for votes ended at {at}.", "Let itsm.tick() run; it expires then."),
@@ -467,9 +471,68 @@ ENGLISH: Catalogue = {
         "{item} is not in the scope of {change}.",
         "Link it before the change is authorized: link(change, 'affects', item).",
     ),
+    "scope_fixed": (
+        "{item} is under change control and cannot come into the scope of {change}, which is {state} already.",
+        "Take the change back to where its scope is decided, or log another one.",
+    ),
     "idle_members": (
         "{item} is not related to {members} of its group {group!r}, so they do not count.",
         "Relate them, or declare the group without them.",
+    ),
+    # databases
+    "contended": (
+        "Others were writing {record} or what it rests on at the same time, and the database let them go first.",
+        "Read it again and repeat what you want to do.",
+    ),
+    "commit_unknown": (
+        "The connection broke while the database was asked to commit, so it is not known whether it did: {error}",
+        "Read the records again; a once= key makes repeating a step safe.",
+    ),
+    "unknown_dialect": (
+        "There are no tables for the database {dialect}; there are for: {dialects}.",
+        "Did you mean {nearest}? Give one of these.",
+    ),
+    "bad_prefix": (
+        "{value!r} cannot stand in the names of tables.",
+        "Use up to 30 letters, digits and underscores.",
+    ),
+    "tables_missing": (
+        "The database lacks the tables or indexes {missing}, which its owner makes.",
+        "Run what itil4.storage.ddl({dialect!r}, ...) returns in a migration, or leave out owned_by_host.",
+    ),
+    "join_what": (
+        "{value} cannot be joined.",
+        "Give a connection of SQLAlchemy, Django, psycopg, sqlite3 or PyMySQL.",
+    ),
+    "join_elsewhere": (
+        "The connection is one to {found}, and this store is on {expected}.",
+        "Give a connection to the database that has its tables.",
+    ),
+    "join_nothing": (
+        "The store {store} has no tables in a host's database, so no transaction of a host can hold its writes.",
+        "Connect to an itil4.storage.SqlAlchemyStore on that database.",
+    ),
+    "join_no_transaction": (
+        "The connection is in no transaction, so there is nothing to join.",
+        "Begin one first: transaction.atomic() in Django, begin() elsewhere.",
+    ),
+    "join_in_unit": ("A unit of work is open already on this desk.", "Call join() on the service management itself."),
+    "committed_early": (
+        "The joined unit has not ended, so nobody can be told yet what it wrote.",
+        "Call committed() when the host's transaction has committed.",
+    ),
+    "retry_in_unit": (
+        "Inside a unit of work a repetition would see the same records again.",
+        "Call retry() on the service management itself, and let it open the unit.",
+    ),
+    "gave_up": ("It was tried {attempts} times.", "Try again later, or with more attempts."),
+    "unknown_scheme": (
+        "No backend opens addresses that begin with {scheme}://; known here are: {schemes}.",
+        "Did you mean {nearest}? Install the package that has it, or pass a store.",
+    ),
+    "broken_backend": (
+        "The backend {home} of {scheme}:// cannot be loaded: {error}",
+        "Ask those who made the package, or pass a store.",
     ),
 }
 

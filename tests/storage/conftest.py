@@ -1,6 +1,8 @@
 """Rows to write, as the shipped contract has them."""
 
+import importlib.util
 import random
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -123,3 +125,25 @@ def new_desk(tmp_path: Path) -> Iterator[Callable[..., tuple[ServiceManagement, 
 def work() -> SimpleNamespace:
     """Random work on a desk: the strategy STEPS, what takes them (RandomWork), the people WHO, the fields EXTRA."""
     return SimpleNamespace(STEPS=STEPS, RandomWork=RandomWork, WHO=WHO, EXTRA=EXTRA)
+
+
+# every store of ours
+
+_home = Path(__file__).with_name("postgres.py")
+_spec = importlib.util.spec_from_file_location("itil4_tests_postgres", _home)
+assert _spec is not None and _spec.loader is not None
+databases = importlib.util.module_from_spec(_spec)
+sys.modules[_spec.name] = databases
+_spec.loader.exec_module(databases)
+
+postgres = databases.postgres
+sqlalchemy_sqlite = databases.sqlalchemy_sqlite
+postgres_stores = databases.postgres_stores
+"""The fixtures of `tests/storage/postgres.py`, for every test of this folder."""
+
+
+@pytest.fixture(scope="session")
+def make_store() -> Callable[..., Callable[[], Any]]:
+    """`make_store(name, request, folder)`: what makes fresh stores of a name (see `databases.STORES`)."""
+    made: Callable[..., Callable[[], Any]] = databases.make_store
+    return made

@@ -21,8 +21,8 @@ import attrs
 
 from itil4.errors import InvalidInput, Reason, Refused, nearest
 from itil4.lifecycle import Context
-from itil4.practices.base import Practice
-from itil4.practices.change_lifecycle import COMPUTED_BY_STEPS, LIFECYCLE, SET_BY, Change
+from itil4.practices.approval import ApprovalPolicy, Approving, approval_lifecycle
+from itil4.practices.change_lifecycle import COMPUTED_BY_STEPS, COVERED, LIFECYCLE, SET_BY, Change
 from itil4.practices.change_models import AUTHORIZING, BUILT_IN, CARRIED_OUT, EMERGENCY, NORMAL, ChangeModel
 from itil4.practices.change_outcomes import follow_outcome
 from itil4.practices.change_policy import ChangePolicy
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 C = TypeVar("C", bound=Change)
 
 
-class ChangeEnablement(Practice[C]):
+class ChangeEnablement(Approving[C]):
     """The practice of making changes go well."""
 
     name = "change_enablement"
@@ -49,6 +49,11 @@ class ChangeEnablement(Practice[C]):
     prefix = "CHG"
     record = Change  # type: ignore[assignment]  # a subclass of the practice brings its own type
     lifecycle = LIFECYCLE
+    aspects = (approval_lifecycle(REQUESTERS),)
+    approval_outcomes: ClassVar[Mapping[str, str]] = {"approved": "authorize", "rejected": "refuse"}
+    approval_states: ClassVar[tuple[str, ...]] = ("authorize",)
+    approval_steps: ClassVar[tuple[str, ...]] = ("submit",)
+    approval_covers: ClassVar[tuple[str, ...]] = COVERED
     models: ClassVar[tuple[ChangeModel, ...]] = BUILT_IN
     """The models that stand without a register; a subclass adds to them, or to those of the policy or the register."""
     carried_out: ClassVar[frozenset[str]] = CARRIED_OUT
@@ -207,6 +212,11 @@ class ChangeEnablement(Practice[C]):
         """Return the name of the authority for a change as it is now, by model, risk and window (INV-059)."""
         model = self.applied(record, unit or self.desk.reading()).model
         return None if model is None else model.authority(record.risk, within(record, self.rules.windows))
+
+    def approval_policy(self, record: C) -> ApprovalPolicy | None:
+        """Return how the authority for a change decides; None where the model names none, and nobody can be asked."""
+        name = self.authority_of(record)
+        return None if name is None else self.rules.authority(name)
 
     def fact(self, name: str, record: C, unit: Unit) -> Any:
         """The policy, and the model by which a change goes, are facts of its steps."""

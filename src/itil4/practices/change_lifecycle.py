@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 
 from itil4.lifecycle import FieldRule, Lifecycle, State, Transition
+from itil4.practices.approval import Approvable
 from itil4.practices.change_rules import (
     ASKED_FOR,
     ASSESSORS,
@@ -38,13 +39,13 @@ from itil4.practices.change_rules import (
     was_carried_out,
 )
 from itil4.practices.change_values import SUCCEEDED, ChangeTask, CloseCode, ReviewRule
-from itil4.record import Frozen, Line, Note, Record
+from itil4.record import Frozen, Line, Note
 from itil4.record.base import freeze
 from itil4.vocabulary import Level
 
 
 @attrs.frozen(kw_only=True)
-class Change(Record):
+class Change(Approvable):
     """The addition, modification or removal of anything that could affect services.
 
     Attributes:
@@ -142,6 +143,15 @@ COMPUTED_BY_STEPS = frozenset(
 SCOPE = ("summary", "description", "service", "category", "items", *ASKED_FOR)
 """What the authority decides on: nothing of it changes while or after it does."""
 
+COVERED = (
+    *(name for name in SCOPE if name not in ("planned_start", "planned_end")),
+    "type",
+    "model",
+    "risk",
+    "answers",
+)
+"""Fields that an authorization is about, whatever states a subclass adds; the times move by `reschedule`."""
+
 _FROZEN = dict.fromkeys(SCOPE, "read_only")
 
 _ASKED = {name: FieldRule("mandatory", when=wanted(name)) for name in ASKED_FOR}
@@ -221,4 +231,4 @@ LIFECYCLE = opened_by_models(Lifecycle(
 ))  # fmt: skip
 """The lifecycle of all changes; the model of a change says which of its steps are open to it."""
 
-__all__ = ["COMPUTED_BY_STEPS", "LIFECYCLE", "SCOPE", "SET_BY", "Change", "loops"]
+__all__ = ["COMPUTED_BY_STEPS", "COVERED", "LIFECYCLE", "SCOPE", "SET_BY", "Change", "loops"]

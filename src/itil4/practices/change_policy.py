@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeAlias
 import attrs
 
 from itil4.errors import DefinitionError, Reason
+from itil4.practices.approval import ApprovalPolicy, role
 from itil4.practices.change_models import ChangeModel
 from itil4.record import Frozen
 
@@ -27,6 +28,20 @@ def _models(value: Iterable[Any]) -> tuple[ChangeModel, ...]:
     if isinstance(value, (str, Mapping)):
         raise DefinitionError.of("ill_typed", field="models", expected="several change models", value=value)
     return tuple(each if isinstance(each, ChangeModel) else ChangeModel.from_dict(each) for each in value)
+
+
+def _authorities(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        raise DefinitionError.of("ill_typed", field="authorities", expected="approval policies by name", value=value)
+    found = {
+        name: ApprovalPolicy.from_dict(each) if isinstance(each, Mapping) else each for name, each in value.items()
+    }
+    for name, each in found.items():
+        if not isinstance(each, ApprovalPolicy):
+            raise DefinitionError.of(
+                "ill_typed", field=f"authorities.{name}", expected="an ApprovalPolicy, or plain data", value=each
+            )
+    return Frozen(found)
 
 
 def _share(_: Any, attribute: Any, value: Any) -> None:
@@ -58,7 +73,7 @@ class ChangePolicy:
     """
 
     models: tuple[ChangeModel, ...] = attrs.field(default=(), converter=_models)
-    authorities: Mapping[str, Any] = attrs.field(factory=Frozen, converter=Frozen, hash=False)
+    authorities: Mapping[str, ApprovalPolicy] = attrs.field(factory=Frozen, converter=_authorities, hash=False)
     windows: Mapping[str, Window] = attrs.field(factory=Frozen, converter=Frozen, hash=False)
     model_authority: str = "change_authority"
     default_owner: str = "change enablement"
@@ -76,9 +91,25 @@ class ChangePolicy:
                     remedy="Put it into the register of change models, and let it be authorized there.",
                 )  # fmt: skip
 
+    def authority(self, name: str) -> ApprovalPolicy:
+        """Return how an authority decides: as the policy says, or by one of those who have the role of that name.
+
+        >>> ChangePolicy().authority("change_authority").ballots[0].authority[0].label
+        'role change_authority'
+        """
+        held = self.authorities.get(name)
+        if held is not None:
+            return held
+        named = [role(each) for each in dict.fromkeys((name, *_ALSO.get(name, ())))]
+        return ApprovalPolicy.of(name, *named)
+
     def distrusts(self, completed: int, failed: int) -> bool:
         """Say whether a model with these results is pre-authorized no longer."""
         if self.failures is not None and failed >= self.failures:
             return True
         known = self.least_success is not None and completed >= self.enough
         return known and (completed - failed) / completed < (self.least_success or 0)
+
+
+_ALSO: Mapping[str, tuple[str, ...]] = {"emergency_change_authority": ("change_authority",)}
+"""Roles that may decide where one of that name is asked for: who authorizes changes does so in an emergency too."""

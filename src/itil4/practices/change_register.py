@@ -12,11 +12,11 @@ import attrs
 
 from itil4.errors import InvalidInput, Reason, Refused
 from itil4.lifecycle import Context, Lifecycle, State, Transition, guard
-from itil4.practices.base import Practice
+from itil4.practices.approval import Approvable, ApprovalPolicy, Approving, approval_lifecycle
 from itil4.practices.change_models import ChangeModel
 from itil4.practices.change_policy import ChangePolicy
 from itil4.practices.change_rules import ASSESSORS, COORDINATOR, MANAGER, policy_of
-from itil4.record import Actor, Line, Note, Record
+from itil4.record import Actor, Line, Note
 from itil4.storage.unit import Unit
 from itil4.vocabulary import Level
 
@@ -25,7 +25,7 @@ MODELLERS = frozenset({MANAGER, COORDINATOR, "service_owner", "owner"})
 
 
 @attrs.frozen(kw_only=True)
-class RegisteredModel(Record):
+class RegisteredModel(Approvable):
     """A change model of an organization, with all its versions.
 
     Attributes:
@@ -134,7 +134,7 @@ SET_BY: Mapping[str, tuple[str, ...]] = {
 M = TypeVar("M", bound=RegisteredModel)
 
 
-class ChangeModels(Practice[M]):
+class ChangeModels(Approving[M]):
     """The register of change models: `itsm.change_models`."""
 
     name = "change_models"
@@ -143,6 +143,11 @@ class ChangeModels(Practice[M]):
     prefix = "CHM"
     record = RegisteredModel  # type: ignore[assignment]  # a subclass brings its own type
     lifecycle: ClassVar[Lifecycle] = LIFECYCLE
+    aspects: ClassVar[tuple[Lifecycle, ...]] = (approval_lifecycle(MODELLERS),)
+    approval_outcomes: ClassVar[Mapping[str, str]] = {"approved": "authorize", "rejected": "refuse"}
+    approval_states: ClassVar[tuple[str, ...]] = ("authorize",)
+    approval_steps: ClassVar[tuple[str, ...]] = ("submit",)
+    approval_covers: ClassVar[tuple[str, ...]] = ("definitions", "risk", "risk_note")
     indexed: ClassVar[tuple[str, ...]] = ("name", "type", "owner", "risk", "authorized_at")
 
     @property
@@ -227,6 +232,10 @@ class ChangeModels(Practice[M]):
         return self.fire(record, "withdraw", by=by, withdrawal=withdrawal, **options)
 
     # rules
+
+    def approval_policy(self, record: M) -> ApprovalPolicy:
+        """Models are authorized by the authority that the policy names for them."""
+        return self.rules.authority(self.rules.model_authority)
 
     def editors(self) -> frozenset[str]:
         """Models are changed by those who keep them."""

@@ -326,7 +326,8 @@ def replay(entries: Iterable[Entry], shape: Shape) -> Any:
             values = {"id": entry.record_id, "created_at": entry.at, "created_by": entry.by, "number": entry.number}
         for name, change in entry.changes.items():
             values[name] = change.apply(values.get(name, _default(shape, name)))
-        values["updated_at"] = entry.at
+        if expected == 1 or entry.at > values["updated_at"]:  # a correction may be about an earlier moment
+            values["updated_at"] = entry.at
         expected += 1
     values["version"] = expected - 1
     return shape.made(values, is_new=False)

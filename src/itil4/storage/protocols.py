@@ -208,7 +208,8 @@ class Conflict(Exception):
 
     `what` is `version` (of the record `key`), `links` (its link counter), `origin`, `once`, `id`,
     `number` or `link` (of the source `key`). Stores look for them in this order: once keys, checks,
-    births, updates, origins, links to be removed, links to be added.
+    births, updates, origins, links to be removed, links to be added. `contended` says that the database
+    made this write give way to others at the same time, about `key` among other records.
     """
 
     def __init__(self, what: "ConflictKind", key: str, expected: object = None, found: object = None) -> None:
@@ -216,7 +217,7 @@ class Conflict(Exception):
         self.what, self.key, self.expected, self.found = what, key, expected, found
 
 
-ConflictKind: TypeAlias = Literal["version", "links", "origin", "once", "id", "number", "link"]
+ConflictKind: TypeAlias = Literal["version", "links", "origin", "once", "id", "number", "link", "contended"]
 
 
 class KindRow(NamedTuple):

@@ -231,7 +231,7 @@ class Unit:
         if self._redactions and entry.record_id in self._redactions:
             raise InvalidInput.of("redaction_alone", record=working.record.reference)
         stored, shape = working.record, working.kind.shape
-        changes = {"version": entry.seq, "updated_at": entry.at}
+        changes = {"version": entry.seq, "updated_at": entry.at if entry.at > stored.updated_at else stored.updated_at}
         for name, change in entry.changes.items():
             before = shape.read(stored, name)
             if name in _FIXED or (type(change) is Change and change.old is not before and change.old != before):
@@ -378,6 +378,8 @@ class Unit:
             return self._stale(conflict.key, conflict.expected)
         if conflict.what in ("link", "links"):
             return self._stale_links(conflict.key)
+        if conflict.what == "contended":
+            return self._gave_way(conflict)
         holder = str(conflict.found or "another record")
         return InvalidInput.of("taken", what=conflict.what, value=conflict.key, holder=holder)
 
@@ -412,6 +414,22 @@ class Unit:
                 found=row.version if row else None,
                 changed_by=newest.by if newest else "somebody",
                 changed=f"link {newest.relation}" if newest else "unlink",
+            )
+        )
+
+    def _gave_way(self, conflict: Conflict) -> StaleRecord:
+        """Say that the database made this write give way; what it rests on may have moved, or may not."""
+        row = next(iter(self.store.load(self.tenant, [conflict.key])), None)
+        last, held = self._last(conflict.key), self._working.get(conflict.key)
+        return StaleRecord(
+            Reason.of(
+                "contended",
+                record=self._named(conflict.key, row),
+                expected=held.row.version if held and held.row else None,
+                found=row.version if row else None,
+                changed_by=last.by if last else "somebody",
+                changed=(last.event or last.op) if last else "something",
+                error=str(conflict.__cause__ or ""),
             )
         )
 

@@ -213,6 +213,35 @@ class ConfigurationItems(Practice[C]):
 
         return self._run("register", once, work, None, actor)
 
+    def go_live(self, record: str | C, *, by: Actor | None = None, **options: Any) -> C:
+        """Take a planned item into service."""
+        return self.fire(record, "go_live", by=by, **options)
+
+    def start_maintenance(self, record: str | C, *, by: Actor | None = None, **options: Any) -> C:
+        """Say that somebody works on it; that alone needs no change."""
+        return self.fire(record, "start_maintenance", by=by, **options)
+
+    def end_maintenance(self, record: str | C, *, by: Actor | None = None, **options: Any) -> C:
+        """Say that it is in service again."""
+        return self.fire(record, "end_maintenance", by=by, **options)
+
+    def retire(self, record: str | C, *, by: Actor | None = None, **options: Any) -> C:
+        """Take it out of service.
+
+        Raises:
+            Refused: other items still rest on it, which the message names, and no `retirement_note` says why it
+                goes all the same (INV-086).
+        """
+        return self.fire(record, "retire", by=by, **options)
+
+    def withdraw(self, record: str | C, *, by: Actor | None = None, **options: Any) -> C:
+        """Give up a planned item."""
+        return self.fire(record, "withdraw", by=by, **options)
+
+    def reinstate(self, record: str | C, *, by: Actor | None = None, **options: Any) -> C:
+        """Take a retired item into service again; for those who keep the register."""
+        return self.fire(record, "reinstate", by=by, **options)
+
     def stamps(self, source: str | None, target: str, at: datetime) -> Mapping[str, Any]:
         """An imported item knows when it came and went."""
         if target == "live":
@@ -251,6 +280,8 @@ class ConfigurationItems(Practice[C]):
             for each in items:
                 if self.is_over(each, unit):
                     yield Reason.of("item_over", item=each.reference, state=each.state)
+                elif each is not source and self._widens(source, each, relation, unit):  # type: ignore[arg-type]  # a C
+                    yield Reason.of("scope_fixed", change=source.reference, item=each.reference, state=source.state)
             unit.depend([each.id for each in items])
         if len(items) < 2:
             return
@@ -268,6 +299,12 @@ class ConfigurationItems(Practice[C]):
             practice: Any = self.desk.of_kind(unit.kind_of(each.id).name)
             if practice.kind == self.kind and (wrong := authority(self, unit, each, change)) is not None:
                 yield wrong
+
+    def _widens(self, source: Any, item: C, relation: Relation, unit: Unit) -> bool:
+        """Whether a controlled item would come into the scope of a change that is authorized already."""
+        if relation.name != "affects" or unit.kind_of(source.id).name != "change":
+            return False
+        return source.state in self.policy.authorizing and self.is_controlled(item)
 
     def is_over(self, item: Any, unit: Unit) -> bool:
         """Whether an item of any practice of items is retired or withdrawn."""

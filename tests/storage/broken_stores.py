@@ -23,10 +23,7 @@ from itil4.storage.outbox import Held  # noqa: E402
 from itil4.storage.protocols import EntryRow  # noqa: E402
 from itil4.storage.query import COLUMNS  # noqa: E402
 from itil4.storage.sqlite import SqliteStore  # noqa: E402
-from itil4.testing import (
-    StoreContract,
-    store_base,
-)
+from itil4.testing import StoreContract, store_base  # noqa: E402
 from itil4.testing.store_base import Fault  # noqa: E402
 
 store_base.PATIENCE = 2.0

@@ -95,7 +95,8 @@ class StoreTest:
         opens, faults = self.open_again(store) is not None, self.break_statements(store, Fault(0)) is not None
         for what, is_tried, reason in (
             ("reopening", opens, "open_again() returns None"),
-            ("processes, kill -9", opens and self.is_shared, "is_shared is False" if opens else "no open_again()"),
+            ("processes", opens and self.is_shared, "is_shared is False" if opens else "open_again() returns None"),
+            ("kill -9", opens, "open_again() returns None"),
             ("faults", faults, "break_statements() returns None"),
         ):
             lines.append(f"  {what:18} {'examined' if is_tried else f'NOT EXAMINED: {reason}'}")

@@ -254,7 +254,7 @@ class Player:
         if act.event == "wait":
             return Played(act, None, Answer(seen(before)), before, before)
         payload = self.given(act.payload)
-        state = self.promises.before_other(held) if self.checks else None
+        state = self.promises.before_other() if self.checks else None
         answer = self.model.attempt(lambda: self._done(act, held, payload, actor))
         after = self.model.record(held.reference)
         found: list[Finding] = []

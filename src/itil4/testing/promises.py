@@ -33,10 +33,9 @@ class Before:
     held: "Held"
     actor: Actor
     record: Any
-    history: tuple[Entry, ...]
     contents: tuple[Any, ...]
     decision: Decision | None
-    steps: tuple[Step, ...]
+    steps: tuple[Step, ...] | None
     failed: str | None = None
 
 
@@ -84,17 +83,27 @@ class Promises:
         model = self.player.model
         contents = model.contents()
         decision, failed = None, None
-        steps: tuple[Step, ...] = ()
+        steps: tuple[Step, ...] | None = None
         try:
             if not act.stale and set(payload) <= {*self.player.subject.shape.checks, *self.player._choices(act.event)}:
                 decision = model.explain(held.reference, act.event, payload, actor)
-            steps = model.available(held.reference, actor)
+            if self._is_new(act, held, actor):
+                steps = model.available(held.reference, actor)
         except ITIL4Error as error:
             failed = f"{type(error).__name__}: {error}"
         except Exception as error:  # whatever a rule of the host raises is what is looked for
             failed = f"{type(error).__name__}: {error}"
-        history = model.history(held.reference)
-        return Before(act, held, actor, held.record, history, contents, decision, steps, failed)
+        return Before(act, held, actor, held.record, contents, decision, steps, failed)
+
+    def _is_new(self, act: Act, held: "Held", actor: Actor) -> bool:
+        """Whether the buttons have not been looked at yet for this event, these states and this actor."""
+        states = tuple(getattr(held.record, each.field) for each in self.player.subject.lifecycles)
+        mark = (act.event, states, actor)
+        asked = self.player.oracle.watch.asked
+        if mark in asked:
+            return False
+        asked.add(mark)
+        return True
 
     def after_step(self, was: Before, expected: Expected | None, answer: Answer, after: Any) -> Iterator[Finding]:
         """Yield every promise that a step broke."""
@@ -102,14 +111,15 @@ class Promises:
         if was.failed or answer.error:
             yield self.told("crash", was.failed or answer.error or "", act, held)
             return
-        history = model.history(held.reference)
         if answer.done:
+            history = model.history(held.reference)
             yield from self._went(was, expected, answer, after, history)
+            yield from self._agreed(was, answer)
+            yield from self._kept(act, held, after, history)
+            yield from self._lawful(act, held, history)
         else:
-            yield from self._stayed(was, expected, answer, after, history)
-        yield from self._agreed(was, expected, answer)
-        yield from self._kept(act, held, after, history)
-        yield from self._lawful(act, held, history)
+            yield from self._stayed(was, expected, answer, after)
+            yield from self._agreed(was, answer)
 
     def _went(
         self, was: Before, expected: Expected | None, answer: Answer, after: Any, history: tuple[Entry, ...]
@@ -126,7 +136,7 @@ class Promises:
             yield self.told("not_refused", f"{act.event!r} was taken, and must be refused for {why}.", act, held)
             return
         lifecycle = expected.lifecycle
-        entries = history[len(was.history) :]
+        entries = history[was.record.version :]
         if lifecycle is None or not entries:
             yield self.told("version", f"{act.event!r} was taken, and the history does not show it.", act, held)
             return
@@ -149,7 +159,7 @@ class Promises:
             yield self.told(code, text, act, held, differing)
 
     def _stayed(
-        self, was: Before, expected: Expected | None, answer: Answer, after: Any, history: tuple[Entry, ...]
+        self, was: Before, expected: Expected | None, answer: Answer, after: Any
     ) -> Iterator[Finding]:  # fmt: skip
         act, held = was.act, was.held
         codes = frozenset(answer.codes)
@@ -165,16 +175,16 @@ class Promises:
             wanted = " or ".join(_listed(each) for each in expected.codes)
             text = f"it was refused for {_listed(codes)}, and must be for {wanted}."
             yield self.told("wrong_reason", text, act, held)
-        yield from self._untouched(was, after, history, "the refusal")
+        yield from self._untouched(was, after, "the refusal")
 
-    def _untouched(self, was: Before, after: Any, history: tuple[Entry, ...], what: str) -> Iterator[Finding]:
+    def _untouched(self, was: Before, after: Any, what: str) -> Iterator[Finding]:
         differing = tuple(differences(was.record, after))
         if differing or was.record.version != after.version:
             yield self.told("refusal_changes", f"{what} changed the record.", was.act, was.held, differing)
-        elif len(history) != len(was.history) or self.player.model.contents() != was.contents:
+        elif self.player.model.contents() != was.contents:
             yield self.told("refusal_changes", f"{what} left something in the store.", was.act, was.held)
 
-    def _agreed(self, was: Before, expected: Expected | None, answer: Answer) -> Iterator[Finding]:
+    def _agreed(self, was: Before, answer: Answer) -> Iterator[Finding]:
         """explain, available and fire say the same."""
         act, held = was.act, was.held
         decision = was.decision
@@ -186,6 +196,8 @@ class Promises:
             elif not answer.done and frozenset(decision.codes) != frozenset(answer.codes):
                 told, did = _listed(frozenset(decision.codes)), _listed(frozenset(answer.codes))
                 yield self.told("disagree", f"explain gives {told} as the reason, and fire {did}.", act, held)
+        if was.steps is None:
+            return
         shown = any(step.event == act.event for step in was.steps)
         offered = self._offered(was)
         if offered is not None and offered != shown:
@@ -241,24 +253,27 @@ class Promises:
 
     # what is no step
 
-    def before_other(self, held: "Held") -> tuple[tuple[Entry, ...], tuple[Any, ...]]:
+    def before_other(self) -> tuple[Any, ...]:
         """Remember how things are."""
-        return self.player.model.history(held.reference), self.player.model.contents()
+        return self.player.model.contents()
 
     def after_other(
-        self, act: Act, held: "Held", was: tuple[tuple[Entry, ...], tuple[Any, ...]], answer: Answer, after: Any
+        self, act: Act, held: "Held", contents: tuple[Any, ...], answer: Answer, after: Any
     ) -> Iterator[Finding]:  # fmt: skip
         """Yield every promise that a change, comment or link broke."""
         if answer.error:
             yield self.told("crash", answer.error, act, held)
             return
-        before = Before(act, held, self.player.actor(act.who, held.record), held.record, *was, None, ())
-        history = self.player.model.history(held.reference)
         if answer.done and act.stale:
             yield self.told("lost_update", "a change of an older copy was taken.", act, held)
-        if not answer.done:
-            yield from self._untouched(before, after, history, "the refusal")
-        yield from self._kept(act, held, after, history)
+        elif answer.done and act.refused is not None:
+            why = ", ".join(act.refused) or "whatever reason"
+            yield self.told("not_refused", f"{act.event!r} was done, and must be refused for {why}.", act, held)
+        if answer.done:
+            yield from self._kept(act, held, after, self.player.model.history(held.reference))
+        else:
+            who = self.player.actor(act.who, held.record)
+            yield from self._untouched(Before(act, held, who, held.record, contents, None, None), after, "the refusal")
 
     # a host beside the library
 

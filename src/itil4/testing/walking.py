@@ -32,6 +32,8 @@ _LONGEST = 24
 _ROUNDS = 4
 """So often a loop is gone round, to find the bound that a guard may set."""
 _MOST_FINDINGS = 5
+_MOST_ROUNDS = 12
+"""So often a tour sets out from one arrow."""
 
 MakeDriver = Callable[[], Driver]
 
@@ -181,9 +183,9 @@ class Walk:
             if first in self.explorer.arrows and then in self.explorer.arrows:
                 open_.setdefault(first, []).append(then)
         for key, acts in self.explorer.arrows.items():
-            again = 0
-            while not self.coverage.arrows[key] or (open_.get(key) and again < 40):
-                again += 1
+            rounds = 0
+            while rounds < _MOST_ROUNDS and (open_.get(key) or not (rounds or self.coverage.arrows[key])):
+                rounds += 1
                 if not self._tour(acts, open_):
                     break
             if len(self.found) >= _MOST_FINDINGS:
@@ -199,13 +201,29 @@ class Walk:
             if self.note(played.findings) or not played.answer.done:
                 return False
         while last is not None and len(player.acts) < len(acts) + _LONGEST:
-            further = self._next(player, last, open_)
+            further = self._next(player, last, open_) or self._nearer(player, last, open_)
             if further is None:
                 return True
             if self.note(further.findings):
                 return False
             last = self.coverage.note(further, last)
         return True
+
+    def _nearer(self, player: Player, last: ArrowKey, open_: dict[ArrowKey, list[ArrowKey]]) -> Played | None:
+        """Take a step towards the nearest arrow from which pairs are still open; None where none leads there."""
+        came: dict[ArrowKey, ArrowKey] = {}
+        waiting = [last]
+        for key in waiting:
+            for then in self.explorer.by_source.get((key.lifecycle, key.target), ()):
+                if then in came or then not in self.explorer.arrows:
+                    continue
+                came[then] = came.get(key, then)
+                if open_.get(then):
+                    for act in self.explorer.acts_for(player, came[then], player.held[""].record):
+                        return player.play(act)
+                    return None
+                waiting.append(then)
+        return None
 
     def _next(self, player: Player, last: ArrowKey, open_: dict[ArrowKey, list[ArrowKey]]) -> Played | None:
         """Take a step that makes a new pair with the last one; None where no such step is possible."""

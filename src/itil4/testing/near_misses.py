@@ -88,6 +88,9 @@ class NearMisses:
         if (str(self.record.state), "stale") not in told:
             told.add((str(self.record.state), "stale"))
             yield attrs.evolve(legal, stale=True, refused=("stale",))
+        if (legal.event, "late") not in told:
+            told.add((legal.event, "late"))
+            yield attrs.evolve(legal, late=True, refused=("stale",))
 
     def _people(self, steps: list[Transition], asked: frozenset[str], legal: Act) -> Iterator[Act]:
         who = self.player.actor(legal.who, self.record)

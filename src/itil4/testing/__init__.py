@@ -4,10 +4,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from itil4.testing.recorder import Recorder as Recorder
     from itil4.testing.store_contract import StoreContract as StoreContract
 
 _HOME = {
     # name: module, one a line
+    "Recorder": "itil4.testing.recorder",
     "StoreContract": "itil4.testing.store_contract",
 }
 

@@ -340,6 +340,13 @@ ENGLISH: Catalogue = {
         "Call it on the service management itself.",
     ),
     "bad_every": ("--every is a number of seconds from 1 on, not {value!r}.", "Give such a number."),
+    # the test kit
+    "bad_story": ("The story {text!r} cannot be read at {place}.", "Expected there: {expected}."),
+    "bad_policy": ("The policy {policy} cannot work: {text}.", "{remedy}"),
+    "no_values": (
+        "The test kit knows no value for the field {field!r} of {record}.",
+        "Give some: domains={{'{field}': [...]}}, or examples = {{'{field}': [...]}} in the practice.",
+    ),
     # strategies and contract of the test kit
     "no_strategy": (
         "{record}.{field} holds {type}, and nothing is known that makes such values.",

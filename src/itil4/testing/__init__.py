@@ -5,12 +5,54 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from itil4.testing.recorder import Recorder as Recorder
+    from itil4.clock import FrozenClock as FrozenClock
+    from itil4.testing.checking import Finding as Finding
+    from itil4.testing.checking import Found as Found
+    from itil4.testing.checking import check_lifecycle as check_lifecycle
+    from itil4.testing.checking import findings as findings
+    from itil4.testing.driver import Answer as Answer
+    from itil4.testing.driver import Driver as Driver
+    from itil4.testing.driver import Seen as Seen
+    from itil4.testing.local import InProcess as InProcess
+    from itil4.testing.policies import Policy as Policy
+    from itil4.testing.policies import Verdict as Verdict
+    from itil4.testing.policies import Violation as Violation
+    from itil4.testing.policies import always_within as always_within
+    from itil4.testing.policies import at_most as at_most
+    from itil4.testing.policies import never as never
+    from itil4.testing.policies import only_roles as only_roles
+    from itil4.testing.policies import precedence as precedence
+    from itil4.testing.policies import response as response
+    from itil4.testing.policies import separation as separation
     from itil4.testing.store_contract import StoreContract as StoreContract
+    from itil4.testing.story import Act as Act
+    from itil4.testing.story import Story as Story
 
 _HOME = {
     # name: module, one a line
     "Recorder": "itil4.testing.recorder",
+    "Act": "itil4.testing.story",
+    "Answer": "itil4.testing.driver",
+    "Driver": "itil4.testing.driver",
+    "Finding": "itil4.testing.checking",
+    "Found": "itil4.testing.checking",
+    "FrozenClock": "itil4.clock",
+    "InProcess": "itil4.testing.local",
+    "Policy": "itil4.testing.policies",
+    "Seen": "itil4.testing.driver",
     "StoreContract": "itil4.testing.store_contract",
+    "Story": "itil4.testing.story",
+    "Verdict": "itil4.testing.policies",
+    "Violation": "itil4.testing.policies",
+    "always_within": "itil4.testing.policies",
+    "at_most": "itil4.testing.policies",
+    "check_lifecycle": "itil4.testing.checking",
+    "findings": "itil4.testing.checking",
+    "never": "itil4.testing.policies",
+    "only_roles": "itil4.testing.policies",
+    "precedence": "itil4.testing.policies",
+    "response": "itil4.testing.policies",
+    "separation": "itil4.testing.policies",
 }
 
 __all__ = sorted(_HOME)  # noqa: PLE0605 - the table is the list

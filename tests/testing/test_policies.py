@@ -1,0 +1,188 @@
+"""Policies: one definition, checked on the graph and on histories, and both say the same."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from itil4 import Actor, Context, Entry, IncidentManagement, InvalidInput, Lifecycle, State, Transition
+from itil4.record.history import Details
+from itil4.testing import (
+    Found,
+    Policy,
+    always_within,
+    at_most,
+    check_lifecycle,
+    findings,
+    never,
+    only_roles,
+    precedence,
+    response,
+    separation,
+)
+
+START = datetime(2026, 3, 2, 9, tzinfo=UTC)
+STATES = ("a", "b", "c", "d")
+EVENTS = ("go", "back", "end", "loop")
+ROLES = ("clerk", "chief")
+
+
+@attrs.frozen
+class Ticket:
+    id: str
+    state: str
+    version: int = 1
+
+
+arrows = st.builds(
+    lambda event, source, target, roles: Transition(event, source, target, roles=roles or None),
+    st.sampled_from(EVENTS), st.sampled_from(STATES), st.sampled_from(STATES),
+    st.frozensets(st.sampled_from(ROLES), max_size=1),
+)  # fmt: skip
+
+
+def _lifecycle(transitions: list[Transition]) -> Lifecycle:
+    own = {(each.event, each.sources): each for each in transitions}  # one arrow per step, so that the graph decides
+    have = {each.event for each in own.values()}
+    more = [Transition(event, "d", "d") for event in EVENTS if event not in have]
+    return Lifecycle("random", "a", [State(name) for name in STATES], [*own.values(), *more])
+
+
+lifecycles = st.lists(arrows, min_size=1, max_size=9).map(_lifecycle)
+
+events = st.sampled_from((*EVENTS, "log"))
+policies = st.one_of(
+    st.builds(never, st.sampled_from(EVENTS), source=st.sampled_from((None, *STATES)), after=st.none() | events),
+    st.builds(never, target=st.sampled_from(STATES)),
+    st.builds(only_roles, st.sampled_from(EVENTS), st.sampled_from(ROLES)),
+    st.builds(precedence, events, st.sampled_from(EVENTS)),
+    st.builds(response, events, st.sampled_from(EVENTS)),
+    st.builds(at_most, st.sampled_from(EVENTS), st.integers(0, 3)),
+    st.lists(st.sampled_from(EVENTS), min_size=2, max_size=3, unique=True).map(lambda two: separation(*two)),
+)
+
+
+def birth(lifecycle: Lifecycle) -> tuple[Ticket, Entry]:
+    state = lifecycle.initial[0]
+    return Ticket("t", state), Entry(
+        record_id="t", seq=1, op="birth", event="log", to_state=state, at=START, recorded_at=START, by="one",
+        details=Details({}),
+    )  # fmt: skip
+
+
+def trace(lifecycle: Lifecycle, story: Any) -> list[Entry]:
+    """Run the events of a story through the engine, by one person who has every role that is asked for."""
+    ticket, first = birth(lifecycle)
+    history = [first]
+    for act in story.acts[1:]:
+        roles = [act.who] if act.who else ROLES
+        ticket, entry = lifecycle.fire(ticket, act.event, Context(Actor("one", roles), START))
+        history.append(entry)
+    return history
+
+
+@settings(max_examples=150, deadline=None)
+@given(lifecycles, policies)
+def test_what_the_graph_shows_as_broken_is_broken_when_it_is_played(lifecycle: Lifecycle, policy: Policy) -> None:
+    """The story of a verdict, run through the engine, makes a history that violates the policy."""
+    verdict = policy.on(lifecycle)
+    if verdict.holds is False:
+        assert verdict.story is not None
+        assert policy.violations(trace(lifecycle, verdict.story), lifecycle)
+
+
+@settings(max_examples=150, deadline=None)
+@given(lifecycles, policies, st.lists(st.tuples(st.sampled_from(EVENTS), st.sampled_from(ROLES)), max_size=12))
+def test_what_the_graph_says_holds_no_history_violates(
+    lifecycle: Lifecycle, policy: Policy, walk: list[tuple[str, str]]
+) -> None:
+    """Whatever is done, a policy that holds on the graph holds on the history."""
+    ticket, first = birth(lifecycle)
+    history = [first]
+    for event, role in walk:
+        context = Context(Actor("one", [role]), START)
+        if lifecycle.explain(ticket, event, context).allowed:
+            ticket, entry = lifecycle.fire(ticket, event, context)
+            history.append(entry)
+    verdict = policy.on(lifecycle)
+    assert verdict.holds is not None, "without guards and alternatives the graph always tells"
+    if verdict.holds:
+        assert not policy.violations(history, lifecycle)
+
+
+def test_a_guard_on_the_way_leaves_the_verdict_to_a_walk() -> None:
+    """The graph cannot know what a guard decides: it gives a candidate and says why."""
+    lifecycle = Lifecycle(
+        "door", "open", [State("open"), State("shut", "closed")],
+        [Transition("shut", "open", "shut", guards=[lambda door, ctx: False])],
+    )  # fmt: skip
+    verdict = never("shut").on(lifecycle)
+    assert verdict.holds is None
+    assert str(verdict) == "cannot be told from the graph: guards or alternatives on the way decide. " \
+                           "Candidate: log -> shut"  # fmt: skip
+
+
+def test_time_is_told_from_histories_only() -> None:
+    """`always_within` is broken by the first entry that comes too late, or after the time has run out."""
+    policy = always_within("log", "end", timedelta(hours=1))
+    lifecycle = _lifecycle([Transition("end", "a", "b")])
+    assert policy.on(lifecycle).holds is None
+    ticket, first = birth(lifecycle)
+    for minutes, broken in ((60, False), (61, True)):
+        context = Context(Actor("one"), START + timedelta(minutes=minutes))
+        _, entry = lifecycle.fire(ticket, "end", context)
+        assert bool(policy.violations([first, entry])) is broken
+
+
+def test_a_violation_names_the_entry_the_event_and_who_did_it() -> None:
+    """So that somebody can be asked."""
+    lifecycle = _lifecycle([Transition("go", "a", "b", roles="clerk")])
+    ticket, first = birth(lifecycle)
+    _, entry = lifecycle.fire(ticket, "go", Context(Actor("kim", ["clerk"]), START))
+    (found,) = only_roles("go", "chief").violations([first, entry])
+    assert str(found) == "only_roles('go', 'chief'): 'go' was taken only as clerk. Entry 2 of t: 'go' by kim as clerk."
+
+
+def test_the_built_in_incident_keeps_the_policies_that_its_page_promises() -> None:
+    """A policy in one line, and one that does not hold with the story that breaks it."""
+    kept = [precedence("resolve", "close"), never("close", source="new"), never("assign", source="closed")]
+    check_lifecycle(IncidentManagement, policies=kept)
+    with pytest.raises(Found) as caught:
+        check_lifecycle(IncidentManagement, policies=[precedence("assign", "resolve"), only_roles("resolve", "owner")])
+    first, second = caught.value.findings
+    assert (first.code, first.event, str(first.story)) == ("policy", "resolve", "log -> resolve")
+    assert second.role is not None
+    assert "paste: check_story(IncidentManagement, 'log -> resolve')" in str(caught.value)
+
+
+def test_what_somebody_accepts_is_not_told_again() -> None:
+    """Findings are accepted by code, or by code and place."""
+    lifecycle = Lifecycle("one", "a", [State("a"), State("b", "closed"), State("c")], [Transition("go", "a", "b")])
+    assert {each.code for each in findings(lifecycle)} == {"unreachable_state"}
+    check_lifecycle(lifecycle, accept=["unreachable_state@c"])
+    with pytest.raises(Found):
+        check_lifecycle(lifecycle, accept=["unreachable_state@b"])
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: never(), "names no step"),
+        (lambda: only_roles("close"), "names no role"),
+        (lambda: at_most("close", -1), "no count"),
+        (lambda: separation("close", "close"), "separates nothing"),
+        (lambda: always_within("a", "b", timedelta(0)), "no duration"),
+        (lambda: precedence(1, "close"), "no event"),
+        (lambda: precedence("resolv", "close").on(IncidentManagement.lifecycle), "'resolve'"),
+        (lambda: check_lifecycle(IncidentManagement, policies=[at_most("reopn", 3)]), "'reopen'"),
+        (lambda: check_lifecycle(IncidentManagement, policies=["reopen"]), "policies"),
+        (lambda: check_lifecycle("incident"), "a practice class or a lifecycle"),
+    ],
+)
+def test_a_policy_that_cannot_work_says_so(make: Any, said: str) -> None:
+    """An event that is mistyped would hold for ever; the nearest one is offered."""
+    with pytest.raises(InvalidInput, match=said):
+        make()

@@ -4,7 +4,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from itil4.testing.recorder import Recorder as Recorder
     from itil4.clock import FrozenClock as FrozenClock
     from itil4.testing.checking import Finding as Finding
     from itil4.testing.checking import Found as Found
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from itil4.testing.policies import precedence as precedence
     from itil4.testing.policies import response as response
     from itil4.testing.policies import separation as separation
+    from itil4.testing.recorder import Recorder as Recorder
     from itil4.testing.store_contract import StoreContract as StoreContract
     from itil4.testing.story import Act as Act
     from itil4.testing.story import Story as Story

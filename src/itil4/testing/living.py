@@ -1,36 +1,33 @@
-"""Lets a record live: it is born by `log`, and every state that it reaches it reaches by steps.
+"""Lets a record live: it is born, and every state that it reaches it reaches by the steps of a story.
 
-So whatever a test draws has a history that explains it. What a step asks for is found by asking
-`explain` until it is content; a way that turns out to be closed is left for another one.
+The stories are those that a walk finds, looked for once for each practice. What a test draws varies them:
+further fields at birth, other texts, comments and time between the steps. So whatever is drawn has a
+history that explains it, and every state can be had.
 """
 
-import random
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import attrs
 from hypothesis import strategies as st
 
-from itil4.clock import FrozenClock, TimeOrderedIds
-from itil4.errors import InvalidInput, ITIL4Error, Reason, Refused
-from itil4.itsm import connect
-from itil4.lifecycle import Lifecycle, Transition
+from itil4.errors import InvalidInput, ITIL4Error
 from itil4.practices.base import Practice
-from itil4.record import Actor, Entry, blank
+from itil4.record import Entry, blank
+from itil4.record.door import FieldType
 from itil4.testing.field_strategies import texts, values_of
+from itil4.testing.playing import NOBODY, Played, Player
+from itil4.testing.rules_watched import Watch
+from itil4.testing.searching import Explorer
+from itil4.testing.story import Act
+from itil4.testing.subject import Subject
 
-BEGIN = datetime(2026, 3, 2, 9, tzinfo=UTC)
-"""When lives begin: a Monday morning."""
+Values = Mapping[str, st.SearchStrategy[Any]]
 
-_TRIES = 8
-_WAYS = 25
-_WHO = frozenset(("role", "internal", "denied", "wrong_state", "unknown_event"))
-"""Codes against which no value helps."""
-
-Connect = Callable[..., Any]
-"""How the host opens its service management: `connect(practices=, clock=, ids=)`."""
+_PAUSES = tuple(timedelta(seconds=seconds) for seconds in (0, 0.000_001, 1, 60, 3_600, 90_000))
 
 
 @attrs.frozen
@@ -46,279 +43,173 @@ class Life:
         return tuple(entry.event or entry.op for entry in self.history)
 
 
-Values = Mapping[str, st.SearchStrategy[Any]]
+@attrs.frozen(eq=False)
+class Ways:
+    """The shortest stories of a practice: (lifecycle, state) -> how a record gets there."""
+
+    subject: Subject
+    stories: Mapping[tuple[str, str], tuple[Act, ...]]
+
+    def to(self, state: str | None) -> list[tuple[Act, ...]]:
+        """Return the stories that end in a state of the main lifecycle; without one, all stories.
+
+        Raises:
+            InvalidInput: there is none.
+        """
+        main = self.subject.practice.lifecycle.name
+        if state is None:
+            return list(self.stories.values())
+        found = self.stories.get((main, state))
+        if found is None:
+            states = tuple(name for lifecycle, name in self.stories if lifecycle == main)
+            record = self.subject.practice.record.__name__
+            raise InvalidInput.of("no_story", record=record, state=state, states=states)
+        return [found]
 
 
-@attrs.define
+_KNOWN: "WeakKeyDictionary[type[Any], Ways]" = WeakKeyDictionary()
+"""The ways of the practices that were asked for without settings."""
+
+
+def ways_of(practice: type[Practice[Any]], settings: Mapping[str, Any] | None = None) -> Ways:
+    """Return the ways of a practice, looked for when they are first asked for.
+
+    Raises:
+        InvalidInput: no record can be born.
+    """
+    found = None if settings else _KNOWN.get(practice)
+    if found is None:
+        found = _explored(Subject(practice, None, settings))
+        if not settings:
+            _KNOWN[practice] = found
+    return found
+
+
+def _explored(subject: Subject) -> Ways:
+    explorer = Explorer(subject, Watch())
+    wanted = {(subject.practice.lifecycle.name, name) for name in subject.practice.lifecycle.by_name}
+    waiting: deque[tuple[Act, ...]] = deque((Act(verb),) for verb in subject.births)
+    try:
+        while waiting and not wanted <= explorer.states.keys():
+            waiting += explorer._visited(waiting.popleft())
+        if explorer.states and not wanted <= explorer.states.keys():
+            explorer.explore()
+        if not explorer.states:
+            answer = Player(subject, checks=False).play(Act(next(iter(subject.births)))).answer
+            raise _unborn(subject, answer.text or answer.error)
+    except (TypeError, ValueError) as error:  # a type of the host refuses what the kit makes of it
+        if isinstance(error, ITIL4Error):
+            raise
+        raise _unborn(subject, error) from error
+    return Ways(subject, dict(explorer.states))
+
+
+def _unborn(subject: Subject, error: object) -> InvalidInput:
+    record = subject.practice.record.__name__
+    return InvalidInput.of("no_birth", record=record, practice=subject.name, error=str(error))
+
+
 class Living:
-    """One record while it lives, on a desk of its own."""
+    """One record while it lives, along a story that what is drawn varies."""
 
-    practice: type[Practice[Any]]
-    draw: st.DrawFn
-    values: Values
-    roles: frozenset[str]
-    connect: Connect = connect
-    closed: set[tuple[str, str, str]] = attrs.field(factory=set)
-    """Arrows that were tried in vain, (event, from, to); ways go round them."""
-    clock: FrozenClock = attrs.field(factory=lambda: FrozenClock(BEGIN))
-    desk: Any = attrs.field(init=False)
-    record: Any = attrs.field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        ids = TimeOrderedIds(self.clock, random.Random(7))
-        self.desk = self.connect(practices=[self.practice], clock=self.clock, ids=ids)[self.practice]
-        self.roles = self.roles or roles_of(self.desk)
-        self.record = self._born()
+    def __init__(self, ways: Ways, draw: st.DrawFn, values: Values) -> None:
+        self.subject = ways.subject
+        self.draw = draw
+        self.values = values
+        self.player = Player(self.subject, checks=False)
 
     @property
     def life(self) -> Life:
         """What became of it."""
-        return Life(self.record, self.desk.history(self.record))
+        held = self.player.on("")
+        return Life(held.record, self.player.model.history(held.reference))
 
-    # birth
+    def live(self, story: tuple[Act, ...]) -> Life:
+        """Play the story, with variations, and return what became of the record."""
+        for act in story:
+            if act.on == "" and self.player.held:
+                self.aside()
+            pause = act.after + self.draw(st.sampled_from(_PAUSES))
+            if act.event not in self.subject.births:
+                self.play(attrs.evolve(act, after=pause), self.varied(act))
+            elif not self.played(attrs.evolve(act, after=pause, payload={**act.payload, **self.more(act)})):
+                self.play(act, {name: self.draw(each) for name, each in self.values.items()})
+        self.aside()
+        return self.life
 
-    def _born(self) -> Any:
-        shape = self.desk.shape
-        error: Exception | None = None
-        for actor in self._people(None, None):
-            given = {name: self.value(name) for name in shape.missing({})}
-            given |= {name: self.value(name) for name in self.draw(self._optional(shape, given))}
-            for _ in range(_TRIES):
-                try:
-                    return self.desk.log(by=actor, **given)
-                except (InvalidInput, Refused) as refusal:
-                    error = refusal
-                    if not self._mended(given, refusal.reasons, shape.missing({})):
-                        break
-        name = self.practice.record.__name__
-        raise InvalidInput.of("no_birth", record=name, practice=self.practice.__name__, error=str(error)) from error
+    def play(self, act: Act, varied: Mapping[str, Any]) -> None:
+        """Play one act with other values, or as it is where those are refused.
 
-    def _optional(self, shape: Any, given: Mapping[str, Any]) -> st.SearchStrategy[list[str]]:
-        chosen = [name for name in self.values if name not in given]
-        if chosen:
-            return st.just(chosen)
-        names = [name for name in shape.checks if name not in given and name != "extra"]
-        return st.lists(st.sampled_from(names), max_size=4, unique=True) if names else st.just([])
+        Raises:
+            InvalidInput: it is refused either way.
+        """
+        if varied and self.played(attrs.evolve(act, payload={**act.payload, **varied})):
+            return
+        done = self._play(attrs.evolve(act, after=timedelta(0)) if varied else act)
+        if not done.answer.done and act.event in self.subject.births:
+            raise _unborn(self.subject, done.answer.text or done.answer.error)
 
-    def _mended(self, given: dict[str, Any], reasons: Iterable[Reason], needed: Iterable[str]) -> bool:
-        """Change what was refused; say whether there was anything to change."""
-        moved = False
-        for reason in reasons:
-            names = reason.detail.get("fields") or (reason.detail.get("field"),)
-            for name in names:
-                if not isinstance(name, str) or self.desk.shape.get(name) is None:
-                    continue
-                if name in given and name not in needed:
-                    del given[name]
-                else:
-                    given[name] = self.value(name)
-                moved = True
-        optional = [name for name in given if name not in needed and name not in self.values]
-        if not moved and optional:  # the reasons name no field: try with less
-            del given[optional[-1]]
-            moved = True
-        return moved
+    def played(self, act: Act) -> bool:
+        """Play one act, and say whether it was taken."""
+        return self._play(act).answer.done
+
+    def _play(self, act: Act) -> Played:
+        return self.player.play(act)
+
+    # what is varied
+
+    def more(self, act: Act) -> dict[str, Any]:
+        """Draw further fields for a birth, and other texts for those that it has."""
+        chosen = {name: self.draw(each) for name, each in self.values.items()}
+        shape = self.subject.shape
+        free = [name for name in shape.checks if name not in (*act.payload, *chosen, "extra")]
+        names = self.draw(st.lists(st.sampled_from(free), max_size=3, unique=True)) if free else []
+        return {**self.varied(act), **{name: self.value(name) for name in names}, **chosen}
+
+    def varied(self, act: Act) -> dict[str, Any]:
+        """Draw other values for the texts that an act gives, as far as they are free."""
+        shape, subject = self.subject.shape, self.subject
+        varied = {}
+        for name in act.payload:
+            field = shape.get(name)
+            if name in self.values:
+                varied[name] = self.draw(self.values[name])
+            elif field is not None and field.kind == "text" and self._is_free(name) and self.draw(st.booleans()):
+                varied[name] = self.value(name)
+        return varied if subject.payloads.get(act.event) is None else {}
+
+    def _is_free(self, name: str) -> bool:
+        """Whether any text will do: nothing that a guard, a rule or the host names among its values."""
+        subject = self.subject
+        relative = name in subject.practice.relative_roles
+        guarded = any(
+            name in rule.reads for each in subject.lifecycles for step in each.transitions for rule in step.guards
+        )
+        return not relative and not guarded and len(subject.values(name)) == 2
 
     def value(self, name: str) -> Any:
-        """Draw a value of a field: as the caller said, or among those that a guard names, or of its type."""
-        if name in self.values:
-            return self.draw(self.values[name])
-        for lifecycle in self.practice.lifecycles():
-            for transition in lifecycle.transitions:
-                for rule in transition.guards:
-                    if name in rule.domains:
-                        return self.draw(st.sampled_from(rule.domains[name]))
-        field = attrs.evolve(self.desk.shape.get(name), optional=False)
-        made = values_of(field, self.practice.record.__name__)
+        """Draw a value of a field that is not blank."""
+        field: FieldType = attrs.evolve(self.subject.shape.get(name), optional=False)
+        made = values_of(field, self.subject.practice.record.__name__)
         if field.kind in ("text", "list", "set", "mapping"):
             made = made.filter(lambda value: not blank(value))
         return self.draw(made)
 
-    # steps
-
-    def pause(self) -> None:
-        """Let some time pass."""
-        self.clock.tick(self.draw(st.sampled_from((0, 1, 60, 3_600, 90_000)).map(lambda n: timedelta(seconds=n))))
-
     def aside(self) -> None:
-        """Do something that moves nothing, perhaps: a comment, or a change of a field."""
+        """Do something that moves nothing, perhaps: a comment, or a change of a field by whoever may."""
         what = self.draw(st.sampled_from(("", "", "", "comment", "update")))
         if not what:
             return
-        actor = next(self._people(None, None))
+        desk, reference = self.player.model.desk, self.player.on("").reference
+        actor = self.player.actor(next(iter(sorted(desk.editors() or ())), NOBODY), None)
         try:
             if what == "comment":
-                self.record = self.desk.comment(self.record, self.draw(texts().filter(str.strip)), by=actor)
+                desk.comment(reference, self.draw(texts().filter(str.strip)), by=actor)
             else:
-                names = [name for name in self.desk.shape.checks if name != "extra"]
-                name = self.draw(st.sampled_from(names))
-                self.record = self.desk.update(self.record, by=actor, **{name: self.value(name)})
+                name = self.draw(st.sampled_from([each for each in self.subject.shape.checks if each != "extra"]))
+                if self._is_free(name):
+                    desk.update(reference, by=actor, **{name: self.value(name)})
         except ITIL4Error:
             return  # not allowed here: then it does not happen
-
-    def take(self, lifecycle: Lifecycle, event: str, target: str) -> bool:
-        """Take a step that leads to `target`, if anybody may and what it asks for can be found."""
-        state = getattr(self.record, lifecycle.field)
-        steps = [
-            each for each in lifecycle.transitions
-            if each.event == event and target in each.targets and state in lifecycle.sources_of(each)
-        ]  # fmt: skip
-        people = [(step, actor) for step in steps for actor in self._people(step, self.record)]
-        return any(self._taken(lifecycle, step, target, actor) for step, actor in people)
-
-    def _taken(self, lifecycle: Lifecycle, step: Transition, target: str, actor: Actor) -> bool:
-        given = {name: self.value(name) for name in step.requires}
-        if not isinstance(step.target, str):
-            given[step.target.field] = target
-        for _ in range(_TRIES):
-            decision = self.desk.explain(self.record, step.event, by=actor, **given)
-            if decision.allowed:
-                if decision.target != target:
-                    return False
-                try:
-                    self.record = self.desk.fire(self.record, step.event, by=actor, **given)
-                except Refused:  # it was allowed a moment ago: two answers to one question, which the walk reports
-                    return False
-                return True
-            prepared = self._prepared(lifecycle, step, given, decision.reasons)
-            if not self._asked(step, given, decision.reasons) and not prepared:
-                return False
-        return False
-
-    def _prepared(
-        self, lifecycle: Lifecycle, step: Transition, given: dict[str, Any], reasons: Iterable[Reason]
-    ) -> bool:  # fmt: skip
-        """Take the steps that alone set a field, where the reasons say so; say whether one was taken."""
-        taken = False
-        for reason in reasons:
-            name, steps = reason.detail.get("field"), reason.detail.get("steps") or ()
-            if reason.code != "own_step" or name not in given:
-                continue
-            del given[name]
-            state = getattr(self.record, lifecycle.field)
-            loops = [event for event, to in arrows_from(lifecycle, state) if to == state and event in steps]
-            taken = any(self.take(lifecycle, event, state) for event in loops if event != step.event) or taken
-        return taken
-
-    def _asked(self, step: Transition, given: dict[str, Any], reasons: Iterable[Reason]) -> bool:
-        """Give what the reasons ask for; say whether asking again may help."""
-        moved = False
-        for reason in reasons:
-            detail = reason.detail
-            if reason.code in _WHO:
-                return False
-            if reason.code == "own_step":
-                continue
-            if reason.code == "missing":
-                names: Iterable[Any] = detail.get("fields", ())
-            elif reason.code == "guard":
-                named = detail.get("guard")
-                names = [name for rule in step.guards if rule.name == named for name in rule.reads]
-            else:
-                names = (detail.get("field"),)
-            for name in names:
-                if not isinstance(name, str) or self.desk.shape.get(name) is None or name in self.desk.shape.locked:
-                    continue
-                if reason.code == "field_rule" and name in given and name not in step.requires:
-                    del given[name]
-                else:
-                    given[name] = self.value(name)
-                moved = True
-        return moved
-
-    def _people(self, step: Transition | None, record: Any) -> Iterator[Actor]:
-        """Yield who might take a step: two people with every role, those whom the record names, a system."""
-        denied = (step.denied or frozenset()) if step is not None else frozenset()
-        roles = self.roles - denied
-        if step is None or not step.internal:
-            for name in ("sam", "kim"):
-                yield Actor(name, roles)
-            for role in sorted(self.practice.relative_roles):
-                known = getattr(record, role, None)
-                if isinstance(known, str) and known.isprintable():
-                    yield Actor(known, roles)
-        yield Actor("clock", roles, kind="system")
-
-    # ways
-
-    def wander(self, lifecycle: Lifecycle, towards: str) -> None:
-        """Take a step of any sort from which `towards` can still be reached, perhaps."""
-        state = getattr(self.record, lifecycle.field)
-        near = reaching(lifecycle, towards)
-        open_ones = [arrow for arrow in arrows_from(lifecycle, state) if arrow[1] in near]
-        if not open_ones or not self.draw(st.booleans()):
-            return
-        event, target = self.draw(st.sampled_from(open_ones))
-        self.take(lifecycle, event, target)
-
-    def go(self, lifecycle: Lifecycle, target: str) -> bool:
-        """Go to a state by the shortest way that is not closed; say whether it was reached."""
-        for _ in range(_WAYS):
-            state = getattr(self.record, lifecycle.field)
-            if state == target:
-                return True
-            way = first_step(lifecycle, state, target, self.closed)
-            if way is None:
-                return False
-            self.pause()
-            event, to = way
-            if not self.take(lifecycle, event, to):
-                self.closed.add((event, state, to))
-        return False
-
-
-def roles_of(desk: Practice[Any]) -> frozenset[str]:
-    """Return every role that some step, or an edit, is for; those that only a record gives are left out."""
-    found = set(desk.editors() or ())
-    for lifecycle in desk.lifecycles():
-        for transition in lifecycle.transitions:
-            found |= transition.roles or frozenset()
-    return frozenset(found - desk.relative_roles)
-
-
-def arrows_from(lifecycle: Lifecycle, state: str) -> list[tuple[str, str]]:
-    """Return the (event, target) pairs that leave a state, in the order of the definition."""
-    found = [(each.event, to) for source, each in lifecycle.arrows if source == state for to in each.targets]
-    return list(dict.fromkeys(found))
-
-
-def reachable(lifecycle: Lifecycle) -> tuple[str, ...]:
-    """Return the states that a record born by `log` may reach, the nearest first."""
-    found, waiting = {lifecycle.initial[0]: None}, deque([lifecycle.initial[0]])
-    while waiting:
-        for _, target in arrows_from(lifecycle, waiting.popleft()):
-            if target not in found:
-                found[target] = None
-                waiting.append(target)
-    return tuple(found)
-
-
-def reaching(lifecycle: Lifecycle, target: str) -> frozenset[str]:
-    """Return the states from which `target` can be reached, itself included."""
-    found, waiting = {target}, deque([target])
-    while waiting:
-        to = waiting.popleft()
-        for _, source, end in lifecycle.graph:
-            if end == to and source not in found:
-                found.add(source)
-                waiting.append(source)
-    return frozenset(found)
-
-
-def first_step(
-    lifecycle: Lifecycle, state: str, target: str, closed: Iterable[tuple[str, str, str]]
-) -> tuple[str, str] | None:
-    """Return the first step of a shortest way that uses none of the `closed` arrows, or None."""
-    shut = frozenset(closed)
-    seen, waiting = {state}, deque([(state, ())])
-    while waiting:
-        at, way = waiting.popleft()
-        for event, to in arrows_from(lifecycle, at):
-            if to in seen or (event, at, to) in shut:
-                continue
-            taken: Any = way or (event, to)
-            if to == target:
-                return taken  # type: ignore[no-any-return]  # an event and a state
-            seen.add(to)
-            waiting.append((to, taken))
-    return None
+        held = self.player.on("")
+        held.older, held.record = held.record, desk.get(reference)

@@ -14,7 +14,7 @@ installed, `st.from_type(Incident)` and `st.from_type` of any subclass do the sa
 >>> every_resolved_incident_says_how()
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -22,7 +22,7 @@ import attrs
 from hypothesis import strategies as st
 
 from itil4.errors import DefinitionError, InvalidInput, nearest
-from itil4.itsm import BUILT_IN, connect
+from itil4.itsm import BUILT_IN
 from itil4.lifecycle import Lifecycle
 from itil4.practices.base import Practice
 from itil4.record import Actor, Entry, Record
@@ -39,9 +39,7 @@ from itil4.testing.field_strategies import (
     values_of,
 )
 from itil4.testing.lifecycle_strategies import Broken, broken_lifecycles, lifecycles
-from itil4.testing.living import Connect, Life, Living, Values, reachable
-
-_AGAIN = 5
+from itil4.testing.living import Life, Living, Values, ways_of
 
 
 def lines() -> st.SearchStrategy[str]:
@@ -73,8 +71,8 @@ def actors(roles: Iterable[str] = ("agent", "lead", "user"), *, ids: Iterable[st
 
 
 def lives(
-    practice: type[Any], *, state: str | None = None, values: Values | None = None, roles: Iterable[str] = (),
-    connect: Connect = connect,
+    practice: type[Any], *, state: str | None = None, values: Values | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> st.SearchStrategy[Life]:  # fmt: skip
     """Return records with their histories, in any state that can be reached, or in the one that is named.
 
@@ -82,17 +80,13 @@ def lives(
         practice: a practice class, or the type of its records.
         state: where its life ends; by default any state is drawn.
         values: field -> strategy, where the type alone does not say enough.
-        roles: the roles that those who act have; by default every role that a step is for.
-        connect: how the host opens its service management, with policies and people.
+        settings: what `itil4.connect` is given besides the practice, as for `walk`.
 
     Raises:
         InvalidInput: no practice keeps such records, a field has no strategy, or no story leads to the state.
     """
     known = practice if issubclass(practice, Practice) else practice_of(practice)
     name, shape = known.record.__name__, known.stored_kind(known.fields).shape
-    states = reachable(known.lifecycle)
-    if state is not None and state not in states:
-        raise InvalidInput.of("no_story", record=name, state=state, states=states)
     chosen = dict(values or {})
     for field in chosen:
         if shape.get(field) is None:
@@ -100,30 +94,13 @@ def lives(
     for field, kind in {**shape.fields, **shape.extra.types}.items():
         if field not in chosen and field in shape.checks:
             values_of(kind, name)  # a field without a strategy is found before anything is drawn
-    return _lives(known, state, chosen, frozenset(roles), connect)
+    ways = ways_of(known, settings)
+    return _lives(ways, tuple(ways.to(state)), chosen)
 
 
 @st.composite
-def _lives(
-    draw: st.DrawFn, practice: type[Practice[Any]], state: str | None, values: Values, roles: frozenset[str],
-    connect: Connect,
-) -> Life:  # fmt: skip
-    lifecycle = practice.lifecycle
-    target = state or draw(st.sampled_from(reachable(lifecycle)))
-    closed: set[tuple[str, str, str]] = set()
-    for more in reversed(range(_AGAIN)):
-        living = Living(practice, draw, values, roles, connect, closed)
-        living.wander(lifecycle, target)
-        living.aside()
-        reached = living.go(lifecycle, target)
-        for aspect in practice.aspects:
-            if draw(st.booleans()):
-                living.go(aspect, draw(st.sampled_from(reachable(aspect))))
-        if reached or (state is None and not more):  # a way may lead into a trap; the next life goes round it
-            living.pause()
-            living.aside()
-            return living.life
-    raise InvalidInput.of("no_story", record=practice.record.__name__, state=target, states=reachable(lifecycle))
+def _lives(draw: st.DrawFn, ways: Any, stories: tuple[Any, ...], values: Values) -> Life:
+    return Living(ways, draw, values).live(draw(st.sampled_from(stories)))
 
 
 def records(practice: type[Any], **options: Any) -> st.SearchStrategy[Any]:

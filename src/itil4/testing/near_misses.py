@@ -85,7 +85,12 @@ class NearMisses:
             for name in list(legal.payload)[:2]:
                 wrong = [attrs.evolve(legal, payload={**legal.payload, name: value}) for value in (17, "not that", ())]
                 yield from self.first("ill_typed", wrong)
-        yield attrs.evolve(legal, stale=True, refused=("stale",))
+        if (str(self.record.state), "stale") not in told:
+            told.add((str(self.record.state), "stale"))
+            yield attrs.evolve(legal, stale=True, refused=("stale",))
+        if (legal.event, "late") not in told:
+            told.add((legal.event, "late"))
+            yield attrs.evolve(legal, late=True, refused=("stale",))
 
     def _people(self, steps: list[Transition], asked: frozenset[str], legal: Act) -> Iterator[Act]:
         who = self.player.actor(legal.who, self.record)

@@ -21,6 +21,7 @@ from itil4.testing.promises import Promises
 from itil4.testing.rules_watched import Watch
 from itil4.testing.story import Act, Story
 from itil4.testing.subject import OTHERS, Subject
+from itil4.testing.timing import timers_due
 from itil4.testing.values import played
 
 SYSTEM, NOBODY = "system", "nobody"
@@ -83,6 +84,8 @@ class Player:
         self.policies = tuple(policies)
         self.held: dict[str, Held] = {}
         self.acts: list[Act] = []
+        self.read: dict[Any, Any] = {}
+        """The last reading of every service clock."""
         self.checks = checks
         self.promises = Promises(self)
 
@@ -201,6 +204,8 @@ class Player:
         probe = self.promises.before_step(act, held, payload, actor) if self.checks else None
         if act.stale:
             answer = self._stale(act, held, payload, actor)
+        elif act.late:
+            answer = self.model.attempt(lambda: self._late(act, held, payload, actor))
         else:
             answer = self.model.fire(held.reference, act.event, payload, actor)
         found = [] if broken is None else [self.promises.told("crash", broken, act, held)]
@@ -238,6 +243,25 @@ class Player:
     def _stale(self, act: Act, held: Held, payload: Mapping[str, Any], actor: Actor) -> Answer:
         return self.model.fire_held(held.older, act.event, self._fields(act, held.older, payload), actor)
 
+    def _late(self, act: Act, held: Held, payload: Mapping[str, Any], actor: Actor) -> Any:
+        """Take a step in a unit of work, and let somebody else write before it commits."""
+        with self.model.itsm.unit(by=actor) as desk:
+            desk[self.subject.practice].fire(held.reference, act.event, **self._fields(act, held.record, payload))
+            self.model.desk.comment(self.meddled(act, held), "Meanwhile", by=Actor(NOBODY))
+        return self.model.record(held.reference)
+
+    def meddled(self, act: Act, held: Held) -> str:
+        """Return the record that a late step rests on: one that its facts list, or its own."""
+        lifecycle = self.subject.of_event.get(act.event)
+        steps = lifecycle.transitions if lifecycle else ()
+        facts = {fact for step in steps if step.event == act.event for fact in step.facts}
+        unit = self.model.desk.desk.reading()
+        for fact in sorted(fact for fact in facts if fact.startswith("links.")):
+            for other in self.model.desk.fact(fact, held.record, unit):
+                if any(other.id == each.reference for each in self.held.values()):
+                    return str(other.id)
+        return held.reference
+
     def _refresh(self, done: Held) -> None:
         """Read the other records of the story again: a step may have brought steps of theirs with it."""
         for held in self.held.values():
@@ -253,8 +277,10 @@ class Player:
         self.acts.append(act)
         if act.event == "wait":
             return Played(act, None, Answer(seen(before)), before, before)
+        if act.event == "tick":
+            return self._ticked(act, held)
         payload = self.given(act.payload)
-        state = self.promises.before_other(held) if self.checks else None
+        state = self.promises.before_other() if self.checks else None
         answer = self.model.attempt(lambda: self._done(act, held, payload, actor))
         after = self.model.record(held.reference)
         found: list[Finding] = []
@@ -265,6 +291,18 @@ class Player:
         if after.version != before.version:
             held.older, held.record = before, after
             self._refresh(held)
+        return Played(act, None, answer, before, after, tuple(found))
+
+    def _ticked(self, act: Act, held: Held) -> Played:
+        """Do what fell due, and see whether it was that and nothing else."""
+        before = held.record
+        due = timers_due(self, held)
+        answer = self.model.attempt(lambda: (self.model.itsm.tick(), self.model.record(held.reference))[1])
+        after = self.model.record(held.reference)
+        found = list(self.promises.after_tick(act, held, due, answer, after)) if self.checks else []
+        if after.version != before.version:
+            held.older, held.record = before, after
+        self._refresh(held)
         return Played(act, None, answer, before, after, tuple(found))
 
     def _done(self, act: Act, held: Held, payload: dict[str, Any], actor: Actor) -> Any:

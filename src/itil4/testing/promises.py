@@ -1,11 +1,12 @@
 """The promises that every step of every workflow keeps, and what is said when one is broken."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from itil4.errors import Decision, ITIL4Error
+from itil4.errors import Decision, ITIL4Error, Refused
 from itil4.lifecycle import Step
 from itil4.record import Actor, Entry
 from itil4.testing.checking import Finding
@@ -13,6 +14,7 @@ from itil4.testing.driver import Answer, Seen
 from itil4.testing.local import seen
 from itil4.testing.oracle import Expected
 from itil4.testing.story import Act
+from itil4.testing.timing import clocks_wrong
 from itil4.testing.values import written
 
 if TYPE_CHECKING:
@@ -33,10 +35,9 @@ class Before:
     held: "Held"
     actor: Actor
     record: Any
-    history: tuple[Entry, ...]
     contents: tuple[Any, ...]
     decision: Decision | None
-    steps: tuple[Step, ...]
+    steps: tuple[Step, ...] | None
     failed: str | None = None
 
 
@@ -84,17 +85,27 @@ class Promises:
         model = self.player.model
         contents = model.contents()
         decision, failed = None, None
-        steps: tuple[Step, ...] = ()
+        steps: tuple[Step, ...] | None = None
         try:
             if not act.stale and set(payload) <= {*self.player.subject.shape.checks, *self.player._choices(act.event)}:
                 decision = model.explain(held.reference, act.event, payload, actor)
-            steps = model.available(held.reference, actor)
+            if self._is_new(act, held, actor):
+                steps = model.available(held.reference, actor)
         except ITIL4Error as error:
             failed = f"{type(error).__name__}: {error}"
         except Exception as error:  # whatever a rule of the host raises is what is looked for
             failed = f"{type(error).__name__}: {error}"
-        history = model.history(held.reference)
-        return Before(act, held, actor, held.record, history, contents, decision, steps, failed)
+        return Before(act, held, actor, held.record, contents, decision, steps, failed)
+
+    def _is_new(self, act: Act, held: "Held", actor: Actor) -> bool:
+        """Whether the buttons have not been looked at yet for this event, these states and this actor."""
+        states = tuple(getattr(held.record, each.field) for each in self.player.subject.lifecycles)
+        mark = (act.event, states, actor)
+        asked = self.player.oracle.watch.asked
+        if mark in asked:
+            return False
+        asked.add(mark)
+        return True
 
     def after_step(self, was: Before, expected: Expected | None, answer: Answer, after: Any) -> Iterator[Finding]:
         """Yield every promise that a step broke."""
@@ -102,21 +113,24 @@ class Promises:
         if was.failed or answer.error:
             yield self.told("crash", was.failed or answer.error or "", act, held)
             return
-        history = model.history(held.reference)
         if answer.done:
+            history = model.history(held.reference)
             yield from self._went(was, expected, answer, after, history)
+            yield from self._agreed(was, answer)
+            yield from self._alone(was, expected)
+            yield from self._kept(act, held, after, history)
+            yield from self._lawful(act, held, history)
         else:
-            yield from self._stayed(was, expected, answer, after, history)
-        yield from self._agreed(was, expected, answer)
-        yield from self._kept(act, held, after, history)
-        yield from self._lawful(act, held, history)
+            yield from self._stayed(was, expected, answer, after)
+            yield from self._agreed(was, answer)
+            yield from self._alone(was, expected)
 
     def _went(
         self, was: Before, expected: Expected | None, answer: Answer, after: Any, history: tuple[Entry, ...]
     ) -> Iterator[Finding]:  # fmt: skip
         act, held = was.act, was.held
-        if act.stale:
-            text = "somebody whose copy of the record is older took the step all the same."
+        if act.stale or act.late:
+            text = "somebody else wrote meanwhile, and the step was taken all the same."
             yield self.told("lost_update", text, act, held)
             return
         if expected is None:
@@ -126,7 +140,7 @@ class Promises:
             yield self.told("not_refused", f"{act.event!r} was taken, and must be refused for {why}.", act, held)
             return
         lifecycle = expected.lifecycle
-        entries = history[len(was.history) :]
+        entries = [entry for entry in history if entry.seq > was.record.version]
         if lifecycle is None or not entries:
             yield self.told("version", f"{act.event!r} was taken, and the history does not show it.", act, held)
             return
@@ -149,11 +163,11 @@ class Promises:
             yield self.told(code, text, act, held, differing)
 
     def _stayed(
-        self, was: Before, expected: Expected | None, answer: Answer, after: Any, history: tuple[Entry, ...]
+        self, was: Before, expected: Expected | None, answer: Answer, after: Any
     ) -> Iterator[Finding]:  # fmt: skip
         act, held = was.act, was.held
         codes = frozenset(answer.codes)
-        if act.stale:
+        if act.stale or (act.late and expected is not None and expected.allowed):
             if codes != {"stale"}:
                 text = f"it was refused for {_listed(codes)}, and must be for stale."
                 yield self.told("wrong_reason", text, act, held)
@@ -165,20 +179,21 @@ class Promises:
             wanted = " or ".join(_listed(each) for each in expected.codes)
             text = f"it was refused for {_listed(codes)}, and must be for {wanted}."
             yield self.told("wrong_reason", text, act, held)
-        yield from self._untouched(was, after, history, "the refusal")
+        if not act.late:
+            yield from self._untouched(was, after, "the refusal")
 
-    def _untouched(self, was: Before, after: Any, history: tuple[Entry, ...], what: str) -> Iterator[Finding]:
+    def _untouched(self, was: Before, after: Any, what: str) -> Iterator[Finding]:
         differing = tuple(differences(was.record, after))
         if differing or was.record.version != after.version:
             yield self.told("refusal_changes", f"{what} changed the record.", was.act, was.held, differing)
-        elif len(history) != len(was.history) or self.player.model.contents() != was.contents:
+        elif self.player.model.contents() != was.contents:
             yield self.told("refusal_changes", f"{what} left something in the store.", was.act, was.held)
 
-    def _agreed(self, was: Before, expected: Expected | None, answer: Answer) -> Iterator[Finding]:
+    def _agreed(self, was: Before, answer: Answer) -> Iterator[Finding]:
         """explain, available and fire say the same."""
         act, held = was.act, was.held
         decision = was.decision
-        if decision is not None:
+        if decision is not None and not act.late:
             if decision.allowed != answer.done:
                 said, did = ("allowed", "refused") if decision.allowed else ("refused", "taken")
                 text = f"explain says that {act.event!r} is {said}, and it was {did}."
@@ -186,11 +201,32 @@ class Promises:
             elif not answer.done and frozenset(decision.codes) != frozenset(answer.codes):
                 told, did = _listed(frozenset(decision.codes)), _listed(frozenset(answer.codes))
                 yield self.told("disagree", f"explain gives {told} as the reason, and fire {did}.", act, held)
+        if was.steps is None:
+            return
         shown = any(step.event == act.event for step in was.steps)
         offered = self._offered(was)
         if offered is not None and offered != shown:
             text = f"available {'shows' if shown else 'does not show'} {act.event!r} to {was.actor.id}."
             yield self.told("disagree", text, act, held)
+
+    def _alone(self, was: Before, expected: Expected | None) -> Iterator[Finding]:
+        """The lifecycle alone, as a host uses it on its own rows, decides as it does within its practice."""
+        player, act, held = self.player, was.act, was.held
+        lifecycle = expected.lifecycle if expected is not None else None
+        if expected is None or lifecycle is None or not expected.sure or act.payload or act.stale or act.late:
+            return
+        context = player.oracle.context(was.record, act.event, {}, was.actor, player.model.now())
+        context.derive = None
+        try:
+            lifecycle.fire(was.record, act.event, context)
+        except Refused:
+            if expected.allowed:
+                yield self.told("wrongly_refused", f"the lifecycle alone refuses {act.event!r}.", act, held)
+        except ITIL4Error as error:
+            yield self.told("crash", f"the lifecycle alone raised: {error}", act, held)
+        else:
+            if not expected.allowed:
+                yield self.told("not_refused", f"the lifecycle alone lets {act.event!r} pass.", act, held)
 
     def _offered(self, was: Before) -> bool | None:
         """Whether the step must be offered as a button: it is possible, or only lacks values."""
@@ -213,10 +249,12 @@ class Promises:
     def _kept(self, act: Act, held: "Held", record: Any, history: tuple[Entry, ...]) -> Iterator[Finding]:
         """The history rebuilds the record, versions and times only grow, and what is read is what was written."""
         model = self.player.model
-        if record.version != len(history) or [entry.seq for entry in history] != [*range(1, len(history) + 1)]:
-            seqs = [entry.seq for entry in history]
+        seqs = [entry.seq for entry in history]
+        if record.version != len(history) or sorted(seqs) != [*range(1, len(history) + 1)]:
             yield self.told("version", f"the record has version {record.version}, its entries {seqs}.", act, held)
-        times = [entry.at for entry in history]
+        elif seqs != sorted(seqs):
+            yield self.told("replay", f"the entries of its history come as {seqs}.", act, held)
+        times = [entry.at for entry in sorted(history, key=lambda entry: entry.seq)]
         if times != sorted(times) or record.updated_at != times[-1] or times[-1] > model.now():
             told = ", ".join(each.isoformat(" ") for each in times)
             yield self.told("time", f"a time goes back, or lies ahead: {told}.", act, held)
@@ -228,11 +266,58 @@ class Promises:
             differing = tuple(differences(record, replayed))
             if differing or replayed != record:
                 yield self.told("replay", "the history rebuilds another record.", act, held, differing)
+        yield from self._timed(act, held, history)
         codec = model.desk.stored.codec
         row = codec.row(record, record.number, 0)
         differing = tuple(differences(record, codec.record(row)))
         if differing:
             yield self.told("round_trip", "what is read is not what was written.", act, held, differing)
+
+    def _timed(self, act: Act, held: "Held", history: tuple[Entry, ...]) -> Iterator[Finding]:
+        for text in clocks_wrong(self.player, held, history):
+            yield self.told("clock", text, act, held)
+
+    def after_tick(
+        self, act: Act, held: "Held", due: Mapping[str, datetime], answer: Answer, after: Any
+    ) -> Iterator[Finding]:  # fmt: skip
+        """What fell due is done, and nothing before its time."""
+        if answer.error:
+            yield self.told("crash", answer.error, act, held)
+            return
+        now, history = self.player.model.now(), self.player.model.history(held.reference)
+        fired = [entry.event for entry in history if entry.seq > held.record.version and entry.op == "step"]
+        for event, at in due.items():
+            if at > now and event in fired:
+                yield self.told("due", f"{event!r} was done at {now}, and is due at {at}.", act, held)
+            elif at <= now and event not in fired and self._possible(event, held):
+                yield self.told("due", f"{event!r} was due at {at}, and was not done at {now}.", act, held)
+        yield from self._kept(act, held, after, history)
+        yield from self._lawful(act, held, history)
+
+    def _possible(self, event: str, held: "Held") -> bool:
+        player = self.player
+        try:
+            context = player.oracle.context(
+                held.record, event, {}, player.actor("system", held.record), player.model.now()
+            )
+            return player.oracle.expected(held.record, event, context).allowed
+        except ITIL4Error:
+            return False
+
+    def _linked(self, act: Act, held: "Held", payload: Mapping[str, Any]) -> Iterator[Finding]:
+        """A link is there from both of its ends, or gone from both."""
+        model = self.player.model
+        other = next((each for each in self.player.held.values() if each.reference == payload.get("to")), None)
+        if other is None:
+            return
+        from_here = {frozenset((link.source, link.target)) for link in model.desk.links(held.reference)}
+        from_there = {frozenset((link.source, link.target)) for link in model.desk.links(other.reference)}
+        pair = frozenset((held.reference, other.reference))
+        if (pair in from_here) != (pair in from_there):
+            text = f"the link to {other.record.reference} is seen from one of its ends only."
+            yield self.told("link", text, act, held)
+        elif act.event == "link" and pair not in from_here:
+            yield self.told("link", f"the link to {other.record.reference} was made and is not there.", act, held)
 
     def _lawful(self, act: Act, held: "Held", history: tuple[Entry, ...]) -> Iterator[Finding]:
         for policy in self.player.policies:
@@ -241,24 +326,35 @@ class Promises:
 
     # what is no step
 
-    def before_other(self, held: "Held") -> tuple[tuple[Entry, ...], tuple[Any, ...]]:
+    def before_other(self) -> tuple[Any, ...]:
         """Remember how things are."""
-        return self.player.model.history(held.reference), self.player.model.contents()
+        return self.player.model.contents()
 
     def after_other(
-        self, act: Act, held: "Held", was: tuple[tuple[Entry, ...], tuple[Any, ...]], answer: Answer, after: Any
+        self, act: Act, held: "Held", contents: tuple[Any, ...], answer: Answer, after: Any
     ) -> Iterator[Finding]:  # fmt: skip
         """Yield every promise that a change, comment or link broke."""
         if answer.error:
             yield self.told("crash", answer.error, act, held)
             return
-        before = Before(act, held, self.player.actor(act.who, held.record), held.record, *was, None, ())
-        history = self.player.model.history(held.reference)
         if answer.done and act.stale:
             yield self.told("lost_update", "a change of an older copy was taken.", act, held)
-        if not answer.done:
-            yield from self._untouched(before, after, history, "the refusal")
-        yield from self._kept(act, held, after, history)
+        elif answer.done and act.refused is not None:
+            why = ", ".join(act.refused) or "whatever reason"
+            yield self.told("not_refused", f"{act.event!r} was done, and must be refused for {why}.", act, held)
+        if answer.done:
+            given = self.player.given(act.payload) if act.event == "update" else {}
+            shape = self.player.subject.shape
+            lost = [name for name, value in shape.in_utc(given).items() if shape.read(after, name) != value]
+            if lost:
+                told = tuple(f"{name}: must be {given[name]!r}, is {shape.read(after, name)!r}" for name in lost)
+                yield self.told("round_trip", "what is read is not what was written.", act, held, told)
+            yield from self._kept(act, held, after, self.player.model.history(held.reference))
+            if act.event in ("link", "unlink"):
+                yield from self._linked(act, held, self.player.given(act.payload))
+        else:
+            who = self.player.actor(act.who, held.record)
+            yield from self._untouched(Before(act, held, who, held.record, contents, None, None), after, "the refusal")
 
     # a host beside the library
 

@@ -59,6 +59,8 @@ class Watch:
 
     def __init__(self) -> None:
         self.found: dict[tuple[str, str], Improper] = {}
+        self.asked: set[Any] = set()
+        """What was asked already in this walk, so that it need not be asked after every step."""
         self._runs: dict[Any, int] = {}
 
     def guard(self, rule: Guard, proposed: Any, context: Context) -> Any:

@@ -195,6 +195,9 @@ def filled(player: "Player", act: Act, held: "Held") -> Act:
     here = [(source, step) for source, step in lifecycle.arrows if step.event == act.event]
     own = [step for source, step in here if source == state] or [step for _, step in here]
     wanted = None if act.refused is None or "stale" in act.refused else frozenset(act.refused)
+    given = judged(player, act, held.record) if act.who is not None else None
+    if given is not None and (given.allowed if wanted is None else _fits(given, wanted)):
+        return act
     spare: Act | None = None
     for step in own:
         for target in step.targets:

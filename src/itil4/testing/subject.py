@@ -21,7 +21,7 @@ from itil4.testing.story import Story
 from itil4.testing.values import Later, Made, Plain, told
 
 BIRTH = "log"
-OTHERS = ("update", "comment", "link", "unlink", "wait")
+OTHERS = ("update", "comment", "link", "unlink", "wait", "tick")
 """What a story can do besides the steps of the lifecycles."""
 
 _MOST_CHOICES = 12
@@ -120,6 +120,12 @@ class Subject:
                 self.payloads[name] = tuple(listed)
             else:
                 self.values_of[name] = tuple(listed)
+
+    @property
+    def policies(self) -> Mapping[str, Any]:
+        """What `connect` is given as policies."""
+        given: Mapping[str, Any] = self.settings.get("policies") or {}
+        return given
 
     # who
 

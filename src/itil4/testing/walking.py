@@ -6,6 +6,7 @@
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from time import perf_counter
 from typing import Any
 
@@ -32,6 +33,11 @@ _LONGEST = 24
 _ROUNDS = 4
 """So often a loop is gone round, to find the bound that a guard may set."""
 _MOST_FINDINGS = 5
+_MOST_ROUNDS = 12
+"""So often a tour sets out from one arrow."""
+
+_TEXTS = ("  blanks at both ends  ", "Größe 漢字 العربية 😀", "'; DROP TABLE -- \\ \" %s {0}")
+_MOMENT = timedelta(minutes=1)
 
 MakeDriver = Callable[[], Driver]
 
@@ -84,12 +90,14 @@ class Walk:
         self.coverage = Coverage(subject)
         self.found: list[Finding] = []
         self._told: set[tuple[str, str | None]] = set()
+        self._pace = timedelta(minutes=20) if "service_level" in subject.policies else timedelta(0)
 
     def run(self) -> None:
         """Walk until everything was exercised, or enough was found."""
         started = perf_counter()
         try:
-            for part in (self._explore, self._pairs, self._misses, self._loops, self._candidates):
+            rest = (self._facts, self._timers, self._texts, self._candidates)
+            for part in (self._explore, self._pairs, self._misses, self._loops, *rest):
                 part()
                 self._rules()
                 if len(self.found) >= _MOST_FINDINGS or (self.found and part == self._explore):
@@ -181,9 +189,9 @@ class Walk:
             if first in self.explorer.arrows and then in self.explorer.arrows:
                 open_.setdefault(first, []).append(then)
         for key, acts in self.explorer.arrows.items():
-            again = 0
-            while not self.coverage.arrows[key] or (open_.get(key) and again < 40):
-                again += 1
+            rounds = 0
+            while rounds < _MOST_ROUNDS and (open_.get(key) or not (rounds or self.coverage.arrows[key])):
+                rounds += 1
                 if not self._tour(acts, open_):
                     break
             if len(self.found) >= _MOST_FINDINGS:
@@ -199,13 +207,29 @@ class Walk:
             if self.note(played.findings) or not played.answer.done:
                 return False
         while last is not None and len(player.acts) < len(acts) + _LONGEST:
-            further = self._next(player, last, open_)
+            further = self._next(player, last, open_) or self._nearer(player, last, open_)
             if further is None:
                 return True
             if self.note(further.findings):
                 return False
             last = self.coverage.note(further, last)
         return True
+
+    def _nearer(self, player: Player, last: ArrowKey, open_: dict[ArrowKey, list[ArrowKey]]) -> Played | None:
+        """Take a step towards the nearest arrow from which pairs are still open; None where none leads there."""
+        came: dict[ArrowKey, ArrowKey] = {}
+        waiting = [last]
+        for key in waiting:
+            for then in self.explorer.by_source.get((key.lifecycle, key.target), ()):
+                if then in came or then not in self.explorer.arrows:
+                    continue
+                came[then] = came.get(key, then)
+                if open_.get(then):
+                    for act in self.explorer.acts_for(player, came[then], player.held[""].record):
+                        return player.play(act)
+                    return None
+                waiting.append(then)
+        return None
 
     def _next(self, player: Player, last: ArrowKey, open_: dict[ArrowKey, list[ArrowKey]]) -> Played | None:
         """Take a step that makes a new pair with the last one; None where no such step is possible."""
@@ -214,7 +238,7 @@ class Walk:
         while thens:
             then = thens.pop(0)
             for act in self.explorer.acts_for(player, then, record):
-                return player.play(act)
+                return player.play(attrs.evolve(act, after=act.after + self._pace))
             self.coverage.impossible.add((last, then))
         return None
 
@@ -266,10 +290,42 @@ class Walk:
                 linked = [player.play(act) for act in prepared]
             except ITIL4Error:
                 return
-            if all(each.answer.done for each in linked):
-                played = player.play(attrs.evolve(story[-1], on=""))
-                self.coverage.note(played)
-                self.note(played.findings)
+            if any(self.note(each.findings) for each in linked) or not all(each.answer.done for each in linked):
+                continue
+            played = player.play(attrs.evolve(story[-1], on=""))
+            self.coverage.note(played)
+            self.note(played.findings)
+
+    def _facts(self) -> None:
+        """What a step rests on may not move before it commits: a linked record that its facts list."""
+        for key, story in self.explorer.arrows.items():
+            if not any(fact.startswith("links.") for fact in self.explorer.steps[key].facts):
+                continue
+            for acts in (story, *self._with_ended(key, story)):
+                self._played([*acts[:-1], attrs.evolve(acts[-1], late=True, refused=("stale",))])
+
+    def _with_ended(self, key: ArrowKey, story: Sequence[Act]) -> Iterator[list[Act]]:
+        """Yield the story beside a linked record that was led into each end."""
+        ends = {state.name for each in self.subject.lifecycles[:1] for state in each.states if not state.is_open}
+        for prepared in self.explorer.companions(self.explorer.steps[key]):
+            for end in ends:
+                way = self.explorer.states.get((self.subject.lifecycles[0].name, end))
+                if way is not None:
+                    others = [attrs.evolve(act, on="b") for act in way if not act.on]
+                    yield [*story[:-1], *others, *prepared[1:], story[-1]]
+
+    def _texts(self) -> None:
+        """Texts come back as they were given, with blanks at their ends and in any script."""
+        shape = self.subject.shape
+        names = [name for name in shape.checks if shape.checks and (field := shape.get(name)) and field.kind == "text"]
+        for value in _TEXTS:
+            self._played([*self._born(), *(Act("update", {name: value}, self._everybody()) for name in names[:3])])
+
+    def _born(self) -> list[Act]:
+        return list(next(iter(self.explorer.states.values())))[:1]
+
+    def _everybody(self) -> Actor:
+        return one_person(self.subject)
 
     def _loops(self) -> None:
         """Go round every loop with a guard until the guard, or a policy, ends it."""
@@ -290,6 +346,31 @@ class Walk:
             if self.note(played.findings) or not played.answer.done:
                 return
 
+    def _timers(self) -> None:
+        """Before its time a timer does nothing, and when it is due it does its step."""
+        for lifecycle in self.subject.lifecycles:
+            for state in lifecycle.states:
+                acts = self.explorer.states.get((lifecycle.name, state.name))
+                for timer in state.timers if acts is not None else ():
+                    assert acts is not None
+                    span = timer.after or timedelta(days=400)
+                    entered = [*acts[:-1], attrs.evolve(acts[-1], after=span - _MOMENT)]
+                    ticks = (Act("tick", after=span - _MOMENT), Act("tick", after=2 * _MOMENT))
+                    self._played([*entered, *ticks])
+
+    def _played(self, acts: Iterable[Act]) -> None:
+        """Play a story to its end, or to the first promise that it breaks."""
+        player = self.player()
+        self.coverage.stories += 1
+        for act in acts:
+            try:
+                played = player.play(act)
+            except ITIL4Error:
+                return
+            self.coverage.note(played)
+            if self.note(played.findings) or not played.answer.done:
+                return
+
     def _way(self, lifecycle: str, source: str, target: str) -> list[ArrowKey] | None:
         """Return a shortest way of known arrows from one state to another; None when there is none."""
         came: dict[str, list[ArrowKey]] = {source: []}
@@ -306,25 +387,20 @@ class Walk:
     def _candidates(self) -> None:
         """Try what the graph could not tell: stories that would break a policy, if no guard held them back."""
         for story in candidates(self.policies, self.subject):
-            player = self.player()
-            self.coverage.stories += 1
-            for act in story:
-                try:
-                    played = player.play(act)
-                except ITIL4Error:
-                    break
-                self.coverage.note(played)
-                if self.note(played.findings) or not played.answer.done:
-                    break
+            self._played(story)
 
 
 def candidates(policies: Iterable[Policy], subject: Subject) -> Iterator[Story]:
     """Yield stories that would break a policy: as whoever may, and as one person who may everything."""
-    relative = subject.practice.relative_roles
-    one = Actor("one", {role for role in subject.roles if role not in relative})
+    one = one_person(subject)
     for policy in policies:
         for _, verdict in on_all(policy, subject.lifecycles):
             if verdict.holds is None and verdict.story is not None:
                 story: Story = verdict.story
                 yield story
                 yield Story(attrs.evolve(act, who=one if act.who is None else act.who) for act in story)
+
+
+def one_person(subject: Subject) -> Actor:
+    """Return somebody who has every role that does not depend on the record."""
+    return Actor("one", {role for role in subject.roles if role not in subject.practice.relative_roles})

@@ -379,7 +379,7 @@ ENGLISH: Catalogue = {
     # strategies and contract of the test kit
     "no_strategy": (
         "{record}.{field} holds {type}, and nothing is known that makes such values.",
-        "Call hypothesis.strategies.register_type_strategy({type}, ...), or pass values={{'{field}': ...}}.",
+        "Call hypothesis.strategies.register_type_strategy({type}, ...), or pass values= with one for the field.",
     ),
     "no_practice": (
         "No practice keeps records of the type {record}.",
@@ -387,7 +387,7 @@ ENGLISH: Catalogue = {
     ),
     "no_birth": (
         "No {record} can be recorded by {practice}.log: {error}",
-        "Pass values={{...}} with strategies of fields that fit together, or roles= with roles that may.",
+        "Pass values= with strategies of fields that fit together, or roles= with roles that may.",
     ),
     "no_story": ("No sequence of steps leads a {record} to {state!r}.", "Reachable are: {states}."),
     # the outbox

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from itertools import combinations
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import attrs
@@ -11,11 +10,12 @@ import attrs
 from itil4.clock import Calendar, Clock, SystemClock, TimeOrderedIds
 from itil4.errors import DefinitionError, InvalidInput, StoreError, nearest
 from itil4.practices.base import Practice
+from itil4.practices.built_in import placed_with
 from itil4.practices.desk import Desk, House, Subscriber
 from itil4.practices.directory import Anybody, Directory
 from itil4.practices.due_times import DueTimes
 from itil4.practices.linking import link, locate, unlink
-from itil4.practices.places import Kinds, Place, Practices
+from itil4.practices.places import Kinds, Practices
 from itil4.record import Actor, Entry, FieldSet, Relation
 from itil4.storage import opening
 from itil4.storage.outbox import keeps_outbox
@@ -40,38 +40,11 @@ if TYPE_CHECKING:
     from itil4.practices.service_agreements import ServiceLevel
     from itil4.practices.service_level_management import ServiceLevelManagement
     from itil4.practices.ticks import Notify, Ticked
+    from itil4.practices.verifying import Difference
+    from itil4.storage.past import View
     from itil4.value import Dora, StreamMap, ValueStream
 
 T = TypeVar("T")
-
-_IN = "itil4.practices."
-_CI = "continual_improvement"
-_SLM = "service_level_management"
-_LEVELS = f"{_IN}{_SLM}:"
-_SCM = "service_configuration_management"
-_PARTS = f"{_IN}configuration."
-
-# fmt: off
-BUILT_IN = (
-    #     slot           kind           prefix  name                   home
-    Place("incidents",    "incident",    "INC", "incident_management", _IN + "incident_management:IncidentManagement"),
-    Place("problems",     "problem",     "PRB", "problem_management",  _IN + "problem_management:ProblemManagement"),
-    Place("known_errors", "known_error", "KE",  "problem_management",  _IN + "known_errors:KnownErrors"),
-    Place("improvements", "improvement", "CIR", _CI,                   _IN + f"{_CI}:ContinualImprovement"),
-    Place("changes",      "change",      "CHG", "change_enablement",   _IN + "change_enablement:ChangeEnablement"),
-    Place("change_models", "change_model", "CHM", "change_enablement", _IN + "change_register:ChangeModels"),
-    Place("import_runs",  "import_run",  "IMP", "import_run",          _IN + "import_run:ImportRuns"),
-    Place("service_levels",             "service_level",             "SLA", _SLM, _LEVELS + "ServiceLevelManagement"),
-    Place("service_level_requirements", "service_level_requirement", "SLR", _SLM, _LEVELS + "ServiceLevelRequirements"),
-    Place("service_reviews",            "service_review",            "REV", _SLM, _LEVELS + "ServiceReviews"),
-    Place("service_level_breaches",     "service_level_breach",      "BRE", _SLM, _LEVELS + "ServiceLevelBreaches"),
-    Place("configuration_items",     "configuration_item",     "CI",  _SCM, _PARTS + "items:ConfigurationItems"),
-    Place("configuration_baselines", "configuration_baseline", "CBL", _SCM,
-          _PARTS + "baselines:ConfigurationBaselines"),
-    Place("impact_assessments",      "impact_assessment",      "IA",  _SCM, _PARTS + "assessments:ImpactAssessments"),
-)
-# fmt: on
-"""The practices that every service management has, unless another class fills their place."""
 
 RELATIONS = (Relation("relates_to", "relates_to"),)
 """The relations that any two records may have."""
@@ -338,6 +311,36 @@ class ServiceManagement(Desk):
 
         return redact_person(self, identity, reason=reason, by=by, pseudonym=pseudonym)
 
+    def as_of(self, moment: datetime, *, view: "View" = "known") -> Self:
+        """Return a desk that shows how everything stood at a moment: records, links, lists, counts and history.
+
+        It is for reading only, its clock stands at that moment, and `visible` holds as it is today. One record
+        costs its own history; the first list, count or way back along links costs the whole history once.
+
+        Args:
+            moment: not in the future.
+            view: `known` is what had been written down by then. `happened` is what had happened by then
+                as it is known today, back-dated entries and corrections in their places.
+
+        Raises:
+            InvalidInput: the moment lies ahead or has no zone, or there is no such view.
+        """
+        from itil4.practices.as_of import past_of
+
+        return type(self)(past_of(self.house, moment, view), self.actor)
+
+    def verify(self, *, kind: str | None = None) -> "Iterator[Difference]":
+        """Yield every difference between what is stored and what history rebuilds, a record at a time.
+
+        None means that rows, histories and links agree. Records that change meanwhile are looked at again.
+
+        Args:
+            kind: look at the records of one kind; by default at all.
+        """
+        from itil4.practices.verifying import differences
+
+        return differences(self, kind)
+
     # afterwards
 
     def subscribe(self, call: Subscriber, *, practice: str | None = None) -> Callable[[], None]:
@@ -435,6 +438,7 @@ def connect(
     fields: Mapping[str, FieldSet] | None = None,
     policies: Mapping[str, Any] | None = None,
     outbox: bool | None = None,
+    state_mapping: Mapping[str, Mapping[str, str]] | None = None,
 ) -> ServiceManagement:
     """Open a service management on a store.
 
@@ -448,22 +452,26 @@ def connect(
         fields: kind -> extra fields of its records.
         policies: kind -> the policy of its practice, such as an `IncidentPolicy`; extra fields that it brings along
             (its attribute `fields`) join those of the kind.
+        state_mapping: kind -> state that its lifecycle no longer has -> the state that records in it are corrected
+            to now, besides what the practices themselves declare.
         outbox: True to keep entries for relays from now on, False to do so no more and forget what waits;
             None leaves it as the store has it, whoever switched it on.
 
     Raises:
-        DefinitionError: two practices fill one place, or a policy is for nobody.
+        DefinitionError: two practices fill one place, a policy is for nobody, or records are in states that
+            their lifecycle no longer has, and no mapping says where they belong.
         InvalidInput: no backend opens such an address.
         MissingExtra: the driver that the address needs is not installed.
         StoreError: the store cannot be opened.
     """
     clock = clock or SystemClock()
-    placed = Practices(_placed(practices))
-    policies = policies or {}
+    practices = tuple(practices)
+    placed = Practices(placed_with(practices))
+    policies, state_mapping = policies or {}, state_mapping or {}
     told = {kind: getattr(held, "fields", None) for kind, held in policies.items()}
     brought = {kind: found for kind, found in told.items() if isinstance(found, FieldSet)}
     fields = {**brought, **{kind: brought.get(kind, FieldSet()) | own for kind, own in (fields or {}).items()}}
-    for named in (*fields, *policies):
+    for named in (*fields, *policies, *state_mapping):
         if named not in placed.by_kind:
             near = nearest(named, placed.by_kind)
             raise DefinitionError.of("unknown_name", where="connect", what="kind", name=named, nearest=near)
@@ -488,7 +496,12 @@ def connect(
     house.project = due_times = DueTimes(house)
     if "service_level" in policies:
         due_times.clockwork  # noqa: B018 - what a host declares is checked now, not when it is first used
-    return ServiceManagement(house)
+    desk = ServiceManagement(house)
+    for named in dict.fromkeys((*(each.kind for each in practices), *state_mapping)):
+        from itil4.practices.state_mapping import settle_states  # only who brings practices can have changed states
+
+        settle_states(desk, named, {**placed.by_kind[named].practice.state_mapping, **state_mapping.get(named, {})})
+    return desk
 
 
 def _keep_outbox(store: Store, keep: bool) -> None:
@@ -496,24 +509,3 @@ def _keep_outbox(store: Store, keep: bool) -> None:
         store.keep_outbox(keep)
     elif keep:
         raise StoreError.of("no_outbox", store=type(store).__name__)
-
-
-def _placed(practices: Iterable[type[Practice[Any]]]) -> dict[str, Place]:
-    """Give each class its place; a class of the host replaces the built-in one that it extends."""
-    own: dict[str, type[Practice[Any]]] = {}
-    for cls in practices:
-        if not (isinstance(cls, type) and issubclass(cls, Practice)):
-            raise DefinitionError.of("ill_typed", field="practices", expected="subclasses of Practice", value=cls)
-        for held in own.values():
-            shared = next((key for key in ("slot", "kind", "prefix") if getattr(held, key) == getattr(cls, key)), None)
-            if shared and held is not cls:
-                raise DefinitionError.of(
-                    "slot_taken", first=held.__name__, second=cls.__name__, slot=getattr(cls, shared)
-                )
-        own[cls.slot] = cls
-    placed = {place.slot: place for place in BUILT_IN} | {slot: Place.of(cls) for slot, cls in own.items()}
-    for first, second in combinations(placed.values(), 2):
-        if first.kind == second.kind or first.prefix == second.prefix:
-            names = [each.home.partition(":")[2] for each in (first, second)]
-            raise DefinitionError.of("slot_taken", first=names[0], second=names[1], slot=first.kind)
-    return placed

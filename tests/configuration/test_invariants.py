@@ -147,9 +147,9 @@ def test_inv_069_a_controlled_item_changes_in_scope_of_an_authorized_change_only
     assert code(change=change) == "not_authorized"
     change = changes.to_scheduled(change, by=DESK)
     assert code(change=change) == "out_of_scope"
-    change = desk.link(change, "affects", other, by=DESK)
+    change = authorized(desk, other)
     assert code(change=change) == "out_of_scope"
-    change = desk.link(change, "affects", server, by=DESK)
+    change = authorized(desk, other, server)
     done = items.update(server.id, vendor="acme", by=MAKER, change=change)
     assert done.vendor == "acme"
     change = changes.to_closed(change, by=DESK)

@@ -7,6 +7,8 @@ from typing import Any, Protocol, TypeAlias
 import attrs
 
 from itil4.errors import DefinitionError, Reason
+from itil4.practices.approval import ApprovalPolicy, role
+from itil4.practices.approval.policy import Initiators
 from itil4.practices.change_models import ChangeModel
 from itil4.record import Frozen
 
@@ -29,6 +31,20 @@ def _models(value: Iterable[Any]) -> tuple[ChangeModel, ...]:
     return tuple(each if isinstance(each, ChangeModel) else ChangeModel.from_dict(each) for each in value)
 
 
+def _authorities(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        raise DefinitionError.of("ill_typed", field="authorities", expected="approval policies by name", value=value)
+    found = {
+        name: ApprovalPolicy.from_dict(each) if isinstance(each, Mapping) else each for name, each in value.items()
+    }
+    for name, each in found.items():
+        if not isinstance(each, ApprovalPolicy):
+            raise DefinitionError.of(
+                "ill_typed", field=f"authorities.{name}", expected="an ApprovalPolicy, or plain data", value=each
+            )
+    return Frozen(found)
+
+
 def _share(_: Any, attribute: Any, value: Any) -> None:
     if value is not None and (type(value) not in (int, float) or not 0 <= value <= 1):
         raise DefinitionError.of("ill_typed", field=attribute.name, expected="a share from 0 to 1", value=value)
@@ -48,6 +64,8 @@ class ChangePolicy:
             has the name of a built-in model replaces it. None of them can be pre-authorized.
         authorities: name -> the approval policy of an authority, a CAB say. A name that is not there is the
             role of that name.
+        initiators: whether who asked for a change may decide on it, where the authority is a role: `excluded`,
+            `not_alone` or `allowed` (INV-060); an approval policy says so itself.
         windows: name -> calendar; an `AuthorityRule` may ask whether a change lies within one of them.
         model_authority: who authorizes models of the register.
         default_owner: the team that owns what nobody else does.
@@ -58,7 +76,8 @@ class ChangePolicy:
     """
 
     models: tuple[ChangeModel, ...] = attrs.field(default=(), converter=_models)
-    authorities: Mapping[str, Any] = attrs.field(factory=Frozen, converter=Frozen, hash=False)
+    authorities: Mapping[str, ApprovalPolicy] = attrs.field(factory=Frozen, converter=_authorities, hash=False)
+    initiators: Initiators = "excluded"
     windows: Mapping[str, Window] = attrs.field(factory=Frozen, converter=Frozen, hash=False)
     model_authority: str = "change_authority"
     default_owner: str = "change enablement"
@@ -69,12 +88,22 @@ class ChangePolicy:
     reopen_problems: bool = True
 
     def __attrs_post_init__(self) -> None:
+        self.authority(self.model_authority)  # what cannot be is refused now
         for model in self.models:
             if model.preauthorized:
                 raise DefinitionError.of(
                     "definition", where=model.where, text="a policy cannot pre-authorize.",
                     remedy="Put it into the register of change models, and let it be authorized there.",
                 )  # fmt: skip
+
+    def authority(self, name: str) -> ApprovalPolicy:
+        """Return how an authority decides: as the policy says, or by one of those who have the role of that name.
+
+        >>> ChangePolicy().authority("change_authority").ballots[0].authority[0].label
+        'role change_authority'
+        """
+        held = self.authorities.get(name)
+        return ApprovalPolicy.of(name, role(name), initiators=self.initiators) if held is None else held
 
     def distrusts(self, completed: int, failed: int) -> bool:
         """Say whether a model with these results is pre-authorized no longer."""

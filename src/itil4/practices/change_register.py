@@ -10,13 +10,13 @@ from typing import Any, ClassVar, TypeVar
 
 import attrs
 
-from itil4.errors import InvalidInput, Reason, Refused
+from itil4.errors import DefinitionError, InvalidInput, Reason, Refused
 from itil4.lifecycle import Context, Lifecycle, State, Transition, guard
-from itil4.practices.base import Practice
+from itil4.practices.approval import Approvable, ApprovalPolicy, Approving, approval_lifecycle
 from itil4.practices.change_models import ChangeModel
 from itil4.practices.change_policy import ChangePolicy
 from itil4.practices.change_rules import ASSESSORS, COORDINATOR, MANAGER, policy_of
-from itil4.record import Actor, Line, Note, Record
+from itil4.record import Actor, Line, Note
 from itil4.storage.unit import Unit
 from itil4.vocabulary import Level
 
@@ -25,7 +25,7 @@ MODELLERS = frozenset({MANAGER, COORDINATOR, "service_owner", "owner"})
 
 
 @attrs.frozen(kw_only=True)
-class RegisteredModel(Record):
+class RegisteredModel(Approvable):
     """A change model of an organization, with all its versions.
 
     Attributes:
@@ -134,7 +134,7 @@ SET_BY: Mapping[str, tuple[str, ...]] = {
 M = TypeVar("M", bound=RegisteredModel)
 
 
-class ChangeModels(Practice[M]):
+class ChangeModels(Approving[M]):
     """The register of change models: `itsm.change_models`."""
 
     name = "change_models"
@@ -143,6 +143,11 @@ class ChangeModels(Practice[M]):
     prefix = "CHM"
     record = RegisteredModel  # type: ignore[assignment]  # a subclass brings its own type
     lifecycle: ClassVar[Lifecycle] = LIFECYCLE
+    aspects: ClassVar[tuple[Lifecycle, ...]] = (approval_lifecycle(MODELLERS),)
+    approval_outcomes: ClassVar[Mapping[str, str]] = {"approved": "authorize", "rejected": "refuse"}
+    approval_states: ClassVar[tuple[str, ...]] = ("authorize",)
+    approval_steps: ClassVar[tuple[str, ...]] = ("submit",)
+    approval_covers: ClassVar[tuple[str, ...]] = ("definitions", "risk", "risk_note")
     indexed: ClassVar[tuple[str, ...]] = ("name", "type", "owner", "risk", "authorized_at")
 
     @property
@@ -228,6 +233,10 @@ class ChangeModels(Practice[M]):
 
     # rules
 
+    def approval_policy(self, record: M) -> ApprovalPolicy:
+        """Models are authorized by the authority that the policy names for them."""
+        return self.rules.authority(self.rules.model_authority)
+
     def editors(self) -> frozenset[str]:
         """Models are changed by those who keep them."""
         return MODELLERS | {"system"}
@@ -253,6 +262,12 @@ class ChangeModels(Practice[M]):
             yield Reason.of(
                 "only_grows", event=event, field="definitions", count=len(before.definitions), steps=("alter",)
             )
+        if before is not None and before.definitions != after.definitions:
+            changes: Any = self.desk.in_slot("changes")
+            try:
+                changes.check_model(after.model, changes.shape)
+            except DefinitionError as error:
+                yield from error.reasons
         if (before is None or before.name != after.name) and (taken := self._holder(after)) is not None:
             yield Reason.of("taken", what="change model", value=after.name, holder=taken)
 

@@ -23,13 +23,16 @@ from itil4.storage.redaction import left_of
 class _Working:
     """A record that the unit has read or changed."""
 
-    __slots__ = ("entries", "kind", "number", "record", "row")
+    __slots__ = ("entries", "kind", "more", "number", "record", "row")
 
-    def __init__(self, kind: Kind, row: RecordRow | None, record: Any, entries: list[Entry]) -> None:
+    def __init__(
+        self, kind: Kind, row: RecordRow | None, record: Any, entries: list[Entry], more: dict[str, Any] | None = None
+    ) -> None:
         self.kind = kind
         self.row = row
         self.record = record
         self.entries = entries
+        self.more = more
         self.number: str | None = None
 
     @property
@@ -96,7 +99,8 @@ class Unit:
         if lacking:
             for row in self.store.load(self.tenant, lacking):
                 kind = self.kind(row.kind)
-                self._working[row.id] = _Working(kind, row, kind.codec.record(row), [])
+                record, more = kind.codec.read(row)
+                self._working[row.id] = _Working(kind, row, record, [], more)
         return [self._working[each].latest for each in wanted if each in self._working]
 
     def kind_of(self, record_id: str) -> Kind:
@@ -231,7 +235,7 @@ class Unit:
         if self._redactions and entry.record_id in self._redactions:
             raise InvalidInput.of("redaction_alone", record=working.record.reference)
         stored, shape = working.record, working.kind.shape
-        changes = {"version": entry.seq, "updated_at": entry.at}
+        changes = {"version": entry.seq, "updated_at": entry.at if entry.at > stored.updated_at else stored.updated_at}
         for name, change in entry.changes.items():
             before = shape.read(stored, name)
             if name in _FIXED or (type(change) is Change and change.old is not before and change.old != before):
@@ -355,7 +359,7 @@ class Unit:
         if not working.entries:
             return
         codec, row = working.kind.codec, working.row
-        made = codec.row(working.record, row.number if row else None, row.links if row else 0)
+        made = codec.row(working.record, row.number if row else None, row.links if row else 0, more=working.more)
         if row is None:
             imported = working.record.origin is not None
             batch.births.append((made, None if imported else working.kind.prefix))

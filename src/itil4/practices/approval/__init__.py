@@ -22,7 +22,16 @@ if TYPE_CHECKING:
         role,
         rule,
     )
-    from itil4.practices.approval.rounds import Approvable, Asked, BallotStanding, Delegation, Round, Seat, Vote
+    from itil4.practices.approval.rounds import (
+        Approvable,
+        Asked,
+        BallotStanding,
+        Decided,
+        Delegation,
+        Round,
+        Seat,
+        Vote,
+    )
     from itil4.practices.approval.standing import ApprovalReading
     from itil4.practices.approval.steps import APPROVAL, approval_lifecycle
 
@@ -34,7 +43,7 @@ _AT = {
         "ApprovalPolicy", "Authority", "Ballot", "InParallel", "InSequence", "Needs", "field", "group", "manager_of",
         "owners_of", "person", "role", "rule",
     ),
-    "rounds": ("Approvable", "Asked", "BallotStanding", "Delegation", "Round", "Seat", "Vote"),
+    "rounds": ("Approvable", "Asked", "BallotStanding", "Decided", "Delegation", "Round", "Seat", "Vote"),
     "standing": ("ApprovalReading",),
     "steps": ("APPROVAL", "approval_lifecycle"),
 }  # fmt: skip
@@ -50,6 +59,7 @@ __all__ = [
     "Authority",
     "Ballot",
     "BallotStanding",
+    "Decided",
     "Delegation",
     "Hearing",
     "InParallel",

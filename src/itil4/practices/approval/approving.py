@@ -31,7 +31,7 @@ from itil4.vocabulary import OPEN
 
 A = TypeVar("A", bound=Approvable)
 
-_TRIES = 10
+_TRIES = 40
 _COMPATIBLE = frozenset((*VOTES, "delegate", "remind_approval"))
 _STARTING = Lifecycle("approvable", "open", [State("open", "new")])
 

@@ -15,22 +15,30 @@ from itil4.practices.approval.rounds import (
     Approvable,
     Asked,
     BallotStanding,
+    Decided,
     Round,
     Seat,
     Vote,
     at_turn,
     chain,
     count,
+    decided,
     delegation_at,
     opened,
     outcome,
     votes_of,
 )
+from itil4.practices.directory import KnowsDelegates, KnowsGroups, KnowsMembers, KnowsRoles
 from itil4.record import Actor
 from itil4.storage.unit import Unit
 
 if TYPE_CHECKING:
     from itil4.practices.approval.approving import Approving
+
+ENDS: Mapping[Choice, tuple[Status, ...]] = {
+    "approve": ("approved",), "reject": ("rejected",), "abstain": ("approved", "rejected"),
+}  # fmt: skip
+"""What a vote may decide: nothing is approved by a refusal, whoever has left meanwhile, nor refused by an approval."""
 
 
 class Hearing:
@@ -47,11 +55,20 @@ class Hearing:
         """Say whether a person exists and works here at every one of the moments."""
         return all(self.directory.active(person, at) for at in moments)
 
-    def _listed(self, method: str, name: str, at: datetime) -> tuple[str, ...] | None:
-        """Return whom the directory lists as having a role or belonging to a group, or None where it lists nobody's."""
-        ask = getattr(self.directory, method, None)
-        found = ask(name, at) if ask is not None else None
-        return None if found is None else tuple(dict.fromkeys(found))
+    def _listed(self, source: str, name: str, at: datetime) -> tuple[str, ...] | None:
+        """Return who has a role or belongs to a group, each once; None where the directory does not list them."""
+        directory, found = self.directory, None
+        if source == "role" and isinstance(directory, KnowsRoles):
+            found = directory.holders(name, at)
+        elif source == "group" and isinstance(directory, KnowsMembers):
+            found = directory.members(name, at)
+        if found is not None:
+            return tuple(dict.fromkeys(found))
+        is_none = source == "group" and isinstance(directory, KnowsGroups) and not directory.is_group(name, at)
+        return () if is_none else None
+
+    def _is_group(self, name: str, at: datetime) -> bool:
+        return isinstance(self.directory, KnowsGroups) and self.directory.is_group(name, at)
 
     def _seats(self, authority: Authority, record: Approvable, at: datetime) -> Iterator[Seat]:
         source, name = authority.source, authority.name
@@ -59,14 +76,13 @@ class Hearing:
             yield from self._of_several(source, name, authority, at)
             return
         for found in self._names(authority, record, at):
-            is_group = getattr(self.directory, "is_group", None)
-            if source in ("field", "rule", "owners_of") and is_group is not None and is_group(found, at):
+            if source in ("field", "rule", "owners_of") and self._is_group(found, at):
                 yield from self._of_several("group", found, authority, at)
             elif self.active(found, at):
                 yield Seat(found, authority.weight, authority.label, found)
 
     def _of_several(self, source: str, name: str, authority: Authority, at: datetime) -> Iterator[Seat]:
-        listed = self._listed("holders" if source == "role" else "members", name, at)
+        listed = self._listed(source, name, at)
         if listed is None:
             for number in range(1, authority.seats + 1):
                 yield Seat(f"{source} {name} #{number}", authority.weight, f"{source} {name}")
@@ -147,43 +163,40 @@ class Hearing:
             return ()
         now = record.approval_rounds[-1]
         rules = now.rules
-        asked = opened(record, now.number)
+        asked, statuses = opened(record, now.number), decided(record, now.number)
+        turn = {each.name for each in at_turn(rules.step, statuses)} if record.approval_state == "requested" else set()
         found: list[BallotStanding] = []
-        statuses: dict[str, Status] = {}
         for ballot in rules.ballots:
             held = asked.get(ballot.name)
             if held is None:
-                found.append(BallotStanding(ballot, "later", None, {}))
+                found.append(BallotStanding(ballot, "later"))
                 continue
             votes = votes_of(record, now.number, ballot.name)
             still = {each.key for each in self.seats(ballot, record, at, rules, now.initiators)}
             counted = [seat for seat in held.seats if seat.key in votes or seat.person is None or seat.key in still]
-            gone = tuple(seat for seat in held.seats if seat not in counted)
             seats = {seat: votes.get(seat.key) for seat in counted}
-            standing = BallotStanding(ballot, "now", count(ballot, seats, self.dependent(now)), seats, gone)
-            statuses[ballot.name] = standing.status
-            found.append(standing)
-        turn = {each.name for each in at_turn(rules.step, statuses)} if record.approval_state == "requested" else set()
-        return tuple(
-            each
-            if each.turn == "later" or each.ballot.name in turn
-            else BallotStanding(each.ballot, "over", each.tally, each.seats, each.gone)
-            for each in found
-        )
+            found.append(
+                BallotStanding(
+                    ballot, "now" if ballot.name in turn else "over", statuses.get(ballot.name, "open"),
+                    count(ballot, seats, self.dependent(now)), seats,
+                    tuple(seat for seat in held.seats if seat not in counted),
+                )
+            )  # fmt: skip
+        return tuple(found)
 
-    def result(self, record: Approvable, at: datetime) -> Status:
+    @staticmethod
+    def result(record: Approvable) -> Status:
         """Return how the current round stands as a whole."""
-        statuses = {each.ballot.name: each.status for each in self.standings(record, at)}
-        return outcome(record.approval_rounds[-1].rules.step, statuses)
+        now = record.approval_rounds[-1]
+        return outcome(now.rules.step, decided(record, now.number))
 
     def opening(self, record: Approvable, at: datetime) -> tuple[Asked, ...]:
         """Return the ballots whose turn has come and that nobody was asked yet."""
         now = record.approval_rounds[-1]
         asked = opened(record, now.number)
-        statuses = {each.ballot.name: each.status for each in self.standings(record, at)}
         return tuple(
             Asked(now.number, each.name, self.seats(each, record, at, now.rules, now.initiators), at)
-            for each in at_turn(now.rules.step, statuses)
+            for each in at_turn(now.rules.step, decided(record, now.number))
             if each.name not in asked
         )
 
@@ -191,13 +204,13 @@ class Hearing:
 
     def delegates(self, record: Approvable, person: str, at: datetime) -> tuple[tuple[str, ...], bool]:
         """Return who may vote for a person, beginning with themselves; and whether that goes in a circle."""
-        standing = getattr(self.directory, "delegate", None)
+        standing = self.directory if isinstance(self.directory, KnowsDelegates) else None
 
         def following(who: str) -> str | None:
             held = delegation_at(record.approval_delegations, who, at)
             if held is not None:
                 return held.to
-            return standing(who, at) if standing is not None else None
+            return standing.delegate(who, at) if standing is not None else None
 
         return chain(person, following)
 
@@ -258,11 +271,17 @@ class Hearing:
             Vote(number, ballot, seat.key, choice, actor.id, at, whom, reason)
             for ballot, seat, whom in self.ballot_papers(record, actor, roles, at)
         )
-        voted = self.practice.shape.copy(record, {"approval_votes": (*record.approval_votes, *votes)})
-        return {
-            "approval_votes": voted.approval_votes,
-            "approval_asked": (*record.approval_asked, *self.opening(voted, at)),
-        }
+        made: dict[str, Any] = {"approval_votes": (*record.approval_votes, *votes)}
+        voted = self.practice.shape.copy(record, made)
+        ballots = {each.ballot for each in votes}
+        ended = tuple(
+            Decided(number, each.ballot.name, each.tally.status, at)
+            for each in self.standings(voted, at)
+            if each.ballot.name in ballots and each.tally is not None and each.tally.status in ENDS[choice]
+        )
+        made["approval_decided"] = (*record.approval_decided, *ended)
+        voted = self.practice.shape.copy(record, made)
+        return {**made, "approval_asked": (*record.approval_asked, *self.opening(voted, at))}
 
     # times
 

@@ -299,9 +299,11 @@ class InSequence:
     """Steps that are asked one after the other; each must carry before the next one is asked, and all must."""
 
     steps: tuple["Step", ...] = attrs.field(converter=_steps)
+    _depth: int = attrs.field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         _check_steps("in_sequence", self.steps)
+        object.__setattr__(self, "_depth", _nested(self.steps))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plain form."""
@@ -314,9 +316,11 @@ class InParallel:
 
     steps: tuple["Step", ...] = attrs.field(converter=_steps)
     needs: Needs = attrs.field(default=Needs("all"), converter=_needs, kw_only=True)
+    _depth: int = attrs.field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         _check_steps("in_parallel", self.steps)
+        object.__setattr__(self, "_depth", _nested(self.steps))
         if self.needs.measure not in ("one", "all", "count") or self.needs.amount > len(self.steps):
             raise _fault(
                 "in_parallel", f"{self.needs} cannot be had from {len(self.steps)} steps.",
@@ -342,6 +346,18 @@ def _check_steps(where: str, steps: tuple[Any, ...]) -> None:
             raise DefinitionError.of(
                 "ill_typed", field=where, expected="Ballot, InSequence or InParallel values", value=each
             )
+
+
+def _nested(steps: Iterable[Any]) -> int:
+    """Return how deep a step nests, that has these inside.
+
+    Raises:
+        DefinitionError: deeper than anybody could follow.
+    """
+    depth = 1 + max(getattr(each, "_depth", 0) for each in steps)
+    if depth > _DEEPEST:
+        raise _fault("an approval policy", f"its steps nest deeper than {_DEEPEST}.", "Flatten it.")
+    return depth
 
 
 _BALLOT_KEYS = ("name", "authority", "needs", "quorum", "abstentions")
@@ -380,10 +396,6 @@ def ballots_of(step: Step) -> Iterator[Ballot]:
             yield from ballots_of(each)
 
 
-def _depth(step: Step) -> int:
-    return 0 if isinstance(step, Ballot) else 1 + max(_depth(each) for each in step.steps)
-
-
 @attrs.frozen
 class ApprovalPolicy:
     """How something is approved.
@@ -416,8 +428,6 @@ class ApprovalPolicy:
         _name("policy.name", self.name)
         where = f"the approval policy {self.name!r}"
         _check_steps(where, (self.step,))
-        if _depth(self.step) > _DEEPEST:
-            raise _fault(where, f"its steps nest deeper than {_DEEPEST}.", "Flatten it.")
         _positive(f"{where}: expires_after", self.expires_after)
         _positive(f"{where}: remind_every", self.remind_every)
         _choice(f"{where}: time", self.time, ("calendar", "service"))

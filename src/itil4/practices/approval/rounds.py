@@ -89,6 +89,16 @@ class Vote:
 
 
 @attrs.frozen
+class Decided:
+    """That a vote decided a ballot. Nothing but a vote does: nobody's departure carries or loses anything."""
+
+    round: int
+    ballot: str
+    status: Status
+    at: datetime
+
+
+@attrs.frozen
 class Delegation:
     """That somebody else may vote for a person on this record, from `since` on and before `until`.
 
@@ -114,7 +124,8 @@ class Approvable(Record):
 
     Attributes:
         approval_state: not_requested, requested, approved, rejected, withdrawn or expired.
-        approval_rounds, approval_asked, approval_votes, approval_delegations: what was asked and answered, in order.
+        approval_rounds, approval_asked, approval_votes, approval_decided: what was asked and answered, in order.
+        approval_delegations: who may vote for whom on this record.
         approval_expires_at, approval_remind_at: when the round expires, and when those who are asked are reminded next.
     """
 
@@ -122,6 +133,7 @@ class Approvable(Record):
     approval_rounds: tuple[Round, ...] = ()
     approval_asked: tuple[Asked, ...] = ()
     approval_votes: tuple[Vote, ...] = ()
+    approval_decided: tuple[Decided, ...] = ()
     approval_delegations: tuple[Delegation, ...] = ()
     approval_expires_at: datetime | None = None
     approval_remind_at: datetime | None = None
@@ -169,21 +181,18 @@ class BallotStanding:
     Attributes:
         ballot: the question.
         turn: `now`, `later` (what comes before it has not carried), or `over`.
-        tally: the count; None while its turn has not come.
+        status: open, approved or rejected, as a vote has decided it.
+        tally: the count, by those who are asked at this moment; None while its turn has not come.
         seats: the seats that count, with how each voted (None: not yet).
         gone: seats that count no longer, because their person has left or no longer has the authority.
     """
 
     ballot: Ballot
     turn: str
-    tally: Tally | None
-    seats: Mapping[Seat, Vote | None]
+    status: Status = "open"
+    tally: Tally | None = None
+    seats: Mapping[Seat, Vote | None] = attrs.field(factory=dict, hash=False)
     gone: tuple[Seat, ...] = ()
-
-    @property
-    def status(self) -> Status:
-        """Open, approved or rejected."""
-        return self.tally.status if self.tally else "open"
 
     @property
     def outstanding(self) -> tuple[Seat, ...]:
@@ -199,6 +208,11 @@ def votes_of(record: Approvable, number: int, ballot: str) -> dict[str, Vote]:
 def opened(record: Approvable, number: int) -> dict[str, Asked]:
     """Return what was asked in a round, by ballot."""
     return {each.ballot: each for each in record.approval_asked if each.round == number}
+
+
+def decided(record: Approvable, number: int) -> dict[str, Status]:
+    """Return the ballots of a round that votes have decided, and how."""
+    return {each.ballot: each.status for each in record.approval_decided if each.round == number}
 
 
 def count(ballot: Ballot, seats: Mapping[Seat, Vote | None], dependent: Iterable[str]) -> Tally:
@@ -249,6 +263,6 @@ def at_turn(step: Step, standings: Mapping[str, Status]) -> Iterator[Ballot]:
 
 
 __all__ = [
-    "OWN_FIELDS", "Approvable", "Asked", "BallotStanding", "Delegation", "Round", "Seat", "Vote", "at_turn",
-    "chain", "count", "delegation_at", "opened", "outcome", "votes_of",
+    "OWN_FIELDS", "Approvable", "Asked", "BallotStanding", "Decided", "Delegation", "Round", "Seat", "Vote", "at_turn",
+    "chain", "count", "decided", "delegation_at", "opened", "outcome", "votes_of",
 ]  # fmt: skip

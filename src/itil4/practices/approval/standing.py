@@ -8,8 +8,7 @@ import attrs
 
 from itil4.errors import Reason
 from itil4.practices.approval.authority import Hearing
-from itil4.practices.approval.counting import Status
-from itil4.practices.approval.rounds import Approvable, BallotStanding, Round, Vote, outcome
+from itil4.practices.approval.rounds import Approvable, BallotStanding, Round, Vote
 from itil4.practices.approval.steps import REQUESTED
 
 
@@ -21,7 +20,6 @@ class ApprovalReading:
         state: not_requested, requested, approved, rejected, withdrawn or expired.
         round: the current round; None before anybody was asked.
         ballots: how each of its ballots stands, in the order of the policy.
-        result: how the votes stand, whatever has been made of them.
         problems: what keeps it from being decided, such as an authority that has become too small.
         expires_at: when the round ends without a decision.
     """
@@ -30,7 +28,6 @@ class ApprovalReading:
     asof: datetime
     round: Round | None = None
     ballots: tuple[BallotStanding, ...] = ()
-    result: Status = "open"
     problems: tuple[Reason, ...] = ()
     expires_at: datetime | None = None
 
@@ -70,7 +67,6 @@ class ApprovalReading:
             "asof": self.asof.isoformat(),
             "round": None if self.round is None else self.round.number,
             "policy": None if self.round is None else self.round.rules.to_dict(),
-            "result": self.result,
             "asked": list(self.asked),
             "ballots": [_plain(each) for each in self.ballots],
             "problems": [each.to_dict() for each in self.problems],
@@ -84,17 +80,14 @@ def read(hearing: Hearing, record: Approvable, at: datetime) -> ApprovalReading:
         return ApprovalReading(record.approval_state, at)
     standings = hearing.standings(record, at)
     now = record.approval_rounds[-1]
-    result = outcome(now.rules.step, {each.ballot.name: each.status for each in standings})
     problems: tuple[Reason, ...] = ()
     if record.approval_state == REQUESTED:
-        problems = tuple(_problems(hearing, record, standings, result, at))
-    return ApprovalReading(
-        record.approval_state, at, now, standings, result, problems, record.approval_expires_at
-    )  # fmt: skip
+        problems = tuple(_problems(hearing, record, standings, at))
+    return ApprovalReading(record.approval_state, at, now, standings, problems, record.approval_expires_at)
 
 
 def _problems(
-    hearing: Hearing, record: Approvable, standings: tuple[BallotStanding, ...], result: Status, at: datetime
+    hearing: Hearing, record: Approvable, standings: tuple[BallotStanding, ...], at: datetime
 ) -> Iterator[Reason]:
     for each in standings:
         if each.turn != "now":
@@ -107,13 +100,13 @@ def _problems(
                 "authority_too_small", ballot=each.ballot.name, needs=str(each.ballot.needs), quorum=each.ballot.quorum,
                 asked=asked,
             )  # fmt: skip
+        elif each.tally is not None and each.tally.status != "open":
+            yield Reason.of("votes_settled", ballot=each.ballot.name, result=each.tally.status)
         for seat in each.outstanding:
             if seat.person is not None:
                 trail, circular = hearing.delegates(record, seat.person, at)
                 if circular:
                     yield Reason.of("delegation_loop", people=trail)
-    if result != "open":
-        yield Reason.of("votes_settled", result=result)
     if record.approval_expires_at is not None and record.approval_expires_at <= at:
         yield Reason.of("approval_overdue", at=record.approval_expires_at)
 
@@ -128,7 +121,7 @@ def _line_of(standing: BallotStanding) -> str:
         for vote in standing.seats.values()
         if vote is not None
     ]
-    said += f"; {held.status}; {', '.join(votes) or 'nobody has voted'}"
+    said += f"; {standing.status}; {', '.join(votes) or 'nobody has voted'}"
     waiting = [seat.key for seat in standing.outstanding]
     if waiting and held.lacking:
         said += f"; asked: {', '.join(waiting)}; it lacks {held.lacking}"

@@ -5,7 +5,7 @@ from typing import Any
 
 from itil4.lifecycle import Context, Lifecycle, State, Timer, Transition, guard
 from itil4.lifecycle.rules import Effect, Guard
-from itil4.practices.approval.authority import Hearing
+from itil4.practices.approval.authority import ENDS, Hearing
 from itil4.practices.approval.counting import Choice, Status
 from itil4.practices.approval.rounds import Approvable, Round
 
@@ -125,7 +125,7 @@ def _settling(choice: Choice, status: Status) -> Guard:
         made = hearing.cast(record, context.actor, context.roles, choice, context.at, context.reason)
         if made["approval_votes"] == record.approval_votes:
             return False
-        return hearing.result(hearing.practice.shape.copy(record, made), context.at) == status
+        return hearing.result(hearing.practice.shape.copy(record, made)) == status
 
     return Guard(f"{choice}_makes_it_{status}", settles, text=f"it is not {status} by that.")
 
@@ -187,9 +187,6 @@ def approval_lifecycle(roles: Iterable[str] = ASKERS) -> Lifecycle:
     anew = [NOT_REQUESTED, REJECTED, WITHDRAWN, EXPIRED]
     asking: dict[str, Any] = {"guards": [has_policy, may_be_asked], "effects": [begin_round], "facts": FACT}
     voting: list[Transition] = []
-    ends: Mapping[Choice, tuple[Status, ...]] = {
-        "approve": ("approved",), "reject": ("rejected",), "abstain": ("approved", "rejected"),
-    }  # fmt: skip
     for event, choice in VOTES.items():
         entitled = [is_in_time, is_active, is_independent, is_asked]
         voting += [
@@ -197,7 +194,7 @@ def approval_lifecycle(roles: Iterable[str] = ASKERS) -> Lifecycle:
                 event, REQUESTED, status, guards=[*entitled, _settling(choice, status)],
                 effects=[_voting(choice), end_round], facts=FACT,
             )
-            for status in ends[choice]
+            for status in ENDS[choice]
         ]  # fmt: skip
         voting.append(Transition(event, REQUESTED, REQUESTED, guards=entitled, effects=[_voting(choice)], facts=FACT))
     return Lifecycle(
@@ -207,7 +204,7 @@ def approval_lifecycle(roles: Iterable[str] = ASKERS) -> Lifecycle:
         states=[
             State(NOT_REQUESTED, "new"),
             State(
-                REQUESTED, "waiting", kind="approval",
+                REQUESTED, "active",
                 timers=[
                     Timer("expire_approval", at="approval_expires_at"),
                     Timer("remind_approval", at="approval_remind_at"),

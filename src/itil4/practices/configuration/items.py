@@ -213,6 +213,35 @@ class ConfigurationItems(Practice[C]):
 
         return self._run("register", once, work, None, actor)
 
+    def go_live(self, record: str | C, *, by: Actor | None = None, **options: Any) -> C:
+        """Take a planned item into service."""
+        return self.fire(record, "go_live", by=by, **options)
+
+    def start_maintenance(self, record: str | C, *, by: Actor | None = None, **options: Any) -> C:
+        """Say that somebody works on it; that alone needs no change."""
+        return self.fire(record, "start_maintenance", by=by, **options)
+
+    def end_maintenance(self, record: str | C, *, by: Actor | None = None, **options: Any) -> C:
+        """Say that it is in service again."""
+        return self.fire(record, "end_maintenance", by=by, **options)
+
+    def retire(self, record: str | C, *, by: Actor | None = None, **options: Any) -> C:
+        """Take it out of service.
+
+        Raises:
+            Refused: other items still rest on it, which the message names, and no `retirement_note` says why it
+                goes all the same (INV-086).
+        """
+        return self.fire(record, "retire", by=by, **options)
+
+    def withdraw(self, record: str | C, *, by: Actor | None = None, **options: Any) -> C:
+        """Give up a planned item."""
+        return self.fire(record, "withdraw", by=by, **options)
+
+    def reinstate(self, record: str | C, *, by: Actor | None = None, **options: Any) -> C:
+        """Take a retired item into service again; for those who keep the register."""
+        return self.fire(record, "reinstate", by=by, **options)
+
     def stamps(self, source: str | None, target: str, at: datetime) -> Mapping[str, Any]:
         """An imported item knows when it came and went."""
         if target == "live":

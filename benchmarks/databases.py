@@ -232,6 +232,7 @@ from itil4.storage import SqlAlchemyStore
 url, schema, target, count = sys.argv[1:]
 sam = Actor("sam", roles={"service_desk"})
 itsm = itil4.connect(SqlAlchemyStore(url, schema=schema or None))
+print("ready", flush=True)
 sys.stdin.readline()
 tried = 0
 def add(desk):
@@ -259,7 +260,14 @@ def lost_updates(total: int, workers: int = 8) -> dict[str, dict[str, int]]:
                 given = [sys.executable, "-c", WORKER, url, schema, incident.id, str(total // workers)]
                 pipe = subprocess.PIPE
                 running = [subprocess.Popen(given, stdin=pipe, stdout=pipe, text=True) for _ in range(workers)]
-                tried = sum(int(each.communicate("go\n")[0]) for each in running)
+                for each in running:
+                    assert each.stdout is not None
+                    assert each.stdout.readline() == "ready\n"
+                for each in running:  # only now, so that all of them are at it together
+                    assert each.stdin is not None
+                    each.stdin.write("go\n")
+                    each.stdin.flush()
+                tried = sum(int(each.communicate()[0]) for each in running)
                 now = itsm.incidents.get(incident.id)
                 found[name] = {
                     "updates": total, "lost": total - (now.rank or 0), "tried": tried, "version": now.version,

@@ -221,9 +221,9 @@ class SqlAlchemyStore(SqlStore):
         if not missing and layout is not None:
             return
         if self._owned_by_host:
-            own = [name for name, _ in tables.tables(self.names) if name in missing and "_" in name]
-            if own:
-                raise StoreError.of("tables_missing", missing=own, dialect=self.names.words.dialect)
+            lacking = [name for name in tables.needed(self.names) if name not in there]
+            if lacking:
+                raise StoreError.of("tables_missing", missing=lacking, dialect=self.names.words.dialect)
             return
         with suppress(Taken):  # another process was there first
             self._write("make its tables", lambda cursor: self._make(cursor, wanted))
@@ -256,11 +256,6 @@ class SqlAlchemyStore(SqlStore):
             return there, None
         cursor.execute(f"SELECT max(layout) FROM {names('layout')}")
         return there, cursor.fetchone()[0]
-
-    # afterwards
-
-    def __reduce__(self) -> Any:
-        raise TypeError("A store holds connections and cannot be pickled; connect again in the other process.")
 
 
 _THERE = {

@@ -236,6 +236,14 @@ def tables(names: Names) -> list[tuple[str, str]]:
     return made
 
 
+def needed(names: Names) -> list[str]:
+    """Return the plain names of what no store can do without: the tables, and the indexes that keep keys unique."""
+    made = [names.plain(table.name) for table in TABLES]
+    return made + [
+        names.plain(f"{table.name}_{index.name}") for table in TABLES for index in table.indexes if index.unique
+    ]
+
+
 def _index(names: Names, table: Table, index: Index) -> tuple[str, str]:
     quote = names.words.quote
     name = names.plain(f"{table.name}_{index.name}")

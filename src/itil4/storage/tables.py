@@ -309,7 +309,7 @@ def outbox_trigger(names: Names) -> tuple[list[str], list[str]]:
     on = f"AFTER INSERT ON {names('entry')} FOR EACH ROW"
     if words.dialect == "mysql":
         upsert = f"{row} ON DUPLICATE KEY UPDATE {quote('last')} = VALUES({quote('last')})"
-        made = f"CREATE TRIGGER {names.qualified(name)} {on} {upsert}"
+        made = f"CREATE TRIGGER IF NOT EXISTS {names.qualified(name)} {on} {upsert}"
         return [made], [f"DROP TRIGGER IF EXISTS {names.qualified(name)}"]
     function = names.qualified(name)
     body = f"BEGIN {upsert}; RETURN NULL; END"
@@ -412,7 +412,7 @@ def _mysql(names: Names) -> list[str]:
         signal = f"SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{says}'"
         body = f"IF NOT ({unless}) THEN {signal}; END IF" if unless else signal
         return (
-            f"CREATE TRIGGER {names.qualified(names.plain(name))} BEFORE {when} ON {names(table)} "
+            f"CREATE TRIGGER IF NOT EXISTS {names.qualified(names.plain(name))} BEFORE {when} ON {names(table)} "
             f"FOR EACH ROW BEGIN {body}; END"
         )
 

@@ -362,8 +362,9 @@ def test_a_policy_may_object_to_the_time_of_a_change() -> None:
     """The hook for freezes and conflicts is asked where the time counts, and its reasons refuse the step."""
     asked: list[str] = []
 
-    def frozen(change: Any, at: Any, desk: Any) -> Any:
-        asked.append(change.summary)
+    def frozen(change: Any, event: str, desk: Any) -> Any:
+        asked.append(event)
+        assert desk.changes.get(change.id) == change  # it reads what the step is about to write
         if change.planned_start is not None and change.planned_start.day == 3:
             yield Reason.of("field_rule", field="planned_start", rule="inside a freeze", remedy="Take another day.")
 
@@ -371,8 +372,13 @@ def test_a_policy_may_object_to_the_time_of_a_change() -> None:
         change = itsm.changes.assess_risk(itsm.changes.assess(normal(itsm), by=ASSESSOR), ANSWERS, by=ASSESSOR)
         with pytest.raises(Refused) as caught:
             itsm.changes.submit(change, by=ASSESSOR)
-        assert codes(caught) == ["field_rule"] and asked
+        assert codes(caught) == ["field_rule"]
         assert not itsm.changes.explain(change, "submit", by=ASSESSOR)
+        days: dict[str, Any] = {name: each + timedelta(days=1) for name, each in PLANNED.items()}
+        change = itsm.changes.submit(itsm.changes.update(change, **days, by=ASSESSOR), by=ASSESSOR)
+        asked.clear()
+        itsm.changes.implement(itsm.changes.approve(change, by=AUTHORITY), by=IMPLEMENTER)
+        assert asked == ["authorize", "implement"]
 
 
 def test_the_conditions_of_a_model_are_met_before_it_counts(itsm: Any) -> None:

@@ -21,8 +21,9 @@ class Window(Protocol):
         ...
 
 
-Scheduling: TypeAlias = Callable[[Any, datetime, Any], Iterable[Reason]]
-"""`(change, at, desk)` -> what speaks against submitting, scheduling or implementing a change as it is planned."""
+Scheduling: TypeAlias = Callable[[Any, str, Any], Iterable[Reason]]
+"""`(change, event, desk)` -> what speaks against the time of a change at a step: submit, authorize, schedule,
+reschedule or implement. What is read through `desk.reading()` and depended on joins the commit."""
 
 
 def _models(value: Iterable[Any]) -> tuple[ChangeModel, ...]:

@@ -31,6 +31,7 @@ from change_kit import (
 
 import itil4
 from itil4 import Actor, InvalidInput, Origin, ProblemPolicy, Reason, Refused, ServiceCalendar, StaleRecord
+from itil4.practices.configuration.policy import ConfigurationPolicy, ItemType
 from itil4.value import DEVELOP_NEW_SERVICE
 
 
@@ -432,3 +433,30 @@ def test_a_standard_change_does_not_begin_on_a_preauthorization_that_is_withdraw
     with pytest.raises(StaleRecord):
         meanwhile()
     assert itsm.changes.get(change.number).state == "scheduled"
+
+
+def test_inv_069_a_change_updates_the_items_of_its_scope_and_no_others(url: str | None) -> None:
+    """INV-069: scope is settled before the authority decides; the item's history names the change."""
+    keeper = Actor("cora", {"configuration_manager"})
+    policy = ConfigurationPolicy(types=[ItemType(name="server", controlled=True)])
+    with itil4.connect(url, clock=Ticking(), policies={"configuration_item": policy}) as made:
+        itsm: Any = made
+        relay, other = (itsm.configuration_items.register(name=name, type="server", by=keeper) for name in ("r1", "r2"))
+        change = itsm.link(normal(itsm), "affects", relay, by=REQUESTER)
+        with pytest.raises(Refused):
+            itsm.configuration_items.update(relay.id, vendor="acme", change=change, by=keeper)
+        change = submitted(itsm, change)
+        with pytest.raises(Refused) as caught:
+            itsm.link(change, "affects", other, by=MANAGER)
+        assert "change_scope_fixed" in codes(caught)
+        change = itsm.changes.implement(itsm.changes.approve(change, by=AUTHORITY), by=IMPLEMENTER)
+        held = itsm.configuration_items.update(relay.id, vendor="acme", change=change, by=keeper)
+        assert itsm.configuration_items.history(held)[-1].cause.startswith(change.id)
+        with pytest.raises(Refused):
+            itsm.configuration_items.update(other.id, vendor="acme", change=change, by=keeper)
+        with pytest.raises(Refused):
+            itsm.unlink(change, "affects", relay.id, by=MANAGER)
+        done_one = itsm.changes.review(change.id, close_code="successful", by=IMPLEMENTER)
+        with pytest.raises(Refused):
+            itsm.configuration_items.update(relay.id, vendor="other", change=done_one, by=keeper)
+        assert itsm.changes.success_rate(item=relay.number).open == 1

@@ -42,6 +42,8 @@ GOOD: dict[str, Any] = {"name": "m", "type": "m", "authorities": ["board"]}
         ({**GOOD, "conditions": ["mail"]}, "conditions"),
         ({**GOOD, "authorities": [{"authority": "a", "risk": "hihg"}]}, "Did you mean 'high'"),
         ({**GOOD, "authorities": [{"authorty": "a"}]}, "Did you mean 'authority'"),
+        ({**GOOD, "authorities": [{"authority": "a", "approval": {"nam": "a"}}]}, "Did you mean 'name'"),
+        ({**GOOD, "authorities": [{"authority": "a", "approval": "board"}]}, "a mapping"),
         ({**GOOD, "lifecycle": {"new": ["assess"]}}, "lifecycle"),
         ({**GOOD, "lifecycle": {"assess": {"submit": "authorize"}}}, "begin at 'new'"),
         ({**GOOD, "lifecycle": {"new": {"cancel": "cancelled"}}}, "never close"),
@@ -82,7 +84,13 @@ def test_a_model_that_does_not_fit_the_practice_is_refused(model: Any, said: str
             opened().change_models.log(model=model, by=MANAGER)
 
 
-@pytest.mark.parametrize("model", [*BUILT_IN, ChangeModel.from_dict(RESTART)])
+BOARD = {"name": "board", "step": {"name": "board", "authority": [{"group": "cab", "seats": 3}], "needs": {"count": 2}}}
+
+
+@pytest.mark.parametrize("model", [
+    *BUILT_IN, ChangeModel.from_dict(RESTART),
+    ChangeModel.from_dict({**GOOD, "authorities": [{"authority": "board", "risk": "high", "approval": BOARD}, "lead"]}),
+])  # fmt: skip
 def test_a_model_is_the_same_as_data(model: ChangeModel) -> None:
     """There and back again, through what JSON can hold."""
     assert ChangeModel.from_dict(json.loads(json.dumps(model.to_dict()))) == model

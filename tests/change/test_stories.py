@@ -30,7 +30,7 @@ from change_kit import (
 )
 
 import itil4
-from itil4 import Actor, InvalidInput, Origin, ProblemPolicy, Reason, Refused, ServiceCalendar, StaleRecord
+from itil4 import Actor, InvalidInput, Origin, People, ProblemPolicy, Reason, Refused, ServiceCalendar, StaleRecord
 from itil4.practices.configuration.policy import ConfigurationPolicy, ItemType
 from itil4.value import DEVELOP_NEW_SERVICE
 
@@ -350,6 +350,23 @@ def test_the_authority_follows_the_window_of_the_change() -> None:
         assert moved.state == "scheduled"
         late = {name: each + timedelta(hours=8) for name, each in PLANNED.items()}
         assert scheduled_by(itsm, "board", **late).state == "scheduled"
+
+
+def test_a_model_of_the_register_brings_its_own_board(url: str | None) -> None:
+    """Two of three members of the board decide, as the model itself says, also when it was stored in between."""
+    board = {"name": "board", "step": {"name": "cab", "authority": {"group": "cab", "seats": 3}, "needs": {"count": 2}}}
+    people = People(dict.fromkeys(("bea", "bob", "ben"), ("cab",)) | {"cat": (), "ana": (), "tom": (), "mia": ()})
+    with itil4.connect(url, clock=Ticking(), directory=people) as made:
+        itsm: Any = made
+        model = {"name": "big", "type": "big", "authorities": [{"authority": "board", "approval": board}]}
+        held = active_model(itsm, model)
+        change = itsm.changes.assess(normal(itsm, type="big", model=held), by=ASSESSOR)
+        change = itsm.changes.submit(itsm.changes.assess_risk(change, ANSWERS, by=ASSESSOR), by=ASSESSOR)
+        with pytest.raises(Refused):
+            itsm.changes.approve(change, by=AUTHORITY)
+        for name, state in (("bea", "authorize"), ("bob", "scheduled")):
+            change = itsm.changes.approve(change.id, by=Actor(name))
+            assert change.state == state
 
 
 def scheduled_by(itsm: Any, name: str, **values: Any) -> Any:

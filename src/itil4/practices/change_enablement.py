@@ -245,8 +245,9 @@ class ChangeEnablement(Approving[C]):
 
     def approval_policy(self, record: C) -> ApprovalPolicy | None:
         """Return how the authority for a change decides; None where the model names none, and nobody can be asked."""
-        name = self.authority_of(record)
-        return None if name is None else self.rules.authority(name)
+        model = self.applied(record, self.desk.reading()).model
+        rule = None if model is None else model.rule_for(record.risk, within(record, self.rules.windows))
+        return None if rule is None else rule.decides or self.rules.authority(rule.authority)
 
     def fact(self, name: str, record: C, unit: Unit) -> Any:
         """The policy, and the model by which a change goes, are facts of its steps."""

@@ -244,13 +244,18 @@ class ChangeModel:
                 return f"{name} is {value!r}; the model {self.name!r} is for: {', '.join(several)}."
         return None
 
-    def authority(self, risk: str | None, within: Iterable[str] = ()) -> str | None:
-        """Return the name of the authority for a risk and the windows in which the change lies; None: there is none."""
+    def rule_for(self, risk: str | None, within: Iterable[str] = ()) -> AuthorityRule | None:
+        """Return the first rule that holds for a risk and the windows in which the change lies; None: none does."""
         windows = frozenset(within)
         for rule in self.authorities:
             if (not rule.risk or risk in rule.risk) and (rule.within is None or rule.within in windows):
-                return rule.authority
+                return rule
         return None
+
+    def authority(self, risk: str | None, within: Iterable[str] = ()) -> str | None:
+        """Return the name of the authority for a risk and the windows in which the change lies; None: there is none."""
+        rule = self.rule_for(risk, within)
+        return None if rule is None else rule.authority
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain data that any JSON encoder takes."""

@@ -8,6 +8,7 @@ import attrs
 
 from itil4.clock import instant
 from itil4.errors import DefinitionError, Reason, nearest
+from itil4.practices.approval.policy import ApprovalPolicy
 from itil4.record import Frozen
 from itil4.record.door import text_problem
 from itil4.vocabulary import Level, choices
@@ -41,6 +42,15 @@ def words(value: Any) -> Any:
 def frozen_words(value: Any) -> Any:
     """Return field -> words, frozen."""
     return Frozen({name: words(each) for name, each in value.items()}) if isinstance(value, Mapping) else value
+
+
+def _deep(value: Any) -> Any:
+    """Return plain data as records hold it: mappings frozen, lists as tuples."""
+    if isinstance(value, ApprovalPolicy):
+        value = value.to_dict()
+    if isinstance(value, Mapping):
+        return Frozen({str(name): _deep(each) for name, each in value.items()})
+    return tuple(_deep(each) for each in value) if isinstance(value, (list, tuple)) else value
 
 
 def _line(_: Any, attribute: Any, value: Any) -> None:
@@ -175,13 +185,26 @@ class AuthorityRule:
         authority: the name of the authority: one of the policy, or a role; a CAB is one of them.
         risk: the risks at which it holds; none means any, a risk that nobody has assessed too.
         within: the name of a window of the policy in which the whole of the planned time lies.
+        approval: how it decides, as an `ApprovalPolicy` or its plain data; where there is none, as the policy says.
+
+    >>> board = {"name": "board", "step": {"name": "cab", "authority": {"group": "cab", "seats": 3}, "needs": "all"}}
+    >>> AuthorityRule(authority="board", approval=board).decides.ballots[0].name
+    'cab'
     """
 
     authority: str = attrs.field(validator=_line)
     risk: tuple[str, ...] = attrs.field(default=(), converter=words)
     within: str | None = attrs.field(default=None, validator=attrs.validators.optional(_line))
 
+    approval: Mapping[str, Any] = attrs.field(factory=Frozen, converter=_deep, hash=False)
+
+    @property
+    def decides(self) -> ApprovalPolicy | None:
+        """How it decides, where the rule says so itself."""
+        return ApprovalPolicy.from_dict(self.approval) if self.approval else None
+
     def __attrs_post_init__(self) -> None:
+        self.decides  # noqa: B018 - what cannot be read is refused when the rule is made
         for each in self.risk:
             if each not in _LEVELS:
                 raise DefinitionError.of(

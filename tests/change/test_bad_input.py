@@ -35,8 +35,13 @@ GOOD: dict[str, Any] = {"name": "m", "type": "m", "authorities": ["board"]}
     [
         ({**GOOD, "autorities": []}, "Did you mean 'authorities'"),
         ({"type": "m", "authorities": "a"}, "it has no name"),
-        ({**GOOD, "name": ""}, "its name"),
-        ({**GOOD, "name": 3}, "its name"),
+        ({**GOOD, "name": ""}, "name is required"),
+        ({**GOOD, "name": 3}, "name is a text"),
+        ({**GOOD, "template": "x"}, "template"), ({**GOOD, "template": {"summary": 3}}, "template"),
+        ({**GOOD, "requires": [3]}, "requires"), ({**GOOD, "requesters": [{}]}, "requesters"),
+        ({**GOOD, "risk": 3}, "risk"), ({**GOOD, "risk": {"cases": 3}}, "cases"),
+        ({**GOOD, "tasks": 3}, "tasks"), ({**GOOD, "authorities": 3}, "authorities"),
+        ({**GOOD, "lifecycle": {"new": {"assess": 3}}}, "lifecycle"), ({**GOOD, "lifecycle": 3}, "lifecycle"),
         ({**GOOD, "review": "after"}, "review"),
         ({**GOOD, "preauthorized": "yes"}, "preauthorized"),
         ({**GOOD, "conditions": ["mail"]}, "conditions"),
@@ -100,7 +105,8 @@ def test_a_model_is_the_same_as_data(model: ChangeModel) -> None:
     "policy",
     [
         {"failures": 0}, {"least_success": 2}, {"enough": 0}, {"authorities": {"a": "b"}}, {"authorities": []},
-        {"models": RESTART}, {"initiators": "never"},
+        {"models": RESTART}, {"initiators": "never"}, {"models": 3}, {"windows": 3}, {"windows": {"night": 3}},
+        {"model_authority": ""}, {"default_owner": []}, {"schedule": "never"}, {"reopen_problems": "yes"},
     ],
 )  # fmt: skip
 def test_a_policy_that_cannot_be_is_refused(policy: Any) -> None:

@@ -14,7 +14,7 @@ decides in `change_policy`; here is what people do with changes. The states, and
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import attrs
@@ -35,6 +35,9 @@ from itil4.record.shape import Shape
 from itil4.storage.unit import Unit
 
 if TYPE_CHECKING:
+    from itil4.practices.change_schedule.conflict import Conflict
+    from itil4.practices.change_schedule.desk import ForwardSchedule
+    from itil4.practices.change_schedule.slots import NextSlot
     from itil4.practices.figures import Figure, Figures
 
 C = TypeVar("C", bound=Change)
@@ -427,6 +430,54 @@ class ChangeEnablement(Approving[C]):
     def cancel(self, record: str | C, *, close_reason: str, by: Actor | None = None, **options: Any) -> C:
         """End what will not be done, with the reason."""
         return self.fire(record, "cancel", by=by, close_reason=close_reason, **options)
+
+    # the schedule; see `itil4.practices.change_schedule`
+
+    def conflicts(self, record: str | C, *, by: Actor | None = None) -> "tuple[Conflict, ...]":
+        """Return all conflicts of a change as it is planned: with other work, maintenance windows and blackouts.
+
+        Args:
+            record: the change, its number or its id.
+            by: the reader: conflicts with changes that they may not see are left out.
+
+        Raises:
+            InvalidInput: it has no planned start and end.
+        """
+        from itil4.practices.change_schedule.desk import conflicts_of  # read when first asked for
+
+        return conflicts_of(self, record, self._reader(by))
+
+    def next_slot(
+        self, record: str | C, *, after: datetime | None = None, horizon: timedelta | None = None,
+        duration: timedelta | None = None, by: Actor | None = None,
+    ) -> "NextSlot":  # fmt: skip
+        """Propose the first window in which a change has no conflict; without one, the reason.
+
+        Args:
+            record: the change, its number or its id.
+            after: the earliest start; by default its planned start, or now where that is over.
+            horizon: how far ahead to look from there (calendar time); by default 90 days.
+            duration: how long it takes; by default as long as it is planned for.
+            by: the reader.
+        """
+        from itil4.practices.change_schedule.desk import next_slot_of  # read when first asked for
+
+        return next_slot_of(self, record, self._reader(by), after, horizon, duration)
+
+    def forward_schedule(
+        self, since: datetime | None = None, until: datetime | None = None, *, by: Actor | None = None,
+        states: Iterable[str] = ("scheduled", "implement"),
+    ) -> "ForwardSchedule":  # fmt: skip
+        """Return the forward schedule of change: what is planned in an interval, with its conflicts.
+
+        Args:
+            since, until: the interval; by default from now on for 30 days.
+            by: the reader, who has to see the changes.
+            states: the states of the changes in it.
+        """
+        from itil4.practices.change_schedule.desk import forward_schedule_of  # read when first asked for
+
+        return forward_schedule_of(self, since, until, self._reader(by), states)
 
     # afterwards
 

@@ -82,7 +82,7 @@ class StoreContract(
         report = self.capability_report(store)
         print(report)
         record_property("capability_report", report)
-        assert report.count("\n") == len(CAPABILITIES) + 3
+        assert report.count("\n") == len(CAPABILITIES) + 4
 
 
 def promises() -> dict[str, Callable[..., Any]]:

@@ -80,6 +80,8 @@ def test_votes_of_others_do_not_count_and_silence_approves_nothing() -> None:
     """Who is not asked is not counted; nobody's vote is nobody's consent."""
     assert tally(Needs("one"), {"ben": 1}, {"eve": "approve"}).status == "open"
     assert tally(Needs("all"), {}, {}).short
+    lonely = tally(Needs("count", 2), {"ben": 1}, {"ben": "reject"})
+    assert (lonely.short, lonely.status) == (True, "open"), "what nobody could give is not refused by anybody"
     assert tally(Needs("all"), {"ben": 1, "cem": 1}, {"ben": "abstain", "cem": "abstain"}).status == "rejected"
 
 

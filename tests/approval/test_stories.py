@@ -1,5 +1,6 @@
 """Approvals as people live through them, through the public door, in memory and on SQLite."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -453,6 +454,47 @@ def test_a_departure_decides_nothing_and_is_reported() -> None:
     assert itsm.proposals.approval(held).ballots[0].status == "open"
     staff.gone.clear()
     assert itsm.proposals.approve(held, by=CEM).state == "planned"
+
+
+def test_no_refusal_approves_whoever_has_left() -> None:
+    """Half of four are needed: one agrees, two leave, and the refusal of the last one carries nothing."""
+    staff = Staff({"cab": ["ben", "cem", "dia", "eve"]})
+    itsm = opened(ApprovalPolicy.of("board", BOARD, needs={"percentage": 50}), staff=staff)
+    held = itsm.proposals.approve(asked(itsm), by=BEN)
+    staff.gone |= {"dia", "eve"}
+    held = itsm.proposals.reject(held, by=CEM)
+    assert (held.state, held.approval_state) == ("waiting", "requested")
+    assert [each.code for each in itsm.proposals.approval(held).problems] == ["no_longer_asked", "votes_settled"]
+    assert itsm.proposals.approve(held, by=BEN).state == "planned"
+
+
+def test_an_owner_who_is_not_known_is_not_left_out() -> None:
+    """INV-059: of two services one has no owner, and then nobody can be asked for all of them."""
+    itsm = opened(ApprovalPolicy.of("services", owners_of("relates_to"), needs="all"))
+    held = itsm.proposals.log(summary="A relay", by=ANA)
+    for owner in ("ben", None):
+        other = itsm.proposals.log(summary="A service", owner=owner, by=EVE)
+        held = itsm.link(held, "relates_to", other, by=ANA)
+    held = itsm.proposals.submit(held, by=ANA)
+    with pytest.raises(Refused) as error:
+        itsm.proposals.request_approval(held, by=Actor("sys", roles={"system"}))
+    assert codes(error) == ["empty_authority"]
+
+
+def test_a_person_who_is_redacted_is_gone_from_the_approval_and_their_vote_still_counts(url: str | None) -> None:
+    """Votes, seats, delegations and the policy itself call them by the pseudonym, and the history still replays."""
+    itsm = opened(ApprovalPolicy.of("board", person("ben"), person("cem"), person("dia"), needs="all"), url=url)
+    held = itsm.proposals.delegate(asked(itsm), to="eve", by=BEN)
+    held = itsm.proposals.approve(itsm.proposals.approve(held, by=EVE), by=CEM)
+    officer = Actor("olga", roles={"data_protection_officer"})
+    for who in ("ben", "eve", "cem"):
+        itsm.redact_person(who, reason="They asked for it", by=officer, pseudonym=f"person-{len(who)}{who[0]}")
+    held = itsm.proposals.get(held.number or "")
+    told = [*map(repr, itsm.proposals.history(held)), repr(held), itsm.proposals.approval(held).explain()]
+    assert not [found for text in told for found in re.findall(r"\b(?:ben|eve|cem)\b", text)]
+    assert itsm.proposals.replayed(held) == held
+    assert itsm.proposals.approval(held).asked == ("dia",)
+    assert itsm.proposals.approve(held, by=DIA).state == "planned"
 
 
 def test_when_all_are_needed_a_departure_leaves_the_last_word_to_a_vote() -> None:

@@ -79,7 +79,7 @@ class Hearing:
             if source in ("field", "rule", "owners_of") and self._is_group(found, at):
                 yield from self._of_several("group", found, authority, at)
             elif self.active(found, at):
-                yield Seat(found, authority.weight, authority.label, found)
+                yield Seat(found, authority.weight, "person" if source == "person" else authority.label, found)
 
     def _of_several(self, source: str, name: str, authority: Authority, at: datetime) -> Iterator[Seat]:
         listed = self._listed(source, name, at)

@@ -51,7 +51,7 @@ def begin_round(record: Approvable, context: Context) -> Mapping[str, Any]:
     policy = hearing.practice.approval_policy(record)
     assert policy is not None  # the guard has seen it
     begun = Round(
-        len(record.approval_rounds) + 1, policy.to_json(), context.actor.id, context.at,
+        len(record.approval_rounds) + 1, policy.to_dict(), context.actor.id, context.at,
         tuple(sorted(hearing.practice.initiators(record, hearing.unit))),
     )  # fmt: skip
     rounds = (*record.approval_rounds, begun)

@@ -4,8 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from approval_kit import ANA, NOON, Hand, Staff, asked, opened
-from test_stories import codes
+from approval_kit import ANA, NOON, Hand, Staff, asked, codes, opened
 
 import itil4
 from itil4 import Actor, Refused

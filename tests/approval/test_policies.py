@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import pytest
 from approval_kit import LIFECYCLE, Proposal, Proposals
+from approval_oracle import trees
 from hypothesis import given
-from test_counting import trees
 
 from itil4 import Lifecycle, Transition
 from itil4.errors import DefinitionError

@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from approval_kit import ANA, NOON, Hand, Staff, asked, opened
+from approval_kit import ANA, LIFECYCLE, NOON, Hand, Staff, asked, codes, opened
 
 import itil4
-from itil4 import Actor, InvalidInput, Refused
+from itil4 import Actor, InvalidInput, Refused, Transition
 from itil4.practices.approval import (
     ApprovalPolicy,
     Ballot,
@@ -26,11 +26,6 @@ from itil4.practices.approval import (
 
 BEN, CEM, DIA, EVE = Actor("ben"), Actor("cem"), Actor("dia"), Actor("eve")
 BOARD = group("cab")
-
-
-def codes(error: pytest.ExceptionInfo[Any]) -> list[str]:
-    """Return the codes of a refusal, guards by their names."""
-    return [str(reason.detail.get("guard", reason.code)) for reason in error.value.reasons]
 
 
 def events(itsm: itil4.ServiceManagement, held: Any) -> list[str | None]:
@@ -250,6 +245,33 @@ def _under(policy: ApprovalPolicy) -> Any:
     from approval_kit import practice
 
     return practice(policy)
+
+
+def test_a_system_decides_nothing_whatever_roles_it_brings() -> None:
+    """Neither as itself nor in the name of a person; a person who votes through a system says so with `via`."""
+    itsm = opened(ApprovalPolicy.of("boss", role("boss")))
+    held = asked(itsm)
+    for bot in (Actor("bot", roles={"boss"}, kind="system"), Actor("ben", roles={"boss"}, kind="system")):
+        with pytest.raises(Refused) as error:
+            itsm.proposals.approve(held, by=bot)
+        assert codes(error) == ["is_person"]
+        assert itsm.proposals.awaiting(by=bot) == ()
+    held = itsm.proposals.approve(held, by=Actor("ben", roles={"boss"}, via="chat"))
+    assert (held.state, itsm.proposals.history(held)[-2].via) == ("planned", "chat")
+
+
+def test_an_outcome_that_the_record_is_not_ready_for_holds_the_deciding_vote_back() -> None:
+    """The vote is refused with what the record lacks, and may be given when it is there; nothing is half done."""
+    ready = LIFECYCLE.extend(replace={"authorize": Transition("authorize", "waiting", "planned", internal=True,
+                                                              requires="owner")})  # fmt: skip
+    itsm = opened(ApprovalPolicy.of("board", BOARD), lifecycle=ready)
+    held = asked(itsm)
+    assert itsm.proposals.explain(held, "approve", by=BEN).codes == ("missing",)
+    with pytest.raises(Refused, match="owner"):
+        itsm.proposals.approve(held, by=BEN)
+    assert itsm.proposals.get(held.number or "") == held
+    held = itsm.proposals.update(held, owner="mail team", by=ANA)
+    assert itsm.proposals.approve(held, by=BEN).state == "planned"
 
 
 def test_authority_by_field_by_team_by_rule_and_by_what_is_linked() -> None:

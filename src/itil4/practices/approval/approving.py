@@ -221,7 +221,7 @@ class Approving(Practice[A]):
         round_now = record.approval_rounds[-1]
         barred = round_now.initiators if round_now.rules.initiators == "excluded" else ()
         late = record.approval_expires_at is not None and record.approval_expires_at <= now
-        if late or actor.id in barred or not hearing.active(actor.id, now):
+        if late or actor.is_system or actor.id in barred or not hearing.active(actor.id, now):
             return False
         papers = hearing.ballot_papers(record, actor, self.roles_of(actor, record, now), now)
         voted = {(each.ballot, each.seat) for each in record.approval_votes if each.round == round_now.number}

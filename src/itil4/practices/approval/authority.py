@@ -179,7 +179,7 @@ class Hearing:
                 BallotStanding(
                     ballot, "now" if ballot.name in turn else "over", statuses.get(ballot.name, "open"),
                     count(ballot, seats, self.dependent(now)), seats,
-                    tuple(seat for seat in held.seats if seat not in counted),
+                    tuple(seat for seat in held.seats if seat not in seats),
                 )
             )  # fmt: skip
         return tuple(found)

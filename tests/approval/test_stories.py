@@ -419,22 +419,28 @@ def test_deadlines_count_service_time_where_the_policy_says_so(url: str | None) 
     assert [each.event for each in itsm.tick().fired] == ["expire_approval"]
 
 
-def test_a_timer_of_the_service_level_policy_lets_an_approval_expire() -> None:
-    """The expiry may also be agreed with the service levels, on the state of the approval."""
+def test_a_timer_of_the_service_level_policy_lets_an_approval_expire(url: str | None) -> None:
+    """The expiry may also be agreed with the service levels, in service time: a weekend counts nothing."""
     from approval_kit import practice
 
-    from itil4.lifecycle import Timer
-    from itil4.practices.service_policy import ServiceLevelPolicy, StateTimer
+    from itil4.practices.service_policy import ServiceLevelPolicy
+    from itil4.practices.service_timers import approval_expiry
+    from itil4.service_level import ServiceCalendar
 
-    timer = StateTimer(kind="proposal", state="requested", timer=Timer("expire_approval", after=timedelta(days=3)))
-    clock = Hand()
+    days = ("mon", "tue", "wed", "thu", "fri")
+    hours = ServiceCalendar.from_dict({"zone": "UTC", "weekly": {day: [["09:00", "17:00"]] for day in days}})
+    expiry = approval_expiry(timedelta(hours=8), kind="proposal", time="service")
+    clock = Hand(NOON + timedelta(days=4))  # a Friday
     itsm = itil4.connect(
-        practices=[practice(ApprovalPolicy.of("board", BOARD))], clock=clock, directory=Staff({"cab": ["ben"]}),
-        policies={"service_level": ServiceLevelPolicy(timers=[timer])},
+        url, practices=[practice(ApprovalPolicy.of("board", BOARD))], clock=clock, directory=Staff({"cab": ["ben"]}),
+        policies={"service_level": ServiceLevelPolicy(calendar=hours, timers=[expiry])},
     )  # fmt: skip
     held = asked(itsm)
-    clock.on(days=3)
-    assert [each.event for each in itsm.tick().fired] == ["expire_approval"]
+    clock.on(days=2, hours=23)
+    assert itsm.tick().fired == ()
+    clock.on(hours=1)
+    (fired,) = itsm.tick().fired
+    assert (fired.event, fired.at) == ("expire_approval", NOON + timedelta(days=7))
     assert itsm.proposals.get(held.number or "").approval_state == "expired"
 
 

@@ -96,7 +96,8 @@ class Hearing:
         if source == "person":
             return (name,)
         if source == "rule":
-            return tuple(self.practice.approvers(name, record, self.unit, at))
+            found = self.practice.approvers(name, record, self.unit, at)
+            return (found,) if isinstance(found, str) else tuple(dict.fromkeys(found))
         if source == "owners_of":
             linked = self.practice.fact(f"links.{name}", record, self.unit)
             owners = tuple(getattr(each, "owner", None) for each in linked)

@@ -193,7 +193,7 @@ store._lock.acquire()                       # as another thread may hold it at t
 own = store._local.held
 child = os.fork()
 if child == 0:
-    assert store._local.__dict__ == {{}} and len(store._open) == 0
+    assert store._local.__dict__ == {{}} and len(store._connections) == 0
     itsm.incidents.update(made[0], summary="child", by=sam)
     assert store._local.held is not own
     own.close()

@@ -60,8 +60,8 @@ def _risk_rule(data: Mapping[str, Any]) -> RiskRule:
     return RiskRule(
         **{
             **_known(data, RiskRule, "a risk rule"),
-            "questions": tuple(_made(Question, each) for each in data.get("questions", ())),
-            "cases": tuple(_made(RiskCase, each) for each in data.get("cases", ())),
+            "questions": tuple(made(Question, each) for each in data.get("questions", ())),
+            "cases": tuple(made(RiskCase, each) for each in data.get("cases", ())),
         }
     )
 
@@ -70,15 +70,20 @@ def _authorities(value: Any) -> Any:
     if isinstance(value, (str, Mapping, AuthorityRule)):
         value = (value,)
     return tuple(
-        AuthorityRule(authority=each) if isinstance(each, str) else _made(AuthorityRule, each) for each in value
+        AuthorityRule(authority=each) if isinstance(each, str) else made(AuthorityRule, each) for each in value
     )
 
 
 def _tasks(value: Any) -> tuple[ChangeTask, ...]:
-    return tuple(_made(ChangeTask, each) for each in value)
+    return tuple(made(ChangeTask, each) for each in value)
 
 
-def _made(kind: Any, value: Any) -> Any:
+def _flag(_: Any, attribute: Any, value: Any) -> None:
+    if type(value) is not bool:
+        raise DefinitionError.of("ill_typed", field=attribute.name, expected="True or False", value=value)
+
+
+def made(kind: Any, value: Any) -> Any:
     """Return a value of that class: itself, or what plain data says."""
     if isinstance(value, kind):
         return value
@@ -126,8 +131,8 @@ class ChangeModel:
         assessed: whether the risk is assessed before authorization (INV-062).
         conditions: field -> the values that a change of this kind may have there.
         requesters: the roles that may use it; none means anybody.
-        requires: fields that are filled before it is submitted or scheduled: plans, times, ...
-        risk: the questionnaire, and the rules from answers to a risk.
+        requires: fields that are filled before it is submitted or scheduled: the planned times by default, plans, ...
+        risk: the questionnaire, and the rules from answers to a risk; by default `RISK`.
         authorities: who authorizes; the first rule that holds decides. An authority that nobody is, is an
             error, never an approval (INV-059).
         review: when it is reviewed (INV-068); what failed is reviewed before it closes in any case (INV-066).
@@ -141,13 +146,13 @@ class ChangeModel:
     name: str
     type: str
     lifecycle: Ways = attrs.field(default=None, converter=_ways, hash=False)
-    preauthorized: bool = attrs.field(default=False, validator=attrs.validators.instance_of(bool))
-    after_the_fact: bool = attrs.field(default=False, validator=attrs.validators.instance_of(bool))
-    assessed: bool = attrs.field(default=True, validator=attrs.validators.instance_of(bool))
+    preauthorized: bool = attrs.field(default=False, validator=_flag)
+    after_the_fact: bool = attrs.field(default=False, validator=_flag)
+    assessed: bool = attrs.field(default=True, validator=_flag)
     conditions: Mapping[str, tuple[str, ...]] = attrs.field(factory=Frozen, converter=frozen_words, hash=False)
     requesters: tuple[str, ...] = attrs.field(default=(), converter=words)
-    requires: tuple[str, ...] = attrs.field(default=(), converter=words)
-    risk: RiskRule = attrs.field(factory=RiskRule, converter=_rule)
+    requires: tuple[str, ...] = attrs.field(default=("planned_start", "planned_end"), converter=words)
+    risk: RiskRule = attrs.field(factory=lambda: RISK, converter=_rule)
     authorities: tuple[AuthorityRule, ...] = attrs.field(default=(), converter=_authorities)
     review: ReviewRule = "after_closure"
     template: Mapping[str, str] = attrs.field(factory=Frozen, converter=Frozen, hash=False)
@@ -298,7 +303,7 @@ EMERGENCY_WAYS: Ways = _ways({
     **_AFTER,
 })  # fmt: skip
 
-RISK = RiskRule(
+RISK: RiskRule = RiskRule(
     questions=(
         Question(name="reach", text="Whom would a failure hit?", choices=("nobody", "one service", "many services")),
         Question(name="experience", text="Has it been done before?", choices=("often", "once", "never")),
@@ -322,7 +327,7 @@ NORMAL = ChangeModel(
 
 EMERGENCY = ChangeModel(
     name="emergency", type="emergency", lifecycle=EMERGENCY_WAYS, after_the_fact=True, assessed=False, risk=RISK,
-    review="before_closure", requires=("implementation_plan",), authorities=("emergency_change_authority",),
+    review="before_closure", requires=("implementation_plan",), authorities=("change_authority",),
 )  # fmt: skip
 
 BUILT_IN: tuple[ChangeModel, ...] = (NORMAL, EMERGENCY)
@@ -330,5 +335,5 @@ BUILT_IN: tuple[ChangeModel, ...] = (NORMAL, EMERGENCY)
 
 __all__ = [
     "AUTHORIZING", "BUILT_IN", "CARRIED_OUT", "EMERGENCY", "EMERGENCY_WAYS", "NORMAL", "NORMAL_WAYS", "PREAUTHORIZED",
-    "RISK", "STANDARD_WAYS", "ChangeModel", "Ways",
+    "RISK", "STANDARD_WAYS", "ChangeModel", "Ways", "made",
 ]  # fmt: skip

@@ -8,6 +8,7 @@ import attrs
 
 from itil4.errors import DefinitionError, Reason
 from itil4.practices.approval import ApprovalPolicy, role
+from itil4.practices.approval.policy import Initiators
 from itil4.practices.change_models import ChangeModel
 from itil4.record import Frozen
 
@@ -63,6 +64,8 @@ class ChangePolicy:
             has the name of a built-in model replaces it. None of them can be pre-authorized.
         authorities: name -> the approval policy of an authority, a CAB say. A name that is not there is the
             role of that name.
+        initiators: whether who asked for a change may decide on it, where the authority is a role: `excluded`,
+            `not_alone` or `allowed` (INV-060); an approval policy says so itself.
         windows: name -> calendar; an `AuthorityRule` may ask whether a change lies within one of them.
         model_authority: who authorizes models of the register.
         default_owner: the team that owns what nobody else does.
@@ -74,6 +77,7 @@ class ChangePolicy:
 
     models: tuple[ChangeModel, ...] = attrs.field(default=(), converter=_models)
     authorities: Mapping[str, ApprovalPolicy] = attrs.field(factory=Frozen, converter=_authorities, hash=False)
+    initiators: Initiators = "excluded"
     windows: Mapping[str, Window] = attrs.field(factory=Frozen, converter=Frozen, hash=False)
     model_authority: str = "change_authority"
     default_owner: str = "change enablement"
@@ -84,6 +88,7 @@ class ChangePolicy:
     reopen_problems: bool = True
 
     def __attrs_post_init__(self) -> None:
+        self.authority(self.model_authority)  # what cannot be is refused now
         for model in self.models:
             if model.preauthorized:
                 raise DefinitionError.of(
@@ -98,10 +103,7 @@ class ChangePolicy:
         'role change_authority'
         """
         held = self.authorities.get(name)
-        if held is not None:
-            return held
-        named = [role(each) for each in dict.fromkeys((name, *_ALSO.get(name, ())))]
-        return ApprovalPolicy.of(name, *named)
+        return ApprovalPolicy.of(name, role(name), initiators=self.initiators) if held is None else held
 
     def distrusts(self, completed: int, failed: int) -> bool:
         """Say whether a model with these results is pre-authorized no longer."""
@@ -109,7 +111,3 @@ class ChangePolicy:
             return True
         known = self.least_success is not None and completed >= self.enough
         return known and (completed - failed) / completed < (self.least_success or 0)
-
-
-_ALSO: Mapping[str, tuple[str, ...]] = {"emergency_change_authority": ("change_authority",)}
-"""Roles that may decide where one of that name is asked for: who authorizes changes does so in an emergency too."""

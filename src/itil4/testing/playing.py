@@ -216,7 +216,7 @@ class Player:
             found += self.promises.hosted_step(act, held, payload, actor, answer, after)
         if after.version != before.version:
             held.older, held.record = before, after
-            self._refresh(held)
+        self._refresh(held)
         return Played(act, expected, answer, before, after, tuple(found))
 
     def _expected(
@@ -290,7 +290,7 @@ class Player:
             found += self.promises.hosted_step(act, held, payload, actor, answer, after)
         if after.version != before.version:
             held.older, held.record = before, after
-            self._refresh(held)
+        self._refresh(held)
         return Played(act, None, answer, before, after, tuple(found))
 
     def _ticked(self, act: Act, held: Held) -> Played:

@@ -185,7 +185,12 @@ class Player:
 
         last: tuple[Act, Answer] | None = None
         for way in births(self, act):
-            answer = self.model.open(self.given(way.payload), self.actor(way.who, None), way.event)
+            try:
+                given = self.given(way.payload)
+            except ITIL4Error as error:
+                last = way, Answer.refused(*(reason.code for reason in error.reasons), text=str(error))
+                continue
+            answer = self.model.open(given, self.actor(way.who, None), way.event)
             last = way, answer
             if answer.done or answer.error:
                 break

@@ -42,7 +42,7 @@ documents = Sybil(
 )
 docstrings = Sybil(
     parsers=[DocTestParser(optionflags=FLAGS)],
-    patterns=["src/itil4/**/*.py"],
+    patterns=["src/itil4/*.py", "src/itil4/*/*.py", "src/itil4/*/*/*.py"],  # before 3.13, ** is one folder
     document_types={".py": PythonDocStringDocument},
     fixtures=["elsewhere"],
 )

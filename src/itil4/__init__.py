@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from itil4.itsm import ServiceManagement, connect
     from itil4.lifecycle import Context, FollowUp, Guard, In, Lifecycle, State, Transition, guard
     from itil4.practices.base import Outcome, Practice
+    from itil4.practices.change_enablement import Change, ChangeEnablement
+    from itil4.practices.change_models import ChangeModel
+    from itil4.practices.change_policy import ChangePolicy
+    from itil4.practices.change_values import ChangeTask
     from itil4.practices.directory import Directory, People
     from itil4.practices.incident_management import Incident, IncidentManagement, IncidentModel, IncidentPolicy
     from itil4.practices.known_errors import KnownError, KnownErrors
@@ -69,6 +73,10 @@ _HOMES = {
     "itil4.itsm": ("ServiceManagement", "connect"),
     "itil4.lifecycle": ("Context", "FollowUp", "Guard", "In", "Lifecycle", "State", "Transition", "guard"),
     "itil4.practices.base": ("Outcome", "Practice"),
+    "itil4.practices.change_enablement": ("Change", "ChangeEnablement"),
+    "itil4.practices.change_models": ("ChangeModel",),
+    "itil4.practices.change_policy": ("ChangePolicy",),
+    "itil4.practices.change_values": ("ChangeTask",),
     "itil4.practices.directory": ("Directory", "People"),
     "itil4.practices.incident_management": ("Incident", "IncidentManagement", "IncidentModel", "IncidentPolicy"),
     "itil4.practices.known_errors": ("KnownError", "KnownErrors"),
@@ -90,6 +98,11 @@ __all__ = [
     "Actor",
     "Attachment",
     "BrokenRule",
+    "Change",
+    "ChangeEnablement",
+    "ChangeModel",
+    "ChangePolicy",
+    "ChangeTask",
     "Clock",
     "Comment",
     "Context",

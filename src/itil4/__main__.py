@@ -119,8 +119,8 @@ def _check(options: argparse.Namespace) -> int:
 
 def _practice(what: str) -> "type[Practice[Any]]":
     """Return the practice of a kind, or the class that a host's module has."""
-    from itil4.itsm import BUILT_IN
     from itil4.practices.base import Practice
+    from itil4.practices.built_in import BUILT_IN
 
     known = {place.kind: place for place in BUILT_IN}
     if what in known:

@@ -3,52 +3,48 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from itertools import combinations
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import attrs
 
 from itil4.clock import Calendar, Clock, SystemClock, TimeOrderedIds
 from itil4.errors import DefinitionError, InvalidInput, StoreError, nearest
 from itil4.practices.base import Practice
+from itil4.practices.built_in import placed_with
 from itil4.practices.desk import Desk, House, Subscriber
 from itil4.practices.directory import Anybody, Directory
 from itil4.practices.due_times import DueTimes
 from itil4.practices.linking import link, locate, unlink
-from itil4.practices.places import Kinds, Place, Practices
-from itil4.record import Actor, FieldSet, Relation
-from itil4.storage.memory import MemoryStore
+from itil4.practices.places import Kinds, Practices
+from itil4.record import Actor, Entry, FieldSet, Relation
+from itil4.storage import opening
 from itil4.storage.outbox import keeps_outbox
 from itil4.storage.protocols import Store
+from itil4.storage.unit import Unit
 
 if TYPE_CHECKING:
     from itil4.practices.catalogue import PracticeCatalogue
+    from itil4.practices.change_enablement import Change, ChangeEnablement
+    from itil4.practices.change_register import ChangeModels, RegisteredModel
+    from itil4.practices.configuration.assessments import ImpactAssessment, ImpactAssessments
+    from itil4.practices.configuration.baselines import ConfigurationBaseline, ConfigurationBaselines
+    from itil4.practices.configuration.item import ConfigurationItem
+    from itil4.practices.configuration.items import ConfigurationItems
+    from itil4.practices.continual_improvement import ContinualImprovement, Improvement
     from itil4.practices.import_run import ImportRun, ImportRuns
     from itil4.practices.incident_management import Incident, IncidentManagement
     from itil4.practices.known_errors import KnownError, KnownErrors
     from itil4.practices.outbox import Outbox
     from itil4.practices.problem_management import Problem, ProblemManagement
+    from itil4.practices.redacting import Redaction
     from itil4.practices.service_agreements import ServiceLevel
     from itil4.practices.service_level_management import ServiceLevelManagement
     from itil4.practices.ticks import Notify, Ticked
+    from itil4.practices.verifying import Difference
+    from itil4.storage.past import View
     from itil4.value import Dora, StreamMap, ValueStream
 
-_IN = "itil4.practices."
-_SLM = "service_level_management"
-_LEVELS = f"{_IN}{_SLM}:"
-
-# fmt: off
-BUILT_IN = (
-    #     slot           kind           prefix  name                   home
-    Place("incidents",    "incident",    "INC", "incident_management", _IN + "incident_management:IncidentManagement"),
-    Place("problems",     "problem",     "PRB", "problem_management",  _IN + "problem_management:ProblemManagement"),
-    Place("known_errors", "known_error", "KE",  "problem_management",  _IN + "known_errors:KnownErrors"),
-    Place("import_runs",  "import_run",  "IMP", "import_run",          _IN + "import_run:ImportRuns"),
-    Place("service_levels",             "service_level",             "SLA", _SLM, _LEVELS + "ServiceLevelManagement"),
-    Place("service_level_requirements", "service_level_requirement", "SLR", _SLM, _LEVELS + "ServiceLevelRequirements"),
-    Place("service_reviews",            "service_review",            "REV", _SLM, _LEVELS + "ServiceReviews"),
-    Place("service_level_breaches",     "service_level_breach",      "BRE", _SLM, _LEVELS + "ServiceLevelBreaches"),
-)
-# fmt: on
-"""The practices that every service management has, unless another class fills their place."""
+T = TypeVar("T")
 
 RELATIONS = (Relation("relates_to", "relates_to"),)
 """The relations that any two records may have."""
@@ -90,6 +86,21 @@ class ServiceManagement(Desk):
         return self.in_slot("known_errors")  # type: ignore[return-value]  # the slot belongs to that class
 
     @property
+    def improvements(self) -> "ContinualImprovement[Improvement]":
+        """The registers of what could be better, or the subclass that fills their place."""
+        return self.in_slot("improvements")  # type: ignore[return-value]  # the slot belongs to that class
+
+    @property
+    def changes(self) -> "ChangeEnablement[Change]":
+        """The practice of making changes go well: change enablement, or the subclass that fills its place."""
+        return self.in_slot("changes")  # type: ignore[return-value]  # the slot belongs to that class
+
+    @property
+    def change_models(self) -> "ChangeModels[RegisteredModel]":
+        """The register of change models, and which of them pre-authorize their changes."""
+        return self.in_slot("change_models")  # type: ignore[return-value]  # the slot belongs to that class
+
+    @property
     def import_runs(self) -> "ImportRuns[ImportRun]":
         """What was imported from other systems, and which rows could not be used."""
         return self.in_slot("import_runs")  # type: ignore[return-value]  # the slot belongs to that class
@@ -105,6 +116,21 @@ class ServiceManagement(Desk):
         from itil4.practices.outbox import Outbox
 
         return Outbox(self.house)
+
+    @property
+    def configuration_items(self) -> "ConfigurationItems[ConfigurationItem]":
+        """What services are made of, how the parts rest on each other, and what follows when one fails."""
+        return self.in_slot("configuration_items")  # type: ignore[return-value]  # the slot belongs to that class
+
+    @property
+    def configuration_baselines(self) -> "ConfigurationBaselines[ConfigurationBaseline]":
+        """Named snapshots of the items and relations, kept to compare with."""
+        return self.in_slot("configuration_baselines")  # type: ignore[return-value]  # the slot belongs to that class
+
+    @property
+    def impact_assessments(self) -> "ImpactAssessments[ImpactAssessment]":
+        """What followed from the items that records affect, each time that somebody asked."""
+        return self.in_slot("impact_assessments")  # type: ignore[return-value]  # the slot belongs to that class
 
     def tick(self, now: datetime | None = None, *, notify: "Notify | None" = None) -> "Ticked":
         """Do what fell due since the last tick: thresholds and breaches of targets, timers, recurring records.
@@ -164,6 +190,79 @@ class ServiceManagement(Desk):
             raise
         self.house.commit(unit)
 
+    @contextmanager
+    def join(
+        self, connection: Any, *, by: Actor | None = None, correlation: str | None = None
+    ) -> Iterator["JoinedDesk"]:
+        """Yield a desk whose unit of work is a part of a host's transaction: the host commits it, or takes it back.
+
+        A savepoint is opened in the transaction of `connection`. What the block collects is written at its end,
+        numbers included; an error takes back what the block did and nothing else. Subscribers hear of it when
+        the host calls `committed()` on the desk, after its own commit; see `JoinedDesk`.
+
+        Args:
+            connection: one of SQLAlchemy, Django, psycopg, sqlite3 or PyMySQL, in a transaction, to the database
+                of this service management's `SqlAlchemyStore`.
+            by: who acts where a call does not say.
+            correlation: what the entries of the block are correlated by.
+
+        Raises:
+            InvalidInput: the connection is none of these, in no transaction, or one to another database.
+            StaleRecord: at the end, when a record that the block read or changed has moved.
+        """
+        from itil4.storage.joining import joined  # read when first asked for
+
+        if self._open_unit() is not None:
+            raise InvalidInput.of("join_in_unit")
+        actor = self.actor if by is None else self.who(by, "join")
+        told = self.correlation if correlation is None else correlation
+        with joined(self.house.store, connection) as store:
+            house = attrs.evolve(self.house, store=store, kinds=self.house.kinds.as_they_are(), project=None)
+            house.project = DueTimes(house)
+            desk = JoinedDesk(house, actor, None, told)
+            unit = desk.new_unit()
+            try:
+                yield desk.in_unit(unit)
+            except BaseException:
+                unit.end()
+                raise
+            unit.commit()
+        desk.written.extend(unit.entries)
+
+    def retry(
+        self,
+        function: Callable[[Self], T],
+        *,
+        attempts: int = 5,
+        by: Actor | None = None,
+        correlation: str | None = None,
+        sleep: Callable[[float], object] | None = None,
+        random: Callable[[], float] | None = None,
+    ) -> T:
+        """Return what `function` returns on the desk of a unit; run it anew, on fresh data, where others were first.
+
+        The function must be ready to run several times: it reads what it needs through the desk that it is given.
+
+        Args:
+            function: called with the desk of a new unit, which is committed when it returns.
+            attempts: how often it is tried at most.
+            by, correlation: as in `unit`.
+            sleep, random: how it waits in between, in seconds, and what it draws a number from 0 to 1 from.
+
+        Raises:
+            StaleRecord: of the last attempt; it says how often it was tried.
+        """
+        from itil4.storage.retrying import retry  # read when first asked for
+
+        if self._open_unit() is not None:
+            raise InvalidInput.of("retry_in_unit")
+
+        def attempt() -> T:
+            with self.unit(by=by, correlation=correlation) as desk:
+                return function(desk)
+
+        return retry(attempt, attempts=attempts, sleep=sleep, random=random)
+
     def acting(self, by: Actor, *, correlation: str | None = None) -> Self:
         """Return the same practices with a default actor; each call still is a unit of its own."""
         told = self.correlation if correlation is None else correlation
@@ -186,6 +285,61 @@ class ServiceManagement(Desk):
     ) -> Any:  # fmt: skip
         """Remove a link; the history keeps that it was there."""
         return unlink(self, source, relation, target, by, reason, at, once, expected)
+
+    # what becomes of it later
+
+    def redact_person(
+        self, identity: str, *, reason: str, by: Actor | None = None, pseudonym: str | None = None
+    ) -> "Redaction":
+        """Call a person by a pseudonym wherever this tenant's records, links and history say who.
+
+        That is as who acted or for whom, as requester, owner, assignee and in every other field of people
+        (`Practice.people`), and at the ends of links. What people wrote about them in texts is
+        found by no id: `redact` takes that out, record by record. Each record is a unit of its own.
+
+        Args:
+            identity: the id of the person, as in `Actor`.
+            reason: why; it is kept.
+            by: who does it; every practice whose records name the person asks for one of its `redactors`
+                roles, and `visible` does not limit what they reach.
+            pseudonym: what to write instead, the same as before to go on after a crash; by default a new one.
+
+        Raises:
+            Refused: the role is missing, before anything is written.
+        """
+        from itil4.practices.redacting import redact_person
+
+        return redact_person(self, identity, reason=reason, by=by, pseudonym=pseudonym)
+
+    def as_of(self, moment: datetime, *, view: "View" = "known") -> Self:
+        """Return a desk that shows how everything stood at a moment: records, links, lists, counts and history.
+
+        It is for reading only, its clock stands at that moment, and `visible` holds as it is today. One record
+        costs its own history; the first list, count or way back along links costs the whole history once.
+
+        Args:
+            moment: not in the future.
+            view: `known` is what had been written down by then. `happened` is what had happened by then
+                as it is known today, back-dated entries and corrections in their places.
+
+        Raises:
+            InvalidInput: the moment lies ahead or has no zone, or there is no such view.
+        """
+        from itil4.practices.as_of import past_of
+
+        return type(self)(past_of(self.house, moment, view), self.actor)
+
+    def verify(self, *, kind: str | None = None) -> "Iterator[Difference]":
+        """Yield every difference between what is stored and what history rebuilds, a record at a time.
+
+        None means that rows, histories and links agree. Records that change meanwhile are looked at again.
+
+        Args:
+            kind: look at the records of one kind; by default at all.
+        """
+        from itil4.practices.verifying import differences
+
+        return differences(self, kind)
 
     # afterwards
 
@@ -235,6 +389,44 @@ class ServiceManagement(Desk):
         self.close()
 
 
+class JoinedDesk(ServiceManagement):
+    """The desk of a unit that is a part of a host's transaction; `ServiceManagement.join` yields it.
+
+    It has the words of every desk, which see what the host's transaction has written so far. Its block ended, it
+    takes no more; then `committed()` is all that is left to call, once the host has committed.
+    """
+
+    def __init__(
+        self, house: House, actor: Actor | None = None, unit: Unit | None = None, correlation: str | None = None
+    ) -> None:
+        super().__init__(house, actor, unit, correlation)
+        self.written: list[Entry] = []
+        """The entries that the host's transaction holds and that subscribers have not heard of."""
+
+    def in_unit(self, unit: Unit) -> Self:
+        """Return the desk whose calls are collected in a unit."""
+        return self.clone(unit=unit)
+
+    def clone(self, **changes: Any) -> Self:
+        """Return a desk like this one, in the same part of the host's transaction."""
+        made = super().clone(**changes)
+        made.written = self.written
+        return made
+
+    def committed(self) -> None:
+        """Tell the subscribers, now that the host's transaction has committed; in Django, hand it to `on_commit`.
+
+        Calling it again tells nobody anything twice, and so does a block that ended in an error.
+
+        Raises:
+            InvalidInput: the block has not ended.
+        """
+        if self._unit is not None and not self._unit.is_over:
+            raise InvalidInput.of("committed_early")
+        told, self.written[:] = self.written[:], []
+        self.house.publish(told)
+
+
 def connect(
     store: str | Store | None = None,
     *,
@@ -246,33 +438,44 @@ def connect(
     fields: Mapping[str, FieldSet] | None = None,
     policies: Mapping[str, Any] | None = None,
     outbox: bool | None = None,
+    state_mapping: Mapping[str, Mapping[str, str]] | None = None,
 ) -> ServiceManagement:
     """Open a service management on a store.
 
     Args:
-        store: `sqlite:///desk.db` (a path relative to here; four slashes for an absolute one), a
-            store object, or nothing to keep all in memory.
+        store: an address, such as `sqlite:///desk.db` (a path relative to here; four slashes for an absolute one)
+            or `postgresql+psycopg://user@host/database`; a store object; or nothing to keep all in memory.
         practices: classes of the host: those that extend a built-in practice take its place.
         clock, ids: where time and identity come from; by default the system's clock and UUIDs of version 7.
         tenant: whose data this is, where a store holds several organizations.
         directory: the people, as the host knows them.
         fields: kind -> extra fields of its records.
-        policies: kind -> the policy of its practice, such as an `IncidentPolicy`.
+        policies: kind -> the policy of its practice, such as an `IncidentPolicy`; extra fields that it brings along
+            (its attribute `fields`) join those of the kind.
+        state_mapping: kind -> state that its lifecycle no longer has -> the state that records in it are corrected
+            to now, besides what the practices themselves declare.
         outbox: True to keep entries for relays from now on, False to do so no more and forget what waits;
             None leaves it as the store has it, whoever switched it on.
 
     Raises:
-        DefinitionError: two practices fill one place, or a policy is for nobody.
+        DefinitionError: two practices fill one place, a policy is for nobody, or records are in states that
+            their lifecycle no longer has, and no mapping says where they belong.
+        InvalidInput: no backend opens such an address.
+        MissingExtra: the driver that the address needs is not installed.
         StoreError: the store cannot be opened.
     """
     clock = clock or SystemClock()
-    placed = Practices(_placed(practices))
-    fields, policies = fields or {}, policies or {}
-    for named in (*fields, *policies):
+    practices = tuple(practices)
+    placed = Practices(placed_with(practices))
+    policies, state_mapping = policies or {}, state_mapping or {}
+    told = {kind: getattr(held, "fields", None) for kind, held in policies.items()}
+    brought = {kind: found for kind, found in told.items() if isinstance(found, FieldSet)}
+    fields = {**brought, **{kind: brought.get(kind, FieldSet()) | own for kind, own in (fields or {}).items()}}
+    for named in (*fields, *policies, *state_mapping):
         if named not in placed.by_kind:
             near = nearest(named, placed.by_kind)
             raise DefinitionError.of("unknown_name", where="connect", what="kind", name=named, nearest=near)
-    opened = _opened(store)
+    opened = opening.opened(store)
     opened.migrate(())
     if outbox is not None:
         _keep_outbox(opened, outbox)
@@ -293,7 +496,12 @@ def connect(
     house.project = due_times = DueTimes(house)
     if "service_level" in policies:
         due_times.clockwork  # noqa: B018 - what a host declares is checked now, not when it is first used
-    return ServiceManagement(house)
+    desk = ServiceManagement(house)
+    for named in dict.fromkeys((*(each.kind for each in practices), *state_mapping)):
+        from itil4.practices.state_mapping import settle_states  # only who brings practices can have changed states
+
+        settle_states(desk, named, {**placed.by_kind[named].practice.state_mapping, **state_mapping.get(named, {})})
+    return desk
 
 
 def _keep_outbox(store: Store, keep: bool) -> None:
@@ -301,37 +509,3 @@ def _keep_outbox(store: Store, keep: bool) -> None:
         store.keep_outbox(keep)
     elif keep:
         raise StoreError.of("no_outbox", store=type(store).__name__)
-
-
-def _placed(practices: Iterable[type[Practice[Any]]]) -> dict[str, Place]:
-    """Give each class its place; a class of the host replaces the built-in one that it extends."""
-    own: dict[str, type[Practice[Any]]] = {}
-    for cls in practices:
-        if not (isinstance(cls, type) and issubclass(cls, Practice)):
-            raise DefinitionError.of("ill_typed", field="practices", expected="subclasses of Practice", value=cls)
-        for held in own.values():
-            shared = next((key for key in ("slot", "kind", "prefix") if getattr(held, key) == getattr(cls, key)), None)
-            if shared and held is not cls:
-                raise DefinitionError.of(
-                    "slot_taken", first=held.__name__, second=cls.__name__, slot=getattr(cls, shared)
-                )
-        own[cls.slot] = cls
-    placed = {place.slot: place for place in BUILT_IN} | {slot: Place.of(cls) for slot, cls in own.items()}
-    for first, second in combinations(placed.values(), 2):
-        if first.kind == second.kind or first.prefix == second.prefix:
-            names = [each.home.partition(":")[2] for each in (first, second)]
-            raise DefinitionError.of("slot_taken", first=names[0], second=names[1], slot=first.kind)
-    return placed
-
-
-def _opened(store: str | Store | None) -> Store:
-    if store is None:
-        return MemoryStore()
-    if not isinstance(store, str):
-        return store
-    scheme, separator, rest = store.partition("://")
-    if separator and scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
-        from itil4.storage.sqlite import SqliteStore
-
-        return SqliteStore(rest[1:])
-    raise InvalidInput.of("bad_url", value=store)

@@ -340,6 +340,35 @@ ENGLISH: Catalogue = {
         "Call it on the service management itself.",
     ),
     "bad_every": ("--every is a number of seconds from 1 on, not {value!r}.", "Give such a number."),
+    # change enablement
+    "no_duration": ("{earlier} and {later} are the same moment, {value}.", "Give a later {later}."),
+    "change_scope_fixed": (
+        "{record} is in {state}, so what it affects is settled.",
+        "Send it back to new, or log another change.",
+    ),
+    "task_circle": (
+        "The tasks wait for each other in a circle: {circle}.",
+        "Take one of the links between them away.",
+    ),
+    "task_over": ("The task {task!r} is {state} already, and stays so.", "Tell how another task went."),
+    "task_waits": ("The task {task!r} waits for: {tasks}.", "Finish or skip those first."),
+    "model_type": (
+        "The change model {model!r} is for {type} changes, not for {value!r} ones.",
+        "Leave the type out, or name another model.",
+    ),
+    "model_not_active": (
+        "The change model {model!r} is not active: it is {state}.",
+        "Let it be assessed and authorized, or log a normal change.",
+    ),
+    "no_standard_model": (
+        "No standard change model is active.",
+        "Log one with itsm.change_models.log(model=...), and let it be assessed and authorized.",
+    ),
+    "several_models": ("{type!r} does not say which change model is meant.", "Name one of: {models}."),
+    "after_the_fact": (
+        "The change model {model!r} does not let {event!r} be recorded after the fact.",
+        "Leave the earlier time out, or take an emergency model.",
+    ),
     # the test kit
     "bad_story": ("The story {text!r} cannot be read at {place}.", "Expected there: {expected}."),
     "bad_policy": ("The policy {policy} cannot work: {text}.", "{remedy}"),
@@ -371,6 +400,179 @@ ENGLISH: Catalogue = {
         "Connect with outbox=True: entries are kept for relays from then on.",
     ),
     "bad_lease": ("A lease takes some time, and no more than 366 days; {value!r} does not.", "Give such a timedelta."),
+    # what becomes of records and history later: redaction, correction, the past, other versions
+    "not_redactable": (
+        "{field} has to hold something and is {type}, so it cannot be redacted.",
+        "Correct it to a value that says nothing about anybody.",
+    ),
+    "redaction_alone": (
+        "A redaction of {record} and another change of it cannot happen in one unit of work.",
+        "Commit the one first.",
+    ),
+    "nothing_named": ("{event!r} says nothing to work on.", "Name at least one of: {choices}."),
+    "broken_history": (
+        "The history of {record} cannot be read: {error}",
+        "Let upcasters read with get and pop(name, default): in history a field at its default may be missing.",
+    ),
+    "past": (
+        "{event!r} is not possible: this desk shows how things stood at {moment}, and is for reading only.",
+        "Do it on the service management itself.",
+    ),
+    "bad_moment": ("{moment} lies in the future; it is {now}.", "Give a moment that has been."),
+    "states_in_the_way": (
+        "{count} records of {kind} are in states that {lifecycle!r} no longer has ({states}), such as {records}.",
+        "Say with state_mapping where they belong, on the practice or for connect(): dict(old='new').",
+    ),
+    "not_the_replay": (
+        "{record} is not what its history rebuilds; they differ in: {fields}.",
+        "See verify(), and correct the record first.",
+    ),
+    # approvals
+    "empty_authority": (
+        "Nobody can be asked about {ballot!r}: {authority} leads to nobody.",
+        "Name somebody there, or choose another authority.",
+    ),
+    "own_authority": (
+        "Nobody but {people} could decide about {ballot!r}, and it is their own request.",
+        "Add an authority, or let the policy say that they may (initiators).",
+    ),
+    "authority_too_small": (
+        "{ballot!r} needs {needs} and cannot get it from those who are asked: {asked}.",
+        "Ask more people, or ask for less; then ask for approval anew.",
+    ),
+    "no_longer_asked": (
+        "{people} had a vote on {ballot!r} and have it no longer: they left, or have lost the authority.",
+        "Withdraw the approval and ask anew where somebody else should be asked.",
+    ),
+    "votes_settled": (
+        "Since somebody left, the votes on {ballot!r} amount to {result}, and a departure decides nothing.",
+        "Let one of those who voted vote again, or ask for approval anew.",
+    ),
+    "approval_overdue": ("The time for votes ended at {at}.", "Let itsm.tick() run; it expires then."),
+    "approval_decides": (
+        "{event!r} comes from an approval only, and {record} is {state}.",
+        "Ask for approval, and let those who are asked vote.",
+    ),
+    "under_approval": (
+        "{field} does not change while the approval is {state}: others have decided, or decide, about what it says.",
+        "Withdraw the approval or send the record back first.",
+    ),
+    "delegation_loop": ("The delegation goes in a circle: {people}.", "Give the vote to somebody outside it."),
+    "unknown_rule": ("{practice} knows no rule {rule!r} for approvers.", "Let its method approvers answer it."),
+    # configuration items and the change schedule
+    "bad_needs": (
+        "The group {group!r} has {size} members, of which {needs!r} cannot be needed.",
+        "Give needs from 1 to the number of members.",
+    ),
+    "unknown_item": ("The graph has no item {item!r}.", "Did you mean {nearest}?"),
+    "not_reached": ("There is no way from {start} to {item}.", "Ask for the path of an item that was reached."),
+    "item_over": ("{item} is {state}.", "Use an item that is in service, or reinstate this one."),
+    "rests_on_gone": (
+        "{item} is related by {relation!r} to {other}, which is {state}.",
+        "Take the relation back, or reinstate {other}.",
+    ),
+    "types_unrelated": (
+        "{relation!r} does not go from a {source} to a {target}.",
+        "The policy lets it go from {allowed}.",
+    ),
+    "type_lacks_step": ("Items of the type {type} have no step {event!r}.", "Their steps: {steps}."),
+    "needs_change": (
+        "{item} is of the type {type}, which is changed in scope of an authorized change only.",
+        "Name the change: update(item, change=...), or under(change).",
+    ),
+    "not_authorized": (
+        "{change} is {state}, and lets no item be changed.",
+        "Wait until it is in one of: {states}.",
+    ),
+    "out_of_scope": (
+        "{item} is not in the scope of {change}.",
+        "Link it before the change is authorized: link(change, 'affects', item).",
+    ),
+    "window_endless": ("The window that starts at {start} has no end.", "Give it an end, or a duration."),
+    "window_backwards": (
+        "The window ends at {end}, which is not after its start at {start}.",
+        "Let it end after it starts.",
+    ),
+    "window_in_gap": (
+        "{field} {value} does not exist in {zone}: the clocks skip it.",
+        "Give a time before or after the change of the clocks.",
+    ),
+    "no_slot": (
+        "There is no free window of {duration} for {work} until {until}: other work and blackouts leave {longest}.",
+        "Look further ahead, or plan it in smaller pieces.",
+    ),
+    "no_slot_windows": (
+        "No maintenance window until {until} has the {duration} that {work} needs: the longest has {longest}.",
+        "Look further ahead, plan it in smaller pieces, or agree on a longer window.",
+    ),
+    "change_freeze": (
+        "{change} may not start at {at}: the freeze {period!r}, from {start} to {end}, is about {item}.",
+        "Plan it outside the freeze, or have it exempted there. An emergency change may start.",
+    ),
+    "schedule_conflict": (
+        "{change} is in conflict from {start} to {end}: {text}.",
+        "Plan it at another time: next_slot(change) proposes one.",
+    ),
+    "not_planned": ("{change} has no planned start and end.", "Plan both first, or tell a duration."),
+    "idle_members": (
+        "{item} is not related to {members} of its group {group!r}, so they do not count.",
+        "Relate them, or declare the group without them.",
+    ),
+    # databases
+    "contended": (
+        "Others were writing {record} or what it rests on at the same time, and the database let them go first.",
+        "Read it again and repeat what you want to do.",
+    ),
+    "commit_unknown": (
+        "The connection broke while the database was asked to commit, so it is not known whether it did: {error}",
+        "Read the records again; a once= key makes repeating a step safe.",
+    ),
+    "unknown_dialect": (
+        "There are no tables for the database {dialect}; there are for: {dialects}.",
+        "Did you mean {nearest}? Give one of these.",
+    ),
+    "bad_prefix": (
+        "{value!r} cannot stand in the names of tables.",
+        "Use up to 30 letters, digits and underscores.",
+    ),
+    "tables_missing": (
+        "The database lacks the tables or indexes {missing}, which its owner makes.",
+        "Run what itil4.storage.ddl({dialect!r}, ...) returns in a migration, or leave out owned_by_host.",
+    ),
+    "join_what": (
+        "{value} cannot be joined.",
+        "Give a connection of SQLAlchemy, Django, psycopg, sqlite3 or PyMySQL.",
+    ),
+    "join_elsewhere": (
+        "The connection is one to {found}, and this store is on {expected}.",
+        "Give a connection to the database that has its tables.",
+    ),
+    "join_nothing": (
+        "The store {store} has no tables in a host's database, so no transaction of a host can hold its writes.",
+        "Connect to an itil4.storage.SqlAlchemyStore on that database.",
+    ),
+    "join_no_transaction": (
+        "The connection is in no transaction, so there is nothing to join.",
+        "Begin one first: transaction.atomic() in Django, begin() elsewhere.",
+    ),
+    "join_in_unit": ("A unit of work is open already on this desk.", "Call join() on the service management itself."),
+    "committed_early": (
+        "The joined unit has not ended, so nobody can be told yet what it wrote.",
+        "Call committed() when the host's transaction has committed.",
+    ),
+    "retry_in_unit": (
+        "Inside a unit of work a repetition would see the same records again.",
+        "Call retry() on the service management itself, and let it open the unit.",
+    ),
+    "gave_up": ("It was tried {attempts} times.", "Try again later, or with more attempts."),
+    "unknown_scheme": (
+        "No backend opens addresses that begin with {scheme}://; known here are: {schemes}.",
+        "Did you mean {nearest}? Install the package that has it, or pass a store.",
+    ),
+    "broken_backend": (
+        "The backend {home} of {scheme}:// cannot be loaded: {error}",
+        "Ask those who made the package, or pass a store.",
+    ),
 }
 
 

@@ -37,7 +37,8 @@ from itil4 import (
     StaleRecord,
     TimeOrderedIds,
 )
-from itil4.itsm import BUILT_IN, RELATIONS
+from itil4.itsm import RELATIONS
+from itil4.practices.built_in import BUILT_IN
 from itil4.practices.incident_management import LIFECYCLE, MAJOR_INCIDENT
 from itil4.record import Relations
 

@@ -12,16 +12,15 @@ from typing import Any
 import pytest
 
 import itil4
-from itil4 import Actor, MemoryStore, Refused, SqliteStore, StaleRecord
+from itil4 import Actor, Refused, SqliteStore, StaleRecord
 from itil4.record import Relation
 
 SAM = Actor("sam", roles={"service_desk"})
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def itsm(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[itil4.ServiceManagement]:
-    store = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "desk.db")
-    with itil4.connect(store) as made:
+@pytest.fixture(params=["memory", "sqlite", "sqlalchemy_sqlite", "postgres"])
+def itsm(request: pytest.FixtureRequest, tmp_path: Path, make_store: Any) -> Iterator[itil4.ServiceManagement]:
+    with itil4.connect(make_store(request.param, request, tmp_path)()) as made:
         yield made
 
 

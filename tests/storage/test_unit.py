@@ -20,10 +20,9 @@ SAM = Actor("sam", roles={"service_desk", "incident_manager"})
 EVE = Actor("eve", roles={"service_desk"})
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def itsm(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[itil4.ServiceManagement]:
-    store = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "desk.db")
-    with itil4.connect(store) as made:
+@pytest.fixture(params=["memory", "sqlite", "sqlalchemy_sqlite", "postgres"])
+def itsm(request: pytest.FixtureRequest, tmp_path: Path, make_store: Any) -> Iterator[itil4.ServiceManagement]:
+    with itil4.connect(make_store(request.param, request, tmp_path)()) as made:
         yield made
 
 

@@ -20,12 +20,11 @@ from itil4.practices.import_run import ImportRuns
 from itil4.practices.stories import Story, tell
 from itil4.practices.streams import deployments
 from itil4.record import Actor
-from itil4.service_level import ALWAYS, Moment, Reading, ServiceCalendar, Target, clock, compliance
+from itil4.service_level import ServiceCalendar
 from itil4.value import BUILT_IN_STREAMS, GUIDING_PRINCIPLES, ValueStream, dora
 from itil4.value.drawing import short
 
 _LISTED = 25
-_BEGINNING = datetime.fromisoformat("0001-01-02T00:00:00+00:00")
 
 _SPEAKING = {
     "focus_on_value": "Resolved for good; value-added ratio of a stream.",
@@ -44,7 +43,6 @@ def html_report(
     since: datetime | None = None,
     until: datetime | None = None,
     streams: Iterable[ValueStream] = BUILT_IN_STREAMS,
-    targets: Iterable[Target] = (),
     calendar: ServiceCalendar | None = None,
     by: Actor | None = None,
     title: str = "Service report",
@@ -55,8 +53,7 @@ def html_report(
         itsm: whose records.
         since, until: from `since` on and before `until`; without them, all of the history.
         streams: the value streams to map; those of which nothing is recorded are left out.
-        targets: the promises for incidents whose clocks are to be read.
-        calendar: when the service is delivered, for clocks and streams; without it they run in calendar time.
+        calendar: when the service is delivered, for streams; without it they run in calendar time.
         by: the reader; only what they may see is in it.
         title: what the page is called.
 
@@ -92,7 +89,7 @@ def html_report(
         _add_practice(page, practice, period, behind, by)
     window = _window(held, period, by)
     if window is not None:
-        _add_clocks(page, itsm, tuple(targets), calendar, period, by)
+        _add_clocks(page, itsm, held, period, behind, by)
         add_streams(page, itsm, streams, window if since or until else None, calendar, behind, by)
         _add_delivery(page, itsm, window, by)
         _add_principles(page)
@@ -235,67 +232,37 @@ def _spread(times: Sequence[timedelta]) -> list[str]:
 
 # service clocks
 
+_OF_A_TARGET = ("compliance_stopped", "compliance_due", "consumed_p50", "consumed_p90")
+_OF_A_SERVICE = ("availability", "mtbf", "mtbsi", "waiting")
+
 
 def _add_clocks(
     page: Page,
     itsm: ServiceManagement,
-    targets: Sequence[Target],
-    calendar: ServiceCalendar | None,
+    held: Sequence[Practice[Any]],
     period: Period,
+    behind: Collection[str],
     by: Actor | None,
 ) -> None:
-    if not targets or not itsm.incidents.count(by=by):
-        return
-    page.section("Service clocks", "Read from the history of each incident, in the hours of the service.")
-    histories = [_moments(itsm.incidents, entries) for entries in itsm.incidents.histories(by=by)]
-    for target in targets:
-        readings = {
-            reference: clock(target, calendar or target.calendar or ALWAYS, moments, period.end)
-            for reference, moments in histories
-        }
-        inside: dict[str, Reading] = {
-            reference: reading for reference, reading in readings.items() if reading.state != "not_started"
-        }
-        share = compliance(inside.values(), period.since or _BEGINNING, period.end)
-        running = [name for name, each in inside.items() if each.state in ("running", "paused")]
-        promised = short(target.duration) if target.duration is not None else f"{target.deadline:%Y-%m-%d %H:%M}"
-        page.figure(
-            Told(
-                title=f"{target.label}: within {promised}",
-                value="-" if share.value is None else f"{share.value:.1%}",
-                definition="Of the clocks that were stopped in the period, the share that had not used up its target; "
-                "time outside service hours and while waiting as agreed does not count.",
-                n=f"n {share.n:,}, running {len(running):,}",
-                notes=[] if share.value is not None else ["No clock was stopped in the period."],
-                records=[
-                    ("Breached", [name for name, each in inside.items() if each.breached]),
-                    ("Met", [name for name, each in inside.items() if each.met]),
-                    ("Running or paused", running),
-                ],
-            )
+    """Add what became of the promises: those of the policy, and of agreements in force."""
+    policy = itsm.service_levels.policy
+    for practice in held:
+        slots = dict.fromkeys(rule.slot for rule in policy.targets if practice.kind in rule.kind)
+        if not slots:
+            continue
+        page.section(
+            f"Service clocks: {_name(practice)}", "Read from the history of each record, in the hours that were agreed."
         )
-
-
-def _moments(practice: Practice[Any], entries: Sequence[Any]) -> tuple[str, list[tuple[datetime, Moment]]]:
-    states, values = practice.lifecycle.by_name, dict[str, Any]()
-    aspects = {each.name for each in practice.aspects}
-    found: list[tuple[datetime, Moment]] = []
-    place = ""
-    for entry in entries:
-        for name, change in entry.changes.items():
-            values[name] = change.apply(values.get(name))
-        moved = entry.to_state is not None and entry.lifecycle not in aspects
-        place = entry.to_state if moved else place
-        state = states.get(place)
-        said = entry.comment
-        found.append((entry.at, Moment(
-            category=state.category if state else None, state=place,
-            kind=(values.get(state.kind_from) if state.kind_from else state.kind) if state else None,
-            fields=dict(values), event=entry.event, comment=said.audience if said else None,
-            by_staff=said is not None and entry.by != values.get("requester"),
-        )))  # fmt: skip
-    born = entries[0]
-    return born.number or (born.origin.key if born.origin else born.record_id), found
+        for slot in slots:
+            figures = itsm.service_levels.figures(
+                practice.slot, since=period.since, until=period.until, target=slot, excluding=behind, by=by
+            )
+            page.heading(slot)
+            for name in _OF_A_TARGET:
+                page.figure(_told(figures[name]))
+        page.heading("Of the services")
+        for name in _OF_A_SERVICE:
+            page.figure(_told(figures[name]))
 
 
 # delivery, principles, imports

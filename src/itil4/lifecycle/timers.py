@@ -31,6 +31,7 @@ import attrs
 
 from itil4.clock import Calendar, instant
 from itil4.errors import DefinitionError, InvalidInput
+from itil4.record.happened import as_happened
 
 if TYPE_CHECKING:
     from itil4.lifecycle.definition import Lifecycle
@@ -134,7 +135,7 @@ def deadlines(
         return ()
     starts: dict[str, datetime] = {}
     taken: list[tuple[str, datetime]] = []
-    for entry in history:
+    for entry in as_happened(tuple(history)):
         starts["entry"] = entry.at
         own = entry.lifecycle == lifecycle.name
         if entry.op in ("birth", "import"):

@@ -14,9 +14,10 @@ import attrs
 from itil4.errors import Decision, InvalidInput, ITIL4Error, NotFound, Reason, Refused, StaleRecord, nearest
 from itil4.lifecycle import Lifecycle, Step
 from itil4.lifecycle.aspects import Aspects
+from itil4.practices.amending import Amending
 from itil4.practices.declaring import check_class
 from itil4.practices.reading import Page, R
-from itil4.practices.work import NOTHING, Working
+from itil4.practices.work import NOTHING
 from itil4.record import (
     PROTECTED,
     Actor,
@@ -49,7 +50,7 @@ class Outcome:
     reasons: tuple[Reason, ...] = ()
 
 
-class Practice(Working[R]):
+class Practice(Amending[R]):
     """The base of all practices; generic in its record type.
 
     Class attributes that a practice sets:

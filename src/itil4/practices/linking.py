@@ -1,9 +1,10 @@
 """Links between records: typed at both ends, never dangling, and free of circles where the relation says so."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Literal
 
-from itil4.errors import InvalidInput, NotFound, Refused
+from itil4.errors import InvalidInput, NotFound, Reason, Refused
 from itil4.practices.desk import Desk
 from itil4.record import PERSON, Actor, Link, Record, Relation, person
 from itil4.storage.protocols import LinkRow
@@ -79,6 +80,8 @@ def put(
     stop_id = stop if isinstance(stop, str) else stop.id
     if judged and stop_id != person(actor.id):  # whoever sees a record may follow it
         practice._may_edit(start, actor, op)
+    if judged and (reasons := tuple(_objections(desk, unit, op, relation, (kind, start), (stop_kind, stop), context))):
+        raise Refused(*reasons)
     row = link_row(Link(start.id, relation.name, stop_id, context.at, actor.id), kind, stop_kind)
     if op == "link":
         _allow(unit, desk, row, start, stop, relation)
@@ -95,6 +98,14 @@ def put(
         unit.remove_link(held)
     new, entry = practice.lifecycle.engine.append(start, op, context, details={"link": (relation.name, stop_id)})
     unit.add(new, entry)
+
+
+def _objections(
+    desk: Desk, unit: Unit, op: str, relation: Relation, start: tuple[str, Any], stop: tuple[str, Any], context: Any
+) -> Iterable[Reason]:
+    """Yield what the practices of the two ends have against it, each asked once."""
+    for kind in dict.fromkeys(kind for kind, end in (start, stop) if not isinstance(end, str)):
+        yield from desk.of_kind(kind).link_objections(unit, op, relation, start[1], stop[1], context)
 
 
 def _ways(relation: Relation) -> str:

@@ -78,18 +78,32 @@ class Kinds(Mapping[str, Kind]):
         self._fields = fields
         self._store = store
         self._made: dict[str, Kind] = {}
+        self._compiled: dict[str, Kind] = {}
         self._lock = RLock()
 
     def __getitem__(self, kind: str) -> Kind:
         made = self._made.get(kind)
         if made is None:
+            with self._lock:
+                made = self.compiled(kind)
+                self._store.migrate([made.row])
+                made = self._made.setdefault(kind, made)
+        return made
+
+    def compiled(self, kind: str) -> Kind:
+        """Return a kind, whether or not the store has been made ready for it."""
+        made = self._compiled.get(kind)
+        if made is None:
             place = self._practices.by_kind[kind]
             with self._lock:
                 cls = place.practice
                 made = cls.stored_kind(cls.fields | self._fields.get(kind, FieldSet()))
-                self._store.migrate([made.row])
-                made = self._made.setdefault(kind, made)
+                made = self._compiled.setdefault(kind, made)
         return made
+
+    def as_they_are(self) -> "Kinds":
+        """Return the same kinds for use inside a host's transaction, where nothing is made ready."""
+        return _AsTheyAre(self)
 
     def __contains__(self, kind: object) -> bool:
         return kind in self._practices.by_kind
@@ -99,3 +113,14 @@ class Kinds(Mapping[str, Kind]):
 
     def __len__(self) -> int:
         return len(self._practices.by_kind)
+
+
+class _AsTheyAre(Kinds):
+    """Kinds that are only compiled: making an index would wait for the very transaction that asks for it."""
+
+    def __init__(self, kinds: Kinds) -> None:
+        self._practices = kinds._practices
+        self._all = kinds
+
+    def __getitem__(self, kind: str) -> Kind:
+        return self._all.compiled(kind)

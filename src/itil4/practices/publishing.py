@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable
+
 from itil4.record import Entry
 from itil4.storage.unit import Unit
 

@@ -12,6 +12,7 @@ from itil4.errors import InvalidInput, NotFound, StoreError, nearest
 from itil4.practices.desk import Desk
 from itil4.record import Actor, Details, Entry, Link, Record, Shape, replay
 from itil4.record.door import text_problem
+from itil4.record.happened import as_happened
 from itil4.storage.kinds import Kind
 from itil4.storage.query import OPERATORS, Compare, Every, Linked, Operator, Query, Some, Where, holds, microseconds
 from itil4.storage.unit import Unit, link_of
@@ -184,7 +185,8 @@ class Reading(Generic[R]):
         """Return a page of records that meet all conditions.
 
         Conditions are indexed fields, with `__` and an operator (ne, lt, le, gt, ge, in, is_null,
-        prefix, contains) or without for equality, and relations (`caused_by=problem`).
+        prefix, contains) or without for equality, and relations by either name (`caused_by=problem`,
+        `causes=incident`).
 
         Args:
             is_open: by category: open is new, active and waiting.
@@ -248,7 +250,7 @@ class Reading(Generic[R]):
             closed = ("resolved", "closed", "cancelled")
             parts.append(Compare("state_category", "in", OPEN if is_open else closed))
         for key, value in fields.items():
-            if key in self.desk.house.relations and self.shape.get(key) is None:
+            if key in self.desk.house.relations and key not in self.stored.searchable:
                 relation, backwards = self.desk.house.relations.directed(key)
                 parts.append(Linked(relation.name, self._other_end(value, by), backwards))
                 continue
@@ -345,7 +347,7 @@ class Reading(Generic[R]):
         """Return the whole history of a record, with what an open unit has collected."""
         house = self.desk.house
         rows = house.store.history(house.tenant, record_id=record_id)
-        stored = [self.stored.codec.entry(row, house.tenant) for row in rows]
+        stored = self.stored.codec.entries(rows, house.tenant)
         return (*stored, *(entry for entry in unit.entries if entry.record_id == record_id))
 
     def _shown(self, entries: tuple[Entry, ...], found: R, by: Actor | None, unit: Unit) -> tuple[Entry, ...]:
@@ -387,7 +389,11 @@ class Reading(Generic[R]):
         return attrs.evolve(entry, details=Details({key: value for key, value in data.items() if value != []}))
 
     def histories(self, *, by: Actor | None = None) -> Iterator[tuple[Entry, ...]]:
-        """Go through the histories of all records that an actor may see, one record at a time."""
+        """Go through the histories of all records that an actor may see, one record at a time.
+
+        They are told as things are now known to have happened, back-dated corrections in their places
+        (see `itil4.record.happened`); `history` tells what was written when.
+        """
         house, by = self.desk.house, self._reader(by)
         seen = self.visible(by) if by is not None else None
         allowed = None
@@ -395,7 +401,7 @@ class Reading(Generic[R]):
             allowed = {row.id for row in house.store.find(house.tenant, Query(self.kind, seen))}
         rows = house.store.history(house.tenant, kind=self.kind)
         for record_id, some in groupby(rows, key=lambda row: row.record_id):
-            entries = tuple(self.stored.codec.entry(row, house.tenant) for row in some)
+            entries = as_happened(self.stored.codec.entries(some, house.tenant))
             if allowed is not None and record_id not in allowed:
                 continue
             if by is None:

@@ -15,6 +15,7 @@ import attrs
 from itil4.errors import DefinitionError
 from itil4.practices.service_policy import ServiceLevelPolicy, TargetRule
 from itil4.record import Entry, Shape
+from itil4.record.happened import as_happened
 from itil4.service_level import Moment, Reading, ServiceCalendar, Target, clock
 
 if TYPE_CHECKING:
@@ -38,10 +39,10 @@ class Telling:
         self._defaults = {name: field.default for name, field in known.items() if field is not None}
 
     def moments(self, entries: Iterable[Entry]) -> list[tuple[datetime, Moment]]:
-        """Return how the record stood after each entry, and when that was."""
+        """Return how the record stood after each entry, and when that was, as it is known to have happened."""
         found = []
         values, requester, state, waits = dict(self._defaults), None, None, None
-        for entry in entries:
+        for entry in as_happened(tuple(entries)):
             changed = False
             for name, change in entry.changes.items():
                 if name in values:

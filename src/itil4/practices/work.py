@@ -14,7 +14,7 @@ from itil4.lifecycle import Context, FollowUp, Lifecycle
 from itil4.lifecycle.aspects import Aspects
 from itil4.lifecycle.rules import broken
 from itil4.practices.reading import R, Reading
-from itil4.record import Actor, Change, Entry, Frozen, Origin, Override, Record, blank
+from itil4.record import Actor, Change, Entry, Frozen, Origin, Override, Record, Relation, blank
 from itil4.record.door import text_problem
 from itil4.storage.unit import Unit
 
@@ -52,6 +52,16 @@ class Working(Reading[R]):
         """Yield what speaks against a change that one record alone does not show, such as an assignee who has left.
 
         Asked for every birth, step and update, but not for what is imported.
+        """
+        return ()
+
+    def link_objections(
+        self, unit: Unit, op: str, relation: Relation, source: Any, target: Any, context: Context
+    ) -> Iterable[Reason]:
+        """Yield what speaks against a link (`op`: `link` or `unlink`) that starts or ends at a record of this practice.
+
+        Asked at both ends for what people link, not for what a merge moves; what is read
+        through `unit` and depended on joins the commit.
         """
         return ()
 

@@ -5,11 +5,14 @@ from itil4.record.base import PROTECTED, RESERVED, Frozen, Origin, Override, Rec
 from itil4.record.door import FieldType, Line, Note, Text, blank
 from itil4.record.history import Added, Attachment, Change, Comment, Details, Entry, change_between, replay
 from itil4.record.link import PERSON, SELF, Link, Relation, Relations, person
+from itil4.record.redaction import REDACTED
 from itil4.record.shape import FieldSet, FieldSpec, Shape, make_shape, shape_of
+from itil4.record.tags import stored_as
 
 __all__ = [
     "PERSON",
     "PROTECTED",
+    "REDACTED",
     "RESERVED",
     "SELF",
     "Actor",
@@ -39,4 +42,5 @@ __all__ = [
     "person",
     "replay",
     "shape_of",
+    "stored_as",
 ]

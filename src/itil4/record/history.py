@@ -168,7 +168,8 @@ class Entry:
         origin: where it came from, when it was imported; unique in a store.
         tenant: whose store it is, where the host has several.
         details: `changes`, `reason`, `roles` used, `on_behalf_of`, `via`, `waived` codes, `cause` and
-            `correlation`, `comment`, `link`, `number` given, `digest` of the lifecycle, `schema`.
+            `correlation`, `comment`, `link`, `number` given, `digest` of the lifecycle, `schema`,
+            and what a redaction took out, as `redacted`.
     """
 
     record_id: str
@@ -245,6 +246,11 @@ class Entry:
         return (pair[0], pair[1]) if pair else None
 
     @property
+    def redacted(self) -> tuple[str, ...]:
+        """What a redaction took out: names of fields, `comments`, `reasons`, or `person`."""
+        return tuple((self.details.get("redacted") or _NOTHING).get("what", ()))
+
+    @property
     def number(self) -> str | None:
         """The number that the record was given at birth."""
         return self.details.get("number")
@@ -319,16 +325,14 @@ def replay(entries: Iterable[Entry], shape: Shape) -> Any:
         if expected == 1:
             values = {"id": entry.record_id, "created_at": entry.at, "created_by": entry.by, "number": entry.number}
         for name, change in entry.changes.items():
-            values[name] = change.apply(values.get(name, _default(shape, name)))
-        values["updated_at"] = entry.at
+            field = shape.get(name)
+            if field is not None:  # a later version, or another process, may know more fields
+                values[name] = change.apply(values.get(name, field.default))
+        if expected == 1 or entry.at > values["updated_at"]:  # a correction may be about an earlier moment
+            values["updated_at"] = entry.at
         expected += 1
     values["version"] = expected - 1
-    return shape.made(values)
-
-
-def _default(shape: Shape, name: str) -> Any:
-    field = shape.get(name)
-    return field.default if field else None
+    return shape.made(values, is_new=False)
 
 
 def visible_comments(entries: Iterable[Entry], audience: Audience) -> list[Comment]:

@@ -214,20 +214,26 @@ class Shape:
         more = [name for name, spec in self.extra.specs.items() if spec.required]
         return [name for name in (*own, *more) if name not in values]
 
-    def made(self, values: Mapping[str, Any]) -> Any:
-        """Make a record from checked values, each field of the class and each extra field by its name."""
+    def made(self, values: Mapping[str, Any], *, is_new: bool = True) -> Any:
+        """Make a record from checked values, each field of the class and each extra field by its name.
+
+        A new record gets the defaults of its extra fields; one that is rebuilt had them, or was born before them.
+        """
         if not self.extra:
             return self.record(**values)
-        inner = {name: field.default for name, field in self.extra.types.items() if field.default is not None}
+        given = self.extra.types.items() if is_new else ()
+        inner = {name: field.default for name, field in given if field.default is not None}
         inner |= {name: value for name, value in values.items() if name in self.extra}
+        inner = {name: value for name, value in inner.items() if value is not None}
         return self.record(**{name: value for name, value in values.items() if name not in self.extra}, extra=inner)
 
 
 def _folded(record: Any, changes: Mapping[str, Any], extra: Mapping[str, FieldType]) -> Mapping[str, Any]:
-    """Return `changes` with those of extra fields as one change of the field `extra`."""
+    """Return `changes` with those of extra fields as one change of the field `extra`, as a store gives it back."""
     inner = {name: value for name, value in changes.items() if name in extra}
     own = {name: value for name, value in changes.items() if name not in extra}
-    return {**own, "extra": Frozen({**record.extra, **inner})}
+    merged = {**record.extra, **inner}
+    return {**own, "extra": Frozen({name: value for name, value in merged.items() if value is not None})}
 
 
 def _shows(value: datetime) -> bool:

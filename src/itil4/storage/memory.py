@@ -184,6 +184,11 @@ class MemoryStore(MemoryDueTimes, MemoryOutbox):
                 if entry.origin_system is not None and entry.origin_key is not None:
                     known = data.origins.setdefault((entry.origin_system, entry.origin_key), {})
                     known[entry.origin_row] = entry.record_id
+            for gone in batch.redactions:
+                history = data.histories[gone.record_id]
+                history[gone.seq - 1] = history[gone.seq - 1]._replace(by=gone.by, details=gone.details)
+                if gone.seq == 1:
+                    data.records[gone.record_id] = data.records[gone.record_id]._replace(created_by=gone.by)
             for link in batch.unlinks:
                 key = link[:3]
                 del data.links[key], data.forwards[link.source][key], data.backwards[link.target][key]

@@ -84,6 +84,19 @@ class OnceRow(NamedTuple):
     mark: str
 
 
+class RedactedRow(NamedTuple):
+    """What an earlier line of history becomes when personal data is taken out of it: the narrow door to the past.
+
+    Only who did it and the details change; place, time, step and origin stay. `created_by` of the
+    record follows `by` of its first entry.
+    """
+
+    record_id: str
+    seq: int
+    by: str
+    details: str
+
+
 class Batch:
     """One atomic write: all of it happens, or nothing.
 
@@ -96,9 +109,13 @@ class Batch:
         checks: rows that facts were read from: id -> (version, link counter) that must still hold.
         once: keys to be taken.
         due: due times beside the rows, for a store that keeps them (see `itil4.storage.projections`).
+        redactions: earlier lines of history without the personal data that they held, each of a record
+            whose last entry in this batch has the op `redaction` and names the places of these lines in
+            its details, under `redacted.entries`. A store overwrites what stood
+            there and keeps it nowhere, be it in an index over words, an outbox or a copy of its own.
     """
 
-    __slots__ = ("births", "bumps", "checks", "due", "entries", "links", "once", "unlinks", "updates")
+    __slots__ = ("births", "bumps", "checks", "due", "entries", "links", "once", "redactions", "unlinks", "updates")
 
     def __init__(
         self,
@@ -112,6 +129,7 @@ class Batch:
         checks: dict[str, tuple[int, int]] | None = None,
         once: list[OnceRow] | None = None,
         due: list[Projected] | None = None,
+        redactions: list[RedactedRow] | None = None,
     ) -> None:
         self.births = [] if births is None else births
         self.updates = [] if updates is None else updates
@@ -122,6 +140,7 @@ class Batch:
         self.checks = {} if checks is None else checks
         self.once = [] if once is None else once
         self.due = [] if due is None else due
+        self.redactions = [] if redactions is None else redactions
 
     def check(self) -> None:
         """Refuse a batch that contradicts itself, in the same words whatever the store is.
@@ -131,7 +150,8 @@ class Batch:
 
         Raises:
             Conflict: an id, an origin, a link or a once key stands in it twice.
-            StoreError: the entries do not lead to the versions.
+            StoreError: the entries do not lead to the versions, or lines of history are to be
+                redacted that no entry of this batch accounts for.
         """
         if self.once:
             _unique("once", [(row.key, row.key) for row in self.once])
@@ -151,6 +171,8 @@ class Batch:
         for row, _ in (*self.births, *self.updates):
             if places[row.id] != row.version:
                 raise StoreError.of("broken_batch", record=row.id, found=row.version)
+        if self.redactions:
+            self._check_redactions()
         origins = [
             (f"{entry.origin_system}:{entry.origin_key}", (entry.origin_system, entry.origin_key, entry.origin_row))
             for entry in self.entries
@@ -160,6 +182,17 @@ class Batch:
         for links in (self.unlinks, self.links):
             if links:
                 _unique("link", [(row.source, row[:3]) for row in links])
+
+    def _check_redactions(self) -> None:
+        """Refuse to touch a line of history without an entry that says so, or one that this batch itself writes."""
+        last = {entry.record_id: entry for entry in self.entries}
+        first = {entry.record_id: entry.seq for entry in reversed(self.entries)}
+        seen: set[tuple[str, int]] = set()
+        for row in self.redactions:
+            told, place = last.get(row.record_id), (row.record_id, row.seq)
+            if told is None or told.op != "redaction" or not 1 <= row.seq < first[row.record_id] or place in seen:
+                raise StoreError.of("broken_batch", record=row.record_id, found=row.seq)
+            seen.add(place)
 
 
 def _unique(what: "ConflictKind", named: Sequence[tuple[str, object]]) -> None:
@@ -175,7 +208,8 @@ class Conflict(Exception):
 
     `what` is `version` (of the record `key`), `links` (its link counter), `origin`, `once`, `id`,
     `number` or `link` (of the source `key`). Stores look for them in this order: once keys, checks,
-    births, updates, origins, links to be removed, links to be added.
+    births, updates, origins, links to be removed, links to be added. `contended` says that the database
+    made this write give way to others at the same time, about `key` among other records.
     """
 
     def __init__(self, what: "ConflictKind", key: str, expected: object = None, found: object = None) -> None:
@@ -183,7 +217,7 @@ class Conflict(Exception):
         self.what, self.key, self.expected, self.found = what, key, expected, found
 
 
-ConflictKind: TypeAlias = Literal["version", "links", "origin", "once", "id", "number", "link"]
+ConflictKind: TypeAlias = Literal["version", "links", "origin", "once", "id", "number", "link", "contended"]
 
 
 class KindRow(NamedTuple):
@@ -242,6 +276,6 @@ class Store(Protocol):
 
         Raises:
             Conflict: a row, key or fact has moved.
-            StoreError: the medium failed.
+            StoreError: the medium failed, or a line to be redacted is not there.
         """
         ...

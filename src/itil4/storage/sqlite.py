@@ -17,7 +17,7 @@ from itil4.storage.capabilities import Capability
 from itil4.storage.outbox import SqliteOutbox
 from itil4.storage.protocols import Batch, Conflict, EntryRow, KindRow, LinkRow, OnceRow, RecordRow
 from itil4.storage.query import Query, unwritable
-from itil4.storage.text_search import SqliteWords, spelled_row
+from itil4.storage.text_search import SqliteWords, forget_words, spelled_row
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -177,6 +177,8 @@ class SqliteStore(projections.SqliteDueTimes, SqliteWords, SqliteOutbox):
             if not self._lacking(self._connection(), wanted):
                 return
         with self._writing("make its tables") as connection:
+            for name in sql.RETIRED:
+                connection.execute(f"DROP TRIGGER IF EXISTS {name}")
             for name, statement in self._lacking(connection, wanted):
                 if name:
                     connection.execute(f'DROP INDEX IF EXISTS "{name}"')
@@ -290,6 +292,11 @@ class SqliteStore(projections.SqliteDueTimes, SqliteWords, SqliteOutbox):
     def write(self, tenant: str, batch: Batch) -> dict[str, str]:
         """Write it all in one transaction, or nothing."""
         batch.check()
+        if batch.redactions:
+            return self._redact(tenant, batch)
+        return self._write(tenant, batch)
+
+    def _write(self, tenant: str, batch: Batch) -> dict[str, str]:
         with self._writing("write") as connection:
             numbers: dict[str, str] = {}
             try:
@@ -298,6 +305,23 @@ class SqliteStore(projections.SqliteDueTimes, SqliteWords, SqliteOutbox):
                 _roll_back(connection)
                 raise _clash(connection, tenant, batch, numbers) from error
             return numbers
+
+    def _redact(self, tenant: str, batch: Batch) -> dict[str, str]:
+        """Write a batch so that what it overwrites is nowhere left in the file, nor in the one written ahead."""
+        with self._doing("write"):
+            connection = self._connection()
+            held = connection.execute("PRAGMA secure_delete").fetchone()[0]
+            connection.execute("PRAGMA secure_delete=ON")
+        try:
+            numbers = self._write(tenant, batch)
+        finally:
+            with suppress(sqlite3.Error):
+                connection.execute(f"PRAGMA secure_delete={held}")
+        with suppress(sqlite3.Error):  # it is written; a reader who is not finished keeps the old pages until then
+            connection.execute("PRAGMA busy_timeout=1000")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            connection.execute(f"PRAGMA busy_timeout={int(self._timeout * 1000)}")
+        return numbers
 
 
 def _put(connection: sqlite3.Connection, tenant: str, batch: Batch, numbers: dict[str, str]) -> None:
@@ -322,6 +346,13 @@ def _put(connection: sqlite3.Connection, tenant: str, batch: Batch, numbers: dic
             raise Conflict("version", row.id, expected, found and found[0])
     if batch.entries:
         run_each(sql.INSERT_ENTRY, [(tenant, *_with_number(row, numbers)) for row in batch.entries])
+    for gone in batch.redactions:
+        if run(sql.REDACT_ENTRY, (gone.by, gone.details, tenant, gone.record_id, gone.seq)).rowcount != 1:
+            raise StoreError.of("broken_batch", record=gone.record_id, found=gone.seq)
+        if gone.seq == 1:
+            run(sql.REDACT_AUTHOR, (gone.by, tenant, gone.record_id))
+    if batch.redactions:
+        forget_words(connection, {row.kind for row, _ in batch.updates})
     for link in batch.unlinks:
         if run(sql.DELETE_LINK, (tenant, *link[:3])).rowcount != 1:
             raise Conflict("link", link.source)

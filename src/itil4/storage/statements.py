@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from itil4.storage.protocols import EntryRow, KindRow, LinkRow, RecordRow
 from itil4.storage.query import COLUMNS, Compare, Every, Linked, Query, Some, Where, bounded
 
-LAYOUT = 1
+LAYOUT = 2
 """The version of the tables; a file with a later one is refused."""
 
 APPLICATION = 0x4954494C
@@ -43,14 +43,32 @@ TABLES = (
         PRIMARY KEY (tenant, key)) WITHOUT ROWID""",
     """CREATE TRIGGER IF NOT EXISTS entry_stays BEFORE DELETE ON entry
         BEGIN SELECT RAISE(ABORT, 'history is append-only'); END""",
-    """CREATE TRIGGER IF NOT EXISTS entry_keeps BEFORE UPDATE ON entry
+    """CREATE TRIGGER IF NOT EXISTS entry_is_redacted_only BEFORE UPDATE ON entry
+        WHEN old.tenant <> new.tenant OR old.record_id <> new.record_id OR old.seq <> new.seq OR old.kind <> new.kind
+            OR old.op <> new.op OR old.lifecycle IS NOT new.lifecycle OR old.event IS NOT new.event
+            OR old.from_state IS NOT new.from_state OR old.to_state IS NOT new.to_state OR old.at <> new.at
+            OR old.recorded_at <> new.recorded_at OR old.judged <> new.judged OR old.unit IS NOT new.unit
+            OR old.origin_system IS NOT new.origin_system OR old.origin_key IS NOT new.origin_key
+            OR old.origin_row IS NOT new.origin_row OR old.number IS NOT new.number
+            OR NOT EXISTS (
+                SELECT 1 FROM entry AS last, json_each(last.details, '$.redacted.entries') AS named
+                WHERE last.tenant = old.tenant AND last.record_id = old.record_id AND last.op = 'redaction'
+                    AND named.value = old.seq AND last.seq = (
+                        SELECT max(seq) FROM entry WHERE tenant = old.tenant AND record_id = old.record_id))
         BEGIN SELECT RAISE(ABORT, 'history is append-only'); END""",
     """CREATE TRIGGER IF NOT EXISTS record_stays BEFORE DELETE ON record
         BEGIN SELECT RAISE(ABORT, 'records are never removed'); END""",
-    """CREATE TRIGGER IF NOT EXISTS record_keeps
-        BEFORE UPDATE OF tenant, id, kind, number, created_at, created_by, origin_system, origin_key ON record
+    """CREATE TRIGGER IF NOT EXISTS record_is_itself
+        BEFORE UPDATE OF tenant, id, kind, number, created_at, origin_system, origin_key ON record
+        BEGIN SELECT RAISE(ABORT, 'the identity of a record never changes'); END""",
+    """CREATE TRIGGER IF NOT EXISTS record_has_its_author BEFORE UPDATE OF created_by ON record
+        WHEN NOT EXISTS (
+            SELECT 1 FROM entry WHERE tenant = old.tenant AND record_id = old.id AND seq = 1 AND by = new.created_by)
         BEGIN SELECT RAISE(ABORT, 'the identity of a record never changes'); END""",
 )
+
+RETIRED = ("entry_keeps", "record_keeps")
+"""Triggers of earlier layouts, which go when the tables are completed."""
 
 
 @lru_cache(maxsize=64)
@@ -71,6 +89,8 @@ UPDATE_RECORD = (
     "UPDATE record SET state = ?, category = ?, version = ?, updated_at = ?, schema = ?, body = ? "
     "WHERE tenant = ? AND id = ? AND version = ?"
 )
+REDACT_ENTRY = "UPDATE entry SET by = ?, details = ? WHERE tenant = ? AND record_id = ? AND seq = ?"
+REDACT_AUTHOR = "UPDATE record SET created_by = ? WHERE tenant = ? AND id = ?"
 DELETE_LINK = "DELETE FROM link WHERE tenant = ? AND source = ? AND relation = ? AND target = ?"
 BUMP_LINKS = "UPDATE record SET links = links + ? WHERE tenant = ? AND id = ?"
 NEXT_NUMBERS = (

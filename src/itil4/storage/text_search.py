@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
+from itil4.record import REDACTED
 from itil4.storage import statements as sql
 from itil4.storage.capabilities import capabilities_of
 from itil4.storage.connecting import Connecting
@@ -47,6 +48,7 @@ def words_of(text: str) -> tuple[str, ...]:
     >>> words_of('Mail "down" OR NEAR(x*) \\u200bma\\u00adil')
     ('mail', 'down', 'or', 'near', 'x')
     """
+    text = text.replace(REDACTED, " ")  # what was taken out of a text has no words
     if text.isascii():
         parted = "".join(each if each.isalnum() else " " for each in text.lower())
     else:
@@ -243,6 +245,14 @@ def _gather(connection: "sqlite3.Connection", kind: str, fields: tuple[str, ...]
         f"SELECT tenant, id, {_spelled(fields, 'body')} FROM record WHERE kind = ? ORDER BY record.rowid",
         (kind,),
     )
+
+
+def forget_words(connection: "sqlite3.Connection", kinds: Iterable[str]) -> None:
+    """Drop from the indexes of these kinds what is no longer in their lines; FTS5 only marks it otherwise."""
+    for kind in kinds:
+        index = f"found:{kind}"
+        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (index,)).fetchone():
+            connection.execute(_command(kind, "optimize"))
 
 
 def spelled_row(*values: Any) -> str:

@@ -12,23 +12,27 @@ from typing import Any
 import attrs
 
 from itil4.errors import InvalidInput, NotFound, Reason, StaleRecord, StoreError
-from itil4.record import Change, Entry, Link
+from itil4.record import Change, Entry, Link, replay
 from itil4.storage.kinds import Kind
 from itil4.storage.projections import Projected
-from itil4.storage.protocols import Batch, Conflict, EntryRow, LinkRow, OnceRow, RecordRow, Store
+from itil4.storage.protocols import Batch, Conflict, EntryRow, LinkRow, OnceRow, RecordRow, RedactedRow, Store
 from itil4.storage.query import microseconds, moment
+from itil4.storage.redaction import left_of
 
 
 class _Working:
     """A record that the unit has read or changed."""
 
-    __slots__ = ("entries", "kind", "number", "record", "row")
+    __slots__ = ("entries", "kind", "more", "number", "record", "row")
 
-    def __init__(self, kind: Kind, row: RecordRow | None, record: Any, entries: list[Entry]) -> None:
+    def __init__(
+        self, kind: Kind, row: RecordRow | None, record: Any, entries: list[Entry], more: dict[str, Any] | None = None
+    ) -> None:
         self.kind = kind
         self.row = row
         self.record = record
         self.entries = entries
+        self.more = more
         self.number: str | None = None
 
     @property
@@ -58,6 +62,7 @@ class Unit:
         self._unlinks: dict[tuple[str, str, str], LinkRow] = {}
         self._checks: dict[str, tuple[int, int]] = {}
         self._once: dict[str, tuple[OnceRow, Any]] = {}
+        self._redactions: dict[str, list[RedactedRow]] = {}
         self._undo: list[Callable[[], object]] = []
         self._over = False
         self._ids = ids
@@ -94,7 +99,8 @@ class Unit:
         if lacking:
             for row in self.store.load(self.tenant, lacking):
                 kind = self.kind(row.kind)
-                self._working[row.id] = _Working(kind, row, kind.codec.record(row), [])
+                record, more = kind.codec.read(row)
+                self._working[row.id] = _Working(kind, row, record, [], more)
         return [self._working[each].latest for each in wanted if each in self._working]
 
     def kind_of(self, record_id: str) -> Kind:
@@ -226,8 +232,10 @@ class Unit:
         """
         self._open("an entry")
         working = self._working[entry.record_id]
+        if self._redactions and entry.record_id in self._redactions:
+            raise InvalidInput.of("redaction_alone", record=working.record.reference)
         stored, shape = working.record, working.kind.shape
-        changes = {"version": entry.seq, "updated_at": entry.at}
+        changes = {"version": entry.seq, "updated_at": entry.at if entry.at > stored.updated_at else stored.updated_at}
         for name, change in entry.changes.items():
             before = shape.read(stored, name)
             if name in _FIXED or (type(change) is Change and change.old is not before and change.old != before):
@@ -244,6 +252,42 @@ class Unit:
         working.entries.append(entry)
         self.entries.append(entry)
         return record
+
+    def redact(self, record: Any, entry: Entry, rows: list[RedactedRow], stored: list[EntryRow]) -> Any:
+        """Add an entry that takes personal data out of earlier ones; `stored` is the history of now.
+
+        What is left of that history and the entry must rebuild `record`. Nothing else may happen to
+        the record in the same unit.
+
+        Raises:
+            InvalidInput: something else happens to it here, or the history rebuilds another record.
+        """
+        self._open("a redaction")
+        working = self._working[entry.record_id]
+        if working.entries:
+            raise InvalidInput.of("redaction_alone", record=working.record.reference)
+        codec, kind = working.kind.codec, working.kind
+        history = codec.entries(left_of(stored, rows), self.tenant)
+        rebuilt = replay([*history, entry], kind.shape)
+        if len(history) != working.record.version or not kind.same(rebuilt, record):
+            differing = [name for name in _fields(rebuilt) if getattr(rebuilt, name) != getattr(record, name, None)]
+            raise InvalidInput.of("tampered", record=rebuilt.reference, fields=differing or ["its history"])
+        self._undo += [
+            partial(setattr, working, "record", working.record), working.entries.pop, self.entries.pop,
+            partial(self._redactions.pop, entry.record_id),
+        ]  # fmt: skip
+        working.record = record
+        working.entries.append(entry)
+        self.entries.append(entry)
+        self._redactions[entry.record_id] = rows
+        return record
+
+    def replace_link(self, old: LinkRow, new: LinkRow) -> None:
+        """Store a link with another maker or another person at its end, as part of a redaction."""
+        self._open("a link")
+        self._unlinks[old[:3]] = old
+        self._links[new[:3]] = new
+        self._undo += [partial(self._unlinks.pop, old[:3]), partial(self._links.pop, new[:3])]
 
     def once(self, key: str, record_id: str, seq: int, mark: str) -> None:
         """Take a `once=` key for an entry of this unit."""
@@ -288,6 +332,7 @@ class Unit:
         batch = Batch(once=[row for row, _ in self._once.values()])
         for working in self._working.values():
             self._collect(working, batch)
+        batch.redactions = [row for rows in self._redactions.values() for row in rows]
         batch.links = list(self._links.values())
         batch.unlinks = list(self._unlinks.values())
         for link in (*batch.links, *batch.unlinks):
@@ -314,7 +359,7 @@ class Unit:
         if not working.entries:
             return
         codec, row = working.kind.codec, working.row
-        made = codec.row(working.record, row.number if row else None, row.links if row else 0)
+        made = codec.row(working.record, row.number if row else None, row.links if row else 0, more=working.more)
         if row is None:
             imported = working.record.origin is not None
             batch.births.append((made, None if imported else working.kind.prefix))
@@ -337,6 +382,8 @@ class Unit:
             return self._stale(conflict.key, conflict.expected)
         if conflict.what in ("link", "links"):
             return self._stale_links(conflict.key)
+        if conflict.what == "contended":
+            return self._gave_way(conflict)
         holder = str(conflict.found or "another record")
         return InvalidInput.of("taken", what=conflict.what, value=conflict.key, holder=holder)
 
@@ -371,6 +418,22 @@ class Unit:
                 found=row.version if row else None,
                 changed_by=newest.by if newest else "somebody",
                 changed=f"link {newest.relation}" if newest else "unlink",
+            )
+        )
+
+    def _gave_way(self, conflict: Conflict) -> StaleRecord:
+        """Say that the database made this write give way; what it rests on may have moved, or may not."""
+        row = next(iter(self.store.load(self.tenant, [conflict.key])), None)
+        last, held = self._last(conflict.key), self._working.get(conflict.key)
+        return StaleRecord(
+            Reason.of(
+                "contended",
+                record=self._named(conflict.key, row),
+                expected=held.row.version if held and held.row else None,
+                found=row.version if row else None,
+                changed_by=last.by if last else "somebody",
+                changed=(last.event or last.op) if last else "something",
+                error=str(conflict.__cause__ or ""),
             )
         )
 

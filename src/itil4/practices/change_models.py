@@ -1,0 +1,339 @@
+"""Change models: for each kind of change, the way it goes, who authorizes it, and what it has to bring along.
+
+A model is a value: made here, read from plain data, or an instance of a subclass. Three are built in, one for
+each type of change. A model that pre-authorizes its changes counts only while it stands in the register
+(`change_register`) as active, so that the pre-authorization is a stored fact.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Self, TypeAlias
+
+import attrs
+
+from itil4.errors import DefinitionError, nearest
+from itil4.lifecycle import Lifecycle
+from itil4.lifecycle.stories import Paths, Story
+from itil4.practices.change_values import (
+    AuthorityRule,
+    ChangeTask,
+    Question,
+    ReviewRule,
+    RiskCase,
+    RiskRule,
+    frozen_words,
+    refuse,
+    task_problem,
+    words,
+)
+from itil4.record import Frozen
+
+Ways: TypeAlias = Mapping[str, Mapping[str, tuple[str, ...]]]
+"""State -> event -> the states that it may lead to."""
+
+CARRIED_OUT = frozenset({"scheduled", "implement"})
+"""States that no change enters without authorization."""
+
+AUTHORIZING, PREAUTHORIZED = "authorize", "schedule"
+"""The steps that lead there: the outcome of an authorization, and the step that a pre-authorization opens."""
+
+BORN = "new"
+
+
+def _ways(value: Any) -> Any:
+    if isinstance(value, Lifecycle):
+        made: dict[str, dict[str, tuple[str, ...]]] = {}
+        for event, source, target in sorted(value.graph):
+            if source != target:
+                into = made.setdefault(source, {})
+                into[event] = (*into.get(event, ()), target)
+        return Frozen({source: Frozen(into) for source, into in made.items()})
+    if not isinstance(value, Mapping):
+        return value
+    return Frozen({state: frozen_words(into) for state, into in value.items()})
+
+
+def _rule(value: Any) -> Any:
+    return _risk_rule(value) if isinstance(value, Mapping) else value
+
+
+def _risk_rule(data: Mapping[str, Any]) -> RiskRule:
+    return RiskRule(
+        **{
+            **_known(data, RiskRule, "a risk rule"),
+            "questions": tuple(made(Question, each) for each in data.get("questions", ())),
+            "cases": tuple(made(RiskCase, each) for each in data.get("cases", ())),
+        }
+    )
+
+
+def _authorities(value: Any) -> Any:
+    if isinstance(value, (str, Mapping, AuthorityRule)):
+        value = (value,)
+    return tuple(
+        AuthorityRule(authority=each) if isinstance(each, str) else made(AuthorityRule, each) for each in value
+    )
+
+
+def _tasks(value: Any) -> tuple[ChangeTask, ...]:
+    return tuple(made(ChangeTask, each) for each in value)
+
+
+def _flag(_: Any, attribute: Any, value: Any) -> None:
+    if type(value) is not bool:
+        raise DefinitionError.of("ill_typed", field=attribute.name, expected="True or False", value=value)
+
+
+def made(kind: Any, value: Any) -> Any:
+    """Return a value of that class: itself, or what plain data says."""
+    if isinstance(value, kind):
+        return value
+    if not isinstance(value, Mapping):
+        raise DefinitionError.of("ill_typed", field=kind.__name__, expected=f"a {kind.__name__}", value=value)
+    return kind(**_known(value, kind, f"a {kind.__name__}"))
+
+
+def _known(data: Mapping[str, Any], kind: Any, where: str) -> dict[str, Any]:
+    names = attrs.fields_dict(kind)
+    for name in data:
+        if name not in names:
+            raise DefinitionError.of("unknown_name", where=where, what="field", name=name, nearest=nearest(name, names))
+    gone = [name for name, each in names.items() if each.default is attrs.NOTHING and name not in data]
+    if gone:
+        raise refuse(where, f"it has no {', '.join(gone)}.", "Give it.")
+    return dict(data)
+
+
+@attrs.frozen(kw_only=True)
+class ChangeModel:
+    """How one kind of change goes. A value: nothing of it changes, an altered model is another version.
+
+    >>> patch = ChangeModel.from_dict({
+    ...     "name": "monthly patches", "type": "normal", "authorities": "patch board", "requires": ["backout_plan"]})
+    >>> patch.review, patch.authorities[0].authority, ChangeModel.from_dict(patch.to_dict()) == patch
+    ('after_closure', 'patch board', True)
+
+    A model that lets a change be carried out without authorization is refused, with the story that shows it:
+
+    >>> ChangeModel.from_dict({"name": "quick", "type": "quick", "authorities": "board",
+    ...     "lifecycle": {"new": {"schedule": "scheduled"}, "scheduled": {"implement": "implement"},
+    ...                   "implement": {"review": "review"}, "review": {"close": "closed"}}})
+    Traceback (most recent call last):
+        ...
+    itil4.errors.DefinitionError: the change model 'quick': it skips authorization: born 'new', 'schedule' -> ...
+
+    Args:
+        name: what people call it; unique among the models of an organization.
+        type: standard, normal, emergency, or a type of the organization's own (INV-054).
+        lifecycle: the ways that it opens, state -> event -> state (or states); a `Lifecycle` will do as well.
+            They are some of those of the practice.
+        preauthorized: whether its changes need no authorization of their own while it is active (INV-055).
+        after_the_fact: whether its changes may be recorded after they were carried out, with `at=` (INV-058).
+        assessed: whether the risk is assessed before authorization (INV-062).
+        conditions: field -> the values that a change of this kind may have there.
+        requesters: the roles that may use it; none means anybody.
+        requires: fields that are filled before it is submitted or scheduled: the planned times by default, plans, ...
+        risk: the questionnaire, and the rules from answers to a risk; by default `RISK`.
+        authorities: who authorizes; the first rule that holds decides. An authority that nobody is, is an
+            error, never an approval (INV-059).
+        review: when it is reviewed (INV-068); what failed is reviewed before it closes in any case (INV-066).
+        template: fields that its changes are given; those of a pre-authorized model cannot be altered.
+        tasks: the work, as far as it is always the same.
+
+    Raises:
+        DefinitionError: it contradicts itself, leads nowhere, has no authority, or skips authorization.
+    """
+
+    name: str
+    type: str
+    lifecycle: Ways = attrs.field(default=None, converter=_ways, hash=False)
+    preauthorized: bool = attrs.field(default=False, validator=_flag)
+    after_the_fact: bool = attrs.field(default=False, validator=_flag)
+    assessed: bool = attrs.field(default=True, validator=_flag)
+    conditions: Mapping[str, tuple[str, ...]] = attrs.field(factory=Frozen, converter=frozen_words, hash=False)
+    requesters: tuple[str, ...] = attrs.field(default=(), converter=words)
+    requires: tuple[str, ...] = attrs.field(default=("planned_start", "planned_end"), converter=words)
+    risk: RiskRule = attrs.field(factory=lambda: RISK, converter=_rule)
+    authorities: tuple[AuthorityRule, ...] = attrs.field(default=(), converter=_authorities)
+    review: ReviewRule = "after_closure"
+    template: Mapping[str, str] = attrs.field(factory=Frozen, converter=Frozen, hash=False)
+    tasks: tuple[ChangeTask, ...] = attrs.field(default=(), converter=_tasks)
+
+    def __attrs_post_init__(self) -> None:
+        if self.lifecycle is None:
+            object.__setattr__(self, "lifecycle", STANDARD_WAYS if self.preauthorized else NORMAL_WAYS)
+        self.check()
+
+    @property
+    def where(self) -> str:
+        """How messages call it."""
+        return f"the change model {self.name!r}"
+
+    def check(self) -> None:
+        """Refuse a model that cannot work; a subclass adds its own checks.
+
+        Raises:
+            DefinitionError: with what is wrong, and the story that shows it.
+        """
+        for name in ("name", "type"):
+            value = getattr(self, name)
+            if not isinstance(value, str) or not value.strip() or not value.isprintable() or len(value) > 255:
+                raise refuse("a change model", f"its {name} is {value!r}.", "Give one line of text.")
+        if self.review not in ("before_closure", "after_closure", "on_failure"):
+            known = ("before_closure", "after_closure", "on_failure")
+            raise DefinitionError.of(
+                "not_a_choice", field="review", value=self.review, choices=known, nearest=nearest(self.review, known)
+            )
+        for name in ("conditions", "template"):
+            if not isinstance(getattr(self, name), Mapping):
+                raise DefinitionError.of("ill_typed", field=name, expected="a mapping", value=getattr(self, name))
+        if not self.preauthorized and not self.authorities:
+            raise refuse(self.where, "nobody authorizes its changes.", "Name an authority.")
+        if (problem := task_problem(self.tasks)) is not None:
+            raise DefinitionError(problem)
+        self._check_ways()
+
+    def _check_ways(self) -> None:
+        ways = self.lifecycle
+        if not isinstance(ways, Mapping) or not all(isinstance(into, Mapping) for into in ways.values()):
+            expected = "a mapping from states to events and the states that they lead to"
+            raise DefinitionError.of("ill_typed", field="lifecycle", expected=expected, value=ways)
+        if BORN not in ways:
+            raise refuse(self.where, f"no way leads on from {BORN!r}.", f"Let its lifecycle begin at {BORN!r}.")
+        if (story := self.skips()) is not None:
+            raise refuse(
+                self.where, f"it skips authorization: {story}.",
+                f"Let every way to scheduled and implement go by {AUTHORIZING!r}, or make it a model that is "
+                "pre-authorized in the register.",
+            )  # fmt: skip
+        paths = Paths((BORN,), self._leaving(frozenset()))
+        if "closed" not in paths:
+            raise refuse(self.where, "its changes can never close.", "Add the ways that lead to 'closed'.")
+        ends = {"closed", "cancelled"}
+        stuck = sorted(state for state in paths.order if state not in ends and not ways.get(state))
+        if stuck:
+            raise refuse(self.where, f"nothing leads on from {stuck[0]!r}: {paths.to(stuck[0])}.", "Add a way.")
+
+    def _leaving(self, without: frozenset[str]) -> dict[str, list[tuple[str, str]]]:
+        return {
+            state: [(event, target) for event, targets in into.items() if event not in without for target in targets]
+            for state, into in self.lifecycle.items()
+        }
+
+    def skips(self, carried_out: Iterable[str] = CARRIED_OUT) -> Story | None:
+        """Return a shortest story in which a change is carried out without authorization, or None.
+
+        Args:
+            carried_out: the states that need authorization, where a practice has more of them.
+        """
+        opened = frozenset({AUTHORIZING, *((PREAUTHORIZED,) if self.preauthorized else ())})
+        paths = Paths((BORN,), self._leaving(opened))
+        found = [story for state in carried_out if (story := paths.to(state)) is not None]
+        return min(found, key=lambda story: (len(story), story.state), default=None)
+
+    def allows(self, event: str, source: str, targets: Iterable[str]) -> bool:
+        """Say whether a step is one of its ways."""
+        opened = self.lifecycle.get(source, {}).get(event, ())
+        return all(target in opened for target in targets)
+
+    def unmet(self, change: Any) -> str | None:
+        """Say which condition a change does not meet; None when it meets all."""
+        for name, several in self.conditions.items():
+            value = getattr(change, name, change.extra.get(name))
+            given = value if isinstance(value, tuple) else (value,)
+            if not given or any(each not in several for each in given):
+                return f"{name} is {value!r}; the model {self.name!r} is for: {', '.join(several)}."
+        return None
+
+    def authority(self, risk: str | None, within: Iterable[str] = ()) -> str | None:
+        """Return the name of the authority for a risk and the windows in which the change lies; None: there is none."""
+        windows = frozenset(within)
+        for rule in self.authorities:
+            if (not rule.risk or risk in rule.risk) and (rule.within is None or rule.within in windows):
+                return rule.authority
+        return None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain data that any JSON encoder takes."""
+        return {name: _plain(value) for name, value in attrs.asdict(self, recurse=False).items()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Return the model that plain data describes.
+
+        Raises:
+            DefinitionError: a name is unknown, with the nearest one, or the model cannot work.
+        """
+        if not isinstance(data, Mapping):
+            raise DefinitionError.of("ill_typed", field="a change model", expected="a mapping", value=data)
+        return cls(**_known(data, cls, "a change model"))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    if attrs.has(type(value)):
+        held = attrs.asdict(value, recurse=False)
+        defaults = {each.name: each.default for each in attrs.fields(type(value))}
+        return {name: _plain(each) for name, each in held.items() if each is not None or defaults[name] is not None}
+    return value
+
+
+_AFTER: dict[str, Any] = {
+    "scheduled": {"implement": "implement", "cancel": "cancelled"},
+    "implement": {"review": "review", "cancel": "cancelled"},
+    "review": {"close": "closed"},
+}
+
+NORMAL_WAYS: Ways = _ways({
+    "new": {"assess": "assess", "cancel": "cancelled"},
+    "assess": {"submit": "authorize", "revert_to_new": "new", "cancel": "cancelled"},
+    "authorize": {"authorize": "scheduled", "refuse": "new", "revert_to_new": "new", "cancel": "cancelled"},
+    **_AFTER,
+})  # fmt: skip
+
+STANDARD_WAYS: Ways = _ways({"new": {"schedule": "scheduled", "cancel": "cancelled"}, **_AFTER})
+
+EMERGENCY_WAYS: Ways = _ways({
+    "new": {"submit": "authorize", "cancel": "cancelled"},
+    "authorize": {
+        "authorize": "scheduled", "refuse": ("new", "review"), "revert_to_new": "new", "cancel": "cancelled",
+    },
+    **_AFTER,
+})  # fmt: skip
+
+RISK: RiskRule = RiskRule(
+    questions=(
+        Question(name="reach", text="Whom would a failure hit?", choices=("nobody", "one service", "many services")),
+        Question(name="experience", text="Has it been done before?", choices=("often", "once", "never")),
+        Question(name="undo", text="How is it undone?", choices=("at once", "with effort", "not at all")),
+    ),
+    cases=(
+        RiskCase(risk="high", when={"undo": "not at all"}),
+        RiskCase(risk="high", when={"reach": "many services", "experience": "never"}),
+        RiskCase(risk="low", when={"reach": "nobody"}),
+        RiskCase(risk="low", when={"experience": "often", "undo": "at once"}),
+    ),
+    otherwise="medium",
+)
+"""The questionnaire to start from."""
+
+NORMAL = ChangeModel(
+    name="normal", type="normal", lifecycle=NORMAL_WAYS, risk=RISK, review="after_closure",
+    requires=("planned_start", "planned_end", "implementation_plan", "backout_plan", "test_plan"),
+    authorities=("change_authority",),
+)  # fmt: skip
+
+EMERGENCY = ChangeModel(
+    name="emergency", type="emergency", lifecycle=EMERGENCY_WAYS, after_the_fact=True, assessed=False, risk=RISK,
+    review="before_closure", requires=("implementation_plan",), authorities=("change_authority",),
+)  # fmt: skip
+
+BUILT_IN: tuple[ChangeModel, ...] = (NORMAL, EMERGENCY)
+"""The models that stand without a register; a standard change always names one of the register."""
+
+__all__ = [
+    "AUTHORIZING", "BUILT_IN", "CARRIED_OUT", "EMERGENCY", "EMERGENCY_WAYS", "NORMAL", "NORMAL_WAYS", "PREAUTHORIZED",
+    "RISK", "STANDARD_WAYS", "ChangeModel", "Ways", "made",
+]  # fmt: skip

@@ -1,0 +1,99 @@
+"""What approval means, said a second time and slowly: by enumerating every way in which the rest could vote.
+
+Nothing here is shared with the engine. A ballot is decided when all ways to end it agree, and open otherwise.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import cache
+from itertools import product
+from typing import Any
+
+WAYS = ("approve", "reject", "abstain", None)
+"""How somebody may vote, None: not at all."""
+
+
+def carried(form: Mapping[str, Any], weights: tuple[int, ...], votes: tuple[str | None, ...]) -> bool:
+    """Say whether a ballot has carried once nobody votes any more."""
+    yes = [place for place, vote in enumerate(votes) if vote == "approve"]
+    if not yes or all(place in form.get("dependent", ()) for place in yes):
+        return False
+    if sum(vote is not None for vote in votes) < (form.get("quorum") or 0):
+        return False
+    needs = form["needs"]
+    if needs == "one":
+        return True
+    about = [place for place, vote in enumerate(votes) if vote != "abstain" or form.get("abstentions") == "count"]
+    if needs == "all":
+        return yes == about
+    ((measure, amount),) = needs.items()
+    if measure == "count":
+        return bool(len(yes) >= amount)
+    heavy = sum(weights[place] for place in yes)
+    if measure == "weight":
+        return bool(heavy >= amount)
+    return Decimal(100) * heavy >= Decimal(str(amount)) * sum(weights[place] for place in about)
+
+
+def endings(form: Mapping[str, Any], weights: tuple[int, ...]) -> Any:
+    """Return the function from the votes so far (`"?"`: has not voted yet) to the set of ways in which it can end."""
+
+    @cache
+    def reach(votes: tuple[str | None, ...]) -> frozenset[bool]:
+        if "?" not in votes:
+            return frozenset({carried(form, weights, votes)})
+        place = votes.index("?")
+        return frozenset().union(*(reach((*votes[:place], way, *votes[place + 1 :])) for way in WAYS))
+
+    return reach
+
+
+def verdict(found: frozenset[bool]) -> str:
+    """Return how something stands that can end in these ways."""
+    return "open" if len(found) == 2 else "approved" if True in found else "rejected"
+
+
+def could(form: Mapping[str, Any], weights: tuple[int, ...]) -> bool:
+    """Say whether a ballot could carry if everybody were for it."""
+    return carried(form, weights, ("approve",) * len(weights))
+
+
+# trees
+
+
+def tree_carries(form: Mapping[str, Any], outcomes: Mapping[str, bool]) -> bool:
+    """Say whether a step has carried, from which of its ballots have."""
+    if "in_sequence" in form:
+        return all(tree_carries(each, outcomes) for each in form["in_sequence"])
+    if "in_parallel" in form:
+        held = [tree_carries(each, outcomes) for each in form["in_parallel"]]
+        needs = form.get("needs", "all")
+        return sum(held) >= (len(held) if needs == "all" else 1 if needs == "one" else needs["count"])
+    return outcomes[form["name"]]
+
+
+def tree_stands(form: Mapping[str, Any], standing: Mapping[str, str]) -> str:
+    """Return how a tree stands, by every way in which its open ballots could end."""
+    open_ones = [name for name, how in standing.items() if how == "open"]
+    fixed = {name: how == "approved" for name, how in standing.items() if how != "open"}
+    ways = product((True, False), repeat=len(open_ones))
+    return verdict(frozenset(tree_carries(form, {**fixed, **dict(zip(open_ones, way, strict=True))}) for way in ways))
+
+
+def ballots_in(form: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the ballots of a step."""
+    inner = form.get("in_sequence") or form.get("in_parallel")
+    return [form] if inner is None else [ballot for each in inner for ballot in ballots_in(each)]
+
+
+def asked_in(form: Mapping[str, Any], standing: Mapping[str, str]) -> list[str]:
+    """Return the open ballots that are asked now: of a sequence, those of the first step that has not carried."""
+    own = {each["name"]: standing[each["name"]] for each in ballots_in(form)}
+    if tree_stands(form, own) != "open":
+        return []
+    if "in_parallel" in form:
+        return [name for each in form["in_parallel"] for name in asked_in(each, standing)]
+    for each in form.get("in_sequence", ()):
+        if tree_stands(each, {name: standing[name] for name in (b["name"] for b in ballots_in(each))}) != "approved":
+            return asked_in(each, standing)
+    return [form["name"]]

@@ -372,10 +372,14 @@ ENGLISH: Catalogue = {
     # the test kit
     "bad_story": ("The story {text!r} cannot be read at {place}.", "Expected there: {expected}."),
     "bad_policy": ("The policy {policy} cannot work: {text}.", "{remedy}"),
+    "no_values": (
+        "The test kit knows no value for the field {field!r} of {record}.",
+        "Give some: domains={{'{field}': [...]}}, or examples = {{'{field}': [...]}} in the practice.",
+    ),
     # strategies and contract of the test kit
     "no_strategy": (
         "{record}.{field} holds {type}, and nothing is known that makes such values.",
-        "Call hypothesis.strategies.register_type_strategy({type}, ...), or pass values={{'{field}': ...}}.",
+        "Call hypothesis.strategies.register_type_strategy({type}, ...), or pass values= with one for the field.",
     ),
     "no_practice": (
         "No practice keeps records of the type {record}.",
@@ -383,7 +387,7 @@ ENGLISH: Catalogue = {
     ),
     "no_birth": (
         "No {record} can be recorded by {practice}.log: {error}",
-        "Pass values={{...}} with strategies of fields that fit together, or roles= with roles that may.",
+        "Pass values= with strategies of fields that fit together, or roles= with roles that may.",
     ),
     "no_story": ("No sequence of steps leads a {record} to {state!r}.", "Reachable are: {states}."),
     # the outbox

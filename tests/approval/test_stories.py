@@ -250,6 +250,16 @@ def test_what_was_approved_does_not_change_afterwards() -> None:
     assert itsm.proposals.update(held, text="One relay, done", by=ANA).text == "One relay, done"
 
 
+def test_the_step_that_sends_a_record_back_may_change_what_was_approved() -> None:
+    """The approval ends with that very step, asked for or given."""
+    itsm = opened(ApprovalPolicy.of("board", BOARD))
+    held = itsm.proposals.fire(asked(itsm, text="One relay"), "rework", text="Two relays", by=ANA)
+    assert (held.text, held.approval_state) == ("Two relays", "withdrawn")
+    held = itsm.proposals.approve(asked(itsm, text="One relay"), by=BEN)
+    held = itsm.proposals.fire(held, "rework", text="Two relays", by=ANA)
+    assert (held.text, held.approval_state) == ("Two relays", "withdrawn")
+
+
 def test_offices_are_filled_by_whoever_holds_them_where_the_directory_lists_nobody() -> None:
     """With the default directory a role has one vote; who has the role gives it, and only they change it."""
     itsm = itil4.connect(practices=[_under(ApprovalPolicy.of("authority", role("change_authority")))])

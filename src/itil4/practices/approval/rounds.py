@@ -252,7 +252,7 @@ def _people(seat: Seat, vote: Vote | None) -> set[str | None]:
 def outcome(step: Step, standings: Mapping[str, Status]) -> Status:
     """Return how a step stands, from how its ballots stand; those that are not in `standings` are open.
 
-    >>> from itil4.practices.approval.policy import group, manager_of
+    >>> from itil4.practices.approval.policy import InSequence, group, manager_of
     >>> first, second = Ballot("line", manager_of("requester")), Ballot("board", group("cab"))
     >>> outcome(InSequence([first, second]), {"line": "approved"})
     'open'

@@ -131,6 +131,8 @@ def taken_up(
     if kind is not None and not isinstance(kind, str):
         raise InvalidInput.of("ill_typed", field="type", expected="a text", value=kind)
     if wanted is None and kind is None:
+        if current is not None:
+            raise Refused.of("missing", event=event, fields=("type", "model"))
         kind = "normal"
     model, held = _found(practice, unit, wanted, kind)
     if kind is not None and model.type != kind:

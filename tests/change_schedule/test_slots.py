@@ -11,6 +11,7 @@ from schedule_kit import HOUR, PLACES, at, graphs, periods, work, works
 
 from itil4 import InvalidInput
 from itil4.practices.change_schedule import Fixed, Period, conflicts, next_slot
+from itil4.practices.configuration import ConfigurationGraph
 
 
 def touches(mine: Any, planned: Any, graph: Any, given_periods: Any) -> bool:
@@ -41,6 +42,14 @@ def test_the_proposal_is_the_first_hour_at_which_nothing_is_in_conflict(
         assert (found.reason is None) is bool(found)
         if found:
             assert found.end == wanted + hours * HOUR  # type: ignore[operator]  # it is a time where something was found
+
+
+def test_work_that_rests_on_mine_is_in_the_way_too() -> None:
+    """What is placed makes no conflict for others: neither for what rests on it nor for its whole and its parts."""
+    graph = ConfigurationGraph([("shop", "database"), ("disk", "part_of", "server")])
+    for mine, other in (("database", "shop"), ("shop", "database"), ("disk", "server"), ("server", "disk")):
+        found = next_slot(work("mine", 0, 1, mine), [work("held", 0, 3, other)], graph)
+        assert found.start == at(3), (mine, other)
 
 
 def test_a_slot_may_begin_between_the_hours() -> None:

@@ -318,6 +318,16 @@ def test_a_reader_sees_only_items_that_they_may_see(url: str | None) -> None:
             items.impact(made["server"], by=USER)
 
 
+def test_a_member_that_is_gone_stands_in_for_nothing(itsm: ServiceManagement) -> None:
+    """When one of two relays is retired, the other one is needed; the baseline taken then says the same."""
+    items, made = itsm.configuration_items, network(itsm)
+    items.retire(made["relay 1"].id, retirement_note="Worn out", by=KEEPER)
+    assert names(items.impact(made["relay 2"].id)) == ["shop"]
+    assert items.snapshot().graph() == items.graph()
+    items.retire(made["relay 2"].id, retirement_note="Worn out", by=KEEPER)
+    assert items.graph().redundancy == {}
+
+
 def test_members_of_a_group_that_are_not_related_are_found_by_the_audit(itsm: ServiceManagement) -> None:
     """They do not count, so the audit names them."""
     items, made = itsm.configuration_items, network(itsm)

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from itil4.practices.service_agreements import ServiceLevel
     from itil4.practices.service_level_management import ServiceLevelManagement
     from itil4.practices.ticks import Notify, Ticked
+    from itil4.practices.verifying import Difference
+    from itil4.storage.past import View
     from itil4.value import Dora, StreamMap, ValueStream
 
 T = TypeVar("T")
@@ -308,6 +310,36 @@ class ServiceManagement(Desk):
         from itil4.practices.redacting import redact_person
 
         return redact_person(self, identity, reason=reason, by=by, pseudonym=pseudonym)
+
+    def as_of(self, moment: datetime, *, view: "View" = "known") -> Self:
+        """Return a desk that shows how everything stood at a moment: records, links, lists, counts and history.
+
+        It is for reading only, its clock stands at that moment, and `visible` holds as it is today. One record
+        costs its own history; the first list, count or way back along links costs the whole history once.
+
+        Args:
+            moment: not in the future.
+            view: `known` is what had been written down by then. `happened` is what had happened by then
+                as it is known today, back-dated entries and corrections in their places.
+
+        Raises:
+            InvalidInput: the moment lies ahead or has no zone, or there is no such view.
+        """
+        from itil4.practices.as_of import past_of
+
+        return type(self)(past_of(self.house, moment, view), self.actor)
+
+    def verify(self, *, kind: str | None = None) -> "Iterator[Difference]":
+        """Yield every difference between what is stored and what history rebuilds, a record at a time.
+
+        None means that rows, histories and links agree. Records that change meanwhile are looked at again.
+
+        Args:
+            kind: look at the records of one kind; by default at all.
+        """
+        from itil4.practices.verifying import differences
+
+        return differences(self, kind)
 
     # afterwards
 

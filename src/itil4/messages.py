@@ -342,7 +342,7 @@ ENGLISH: Catalogue = {
     "bad_every": ("--every is a number of seconds from 1 on, not {value!r}.", "Give such a number."),
     # change enablement
     "no_duration": ("{earlier} and {later} are the same moment, {value}.", "Give a later {later}."),
-    "scope_fixed": (
+    "change_scope_fixed": (
         "{record} is in {state}, so what it affects is settled.",
         "Send it back to new, or log another change.",
     ),
@@ -372,10 +372,14 @@ ENGLISH: Catalogue = {
     # the test kit
     "bad_story": ("The story {text!r} cannot be read at {place}.", "Expected there: {expected}."),
     "bad_policy": ("The policy {policy} cannot work: {text}.", "{remedy}"),
+    "no_values": (
+        "The test kit knows no value for the field {field!r} of {record}.",
+        "Give some: domains={{'{field}': [...]}}, or examples = {{'{field}': [...]}} in the practice.",
+    ),
     # strategies and contract of the test kit
     "no_strategy": (
         "{record}.{field} holds {type}, and nothing is known that makes such values.",
-        "Call hypothesis.strategies.register_type_strategy({type}, ...), or pass values={{'{field}': ...}}.",
+        "Call hypothesis.strategies.register_type_strategy({type}, ...), or pass values= with one for the field.",
     ),
     "no_practice": (
         "No practice keeps records of the type {record}.",
@@ -383,7 +387,7 @@ ENGLISH: Catalogue = {
     ),
     "no_birth": (
         "No {record} can be recorded by {practice}.log: {error}",
-        "Pass values={{...}} with strategies of fields that fit together, or roles= with roles that may.",
+        "Pass values= with strategies of fields that fit together, or roles= with roles that may.",
     ),
     "no_story": ("No sequence of steps leads a {record} to {state!r}.", "Reachable are: {states}."),
     # the outbox
@@ -406,6 +410,15 @@ ENGLISH: Catalogue = {
         "Commit the one first.",
     ),
     "nothing_named": ("{event!r} says nothing to work on.", "Name at least one of: {choices}."),
+    "broken_history": (
+        "The history of {record} cannot be read: {error}",
+        "Let upcasters read with get and pop(name, default): in history a field at its default may be missing.",
+    ),
+    "past": (
+        "{event!r} is not possible: this desk shows how things stood at {moment}, and is for reading only.",
+        "Do it on the service management itself.",
+    ),
+    "bad_moment": ("{moment} lies in the future; it is {now}.", "Give a moment that has been."),
     "states_in_the_way": (
         "{count} records of {kind} are in states that {lifecycle!r} no longer has ({states}), such as {records}.",
         "Say with state_mapping where they belong, on the practice or for connect(): dict(old='new').",

@@ -97,6 +97,18 @@ def test_inv_055_a_standard_change_names_an_active_preauthorized_model(itsm: Any
     assert change.approval_rounds == ()
 
 
+def test_inv_055_a_preauthorization_does_not_reach_back(itsm: Any, clock: Ticking) -> None:
+    """INV-055: what was done before the model was authorized was not authorized by it, whenever it is recorded."""
+    clock.move(hours=1)
+    active_model(itsm)
+    clock.move(hours=1)
+    change = itsm.changes.log(summary="Restart", model=RESTART["name"], by=REQUESTER, at=START, **PLANNED)
+    with pytest.raises(Refused) as caught:
+        itsm.changes.schedule(change, at=START, by=REQUESTER)
+    assert guards(caught.value.reasons) == ["is_preauthorized"]
+    assert itsm.changes.schedule(change, at=START + timedelta(hours=1), by=REQUESTER).state == "scheduled"
+
+
 def test_inv_055_a_standard_change_never_enters_an_authorization_step(itsm: Any) -> None:
     """INV-055: neither assess nor authorize is a state of it, whoever tries."""
     active_model(itsm)
@@ -212,6 +224,21 @@ def test_inv_058_only_a_model_that_says_so_is_recorded_after_the_fact(itsm: Any,
         itsm.changes.approve(change, at=START, by=AUTHORITY)
     assert codes(refused) == ["after_the_fact"]
     assert itsm.changes.get(change.id).approval_votes == ()
+
+
+def test_inv_057_the_work_did_not_begin_before_the_authorization(itsm: Any, clock: Ticking) -> None:
+    """INV-057: neither of a normal nor of a standard change; an emergency change says what happened."""
+    active_model(itsm)
+    clock.move(hours=1)
+    ready, pressed = scheduled(itsm), standard(itsm)
+    emergency = itsm.changes.log(summary="x", type="emergency", implementation_plan="y", by=REQUESTER)
+    emergency = itsm.changes.approve(itsm.changes.submit(emergency, by=REQUESTER), by=AUTHORITY)
+    early = START - timedelta(minutes=1)
+    for change in (ready, pressed):
+        with pytest.raises(Refused) as caught:
+            itsm.changes.implement(change, actual_start=early, by=IMPLEMENTER)
+        assert codes(caught) == ["after_the_fact"]
+    assert itsm.changes.implement(emergency, actual_start=early, by=IMPLEMENTER).actual_start == early
 
 
 def test_inv_058_an_emergency_change_without_authority_is_not_carried_out(itsm: Any) -> None:
@@ -384,17 +411,25 @@ def test_inv_063_what_is_planned_begins_before_it_ends(start: Any, end: Any) -> 
 
 @given(start=moments, end=moments)
 def test_inv_063_what_happened_begins_before_it_ends(start: Any, end: Any) -> None:
-    """INV-063: actual start <= actual end, also when both are told after the fact."""
-    with opened() as itsm:
+    """INV-063: actual start <= actual end, also when both are told after the fact; neither lies ahead."""
+    clock = Ticking()
+    with opened(clock=clock) as itsm:
+        with pytest.raises(InvalidInput):
+            itsm.changes.log(summary="x", type="emergency", by=REQUESTER, actual_start=START + timedelta(seconds=1))
+        ready = scheduled(itsm)
+        clock.move(hours=200)
         values = {"summary": "x", "type": "emergency", "by": REQUESTER, "actual_start": start, "actual_end": end}
         if start <= end:
             assert itsm.changes.log(**values).actual_end == end
         else:
             with pytest.raises(InvalidInput):
                 itsm.changes.log(**values)
-        change = itsm.changes.implement(scheduled(itsm), by=IMPLEMENTER)
-        if end >= START:
-            assert itsm.changes.review(change, actual_end=end, by=IMPLEMENTER).actual_start == START
+        change = itsm.changes.implement(ready, actual_start=start, by=IMPLEMENTER)
+        if start <= end:
+            assert itsm.changes.review(change, actual_end=end, by=IMPLEMENTER).actual_start == start
+        else:
+            with pytest.raises(Refused):
+                itsm.changes.review(change, actual_end=end, by=IMPLEMENTER)
 
 
 @pytest.mark.parametrize("code", ["unsuccessful", "rolled_back"])
@@ -411,6 +446,17 @@ def test_inv_066_a_failed_change_is_reviewed_before_it_closes(itsm: Any, code: s
         assert guards(caught.value.reasons) == ["is_told"]
         change = itsm.changes.close(change, close_code=code, close_notes="It did not start.", by=IMPLEMENTER)
         assert (change.state, change.succeeded) == ("closed", False)
+
+
+def test_inv_066_a_failure_is_not_called_a_success_without_a_review(itsm: Any) -> None:
+    """INV-066: whoever corrects the code on closing answers for it in a review."""
+    change = itsm.changes.implement(scheduled(itsm), by=IMPLEMENTER)
+    change = itsm.changes.review(change, close_code="rolled_back", by=IMPLEMENTER)
+    with pytest.raises(Refused) as caught:
+        itsm.changes.close(change, close_code="successful", by=IMPLEMENTER)
+    assert guards(caught.value.reasons) == ["is_reviewed"]
+    change = itsm.changes.record_review(change, "It was another one.", close_code="successful", by=ASSESSOR)
+    assert itsm.changes.close(change, by=IMPLEMENTER).succeeded
 
 
 def test_inv_067_a_successful_standard_change_closes_without_a_review(itsm: Any) -> None:
@@ -488,6 +534,10 @@ def test_inv_070_the_success_rate_is_told_per_model_team_and_item(itsm: Any) -> 
     }  # fmt: skip
     with pytest.raises(InvalidInput):
         rate(colour="red")
+    relay = itsm.configuration_items.log(name="relay", type="server", by=Actor("cora", {"configuration_manager"}))
+    change = itsm.link(normal(itsm), "affects", relay, by=MANAGER)
+    closed(itsm, change=itsm.changes.approve(submitted(itsm, change), by=AUTHORITY))
+    assert [rate(item=each).value for each in (relay, relay.number, relay.id)] == [1.0, 1.0, 1.0]
 
 
 def test_inv_056_a_model_whose_changes_failed_twice_is_preauthorized_no_longer(itsm: Any) -> None:

@@ -282,6 +282,20 @@ def test_a_mapping_corrects_them_once(store: Any, declared: bool) -> None:
     assert again.incidents.resolve("INC0000001", resolution="x", by=SAM).state == "resolved"
 
 
+def test_a_lifecycle_that_comes_back_is_looked_at_again(store: Any) -> None:
+    """After: clean. Before: records sail. After again: they stand in the way, however often this goes on."""
+    log(itil4.connect(store, practices=[After]))
+    itil4.connect(store, practices=[After])
+    for _ in range(5):
+        old = itil4.connect(store, practices=[Before])
+        old[Before].fire(log(old), "sail", by=SAM)
+        with pytest.raises(itil4.DefinitionError):
+            itil4.connect(store, practices=[After])
+        new = itil4.connect(store, practices=[Mapped])
+        assert new.incidents.count(state="at_sea") == 0
+    assert new.incidents.count(state="on_hold") == 5
+
+
 @pytest.mark.parametrize(
     ("mapping", "code"),
     [

@@ -223,7 +223,7 @@ def test_what_no_row_can_hold_is_refused_by_its_field(field: str, value: Any) ->
 @pytest.mark.parametrize(
     "body",
     [
-        "", "{", "[]", "null", "5", '{"name":"Aurora","anchor":1}', "{}", '{"name":"A","built":"yesterday"}',
+        "", "{", "[]", "null", "5", "{}", '{"name":"A","built":"yesterday"}',
         '{"name":"A","worth":"much"}', '{"name":"A","deck":"cellar"}', '{"name":"A","berth":{"name":"1"}}',
         '{"name":"A","berth":{"name":"1","depth":"1","extra":1}}', '{"name":"A","days":5}', '{"name":"A","extra":[1]}',
         '{"name":"A","mixed":["rocket",1]}', '{"name":"A","stay":1e400}',

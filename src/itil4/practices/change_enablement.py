@@ -149,11 +149,13 @@ class ChangeEnablement(Approving[C]):
         named = after.assignee if before is None or before.assignee != after.assignee else None
         if named is not None and not self.desk.house.directory.active(named, context.at):
             yield Reason.of("not_active", field="assignee", person=named)
+        for name in ("actual_start", "actual_end"):
+            told = getattr(after, name)
+            if told is not None and told > context.now and (before is None or getattr(before, name) != told):
+                yield Reason.of("future", event=event, at=told, now=context.now)
         if event == "finish_task" and before is not None:
             yield from tasks_told(before.tasks, after.tasks)
         yield from self._against_model(before, after, context, event)
-        if event in _TIMED and self.rules.schedule is not None:
-            yield from self.rules.schedule(after, context.at, self.desk)
 
     def _against_model(self, before: C | None, after: C, context: Context, event: str) -> Iterable[Reason]:
         held = self.applied(after, self.desk.reading())
@@ -175,7 +177,11 @@ class ChangeEnablement(Approving[C]):
                 if getattr(after, name) is not None:
                     yield Reason.of("after_the_fact", model=model.name, event=event)
                     return
-        if event == AUTHORIZING and not model.after_the_fact and context.at < context.now:
+        if model.after_the_fact:
+            return
+        since = held.since if model.preauthorized else after.authorized_at
+        begun = after.actual_start if event in ("implement", "review") else None
+        if (event == AUTHORIZING and context.at < context.now) or (begun and since and begun < since):
             yield Reason.of("after_the_fact", model=model.name, event=event)
 
     def link_objections(
@@ -190,7 +196,15 @@ class ChangeEnablement(Approving[C]):
             change: Any = source
             model = self.applied(change, unit).model
             if model is None or not model.after_the_fact or op == "unlink":
-                yield Reason.of("scope_fixed", record=source.reference, state=source.state)
+                yield Reason.of("change_scope_fixed", record=source.reference, state=source.state)
+
+    def schedule_objections(self, record: C, event: str, unit: Unit) -> Iterable[Reason]:
+        """Yield what speaks against the time of a change, at each of the steps of `TIMED`: what the policy finds.
+
+        The desk that the policy is given acts in the unit of the step: what it reads and depends on joins the commit.
+        """
+        if self.rules.schedule is not None:
+            yield from self.rules.schedule(record, event, self.desk.clone(unit=unit))
 
     # models
 
@@ -207,8 +221,10 @@ class ChangeEnablement(Approving[C]):
         held: Any = unit.get(record.model_record)
         if held is None or not 1 <= record.model_version <= len(held.definitions):
             return Applied(None, record.model)
-        current = record.model_version == held.model_version
-        return Applied(held.definitions[record.model_version - 1], record.model, held.state == "active", current)
+        return Applied(
+            held.definitions[record.model_version - 1], record.model, held.state == "active",
+            record.model_version == held.model_version, held.authorized_at,
+        )  # fmt: skip
 
     def model_of(self, record: str | C, *, by: Actor | None = None) -> ChangeModel | None:
         """Return the model by which a change goes, in the version that it took up; None: it is not known here."""
@@ -232,8 +248,9 @@ class ChangeEnablement(Approving[C]):
 
     def approval_policy(self, record: C) -> ApprovalPolicy | None:
         """Return how the authority for a change decides; None where the model names none, and nobody can be asked."""
-        name = self.authority_of(record)
-        return None if name is None else self.rules.authority(name)
+        model = self.applied(record, self.desk.reading()).model
+        rule = None if model is None else model.rule_for(record.risk, within(record, self.rules.windows))
+        return None if rule is None else rule.decides or self.rules.authority(rule.authority)
 
     def fact(self, name: str, record: C, unit: Unit) -> Any:
         """The policy, and the model by which a change goes, are facts of its steps."""
@@ -282,6 +299,8 @@ class ChangeEnablement(Approving[C]):
         if event == "reclassify":
             payload = taken_up(self, unit, payload, actor, current)
         new = super()._step(unit, current, event, actor, payload, at, reason, cause, seen)
+        if event in TIMED and (against := tuple(self.schedule_objections(new, event, unit))):
+            raise Refused(*against)
         if event in ("close", "record_review"):
             follow_outcome(self, unit, current, new, actor)
         return new
@@ -495,7 +514,8 @@ class ChangeEnablement(Approving[C]):
 
 _DEFAULT = ChangePolicy()
 _DRAFTED = frozenset({"new", "assess"})
-_TIMED = frozenset({"submit", "schedule", "reschedule", "implement"})
+TIMED = frozenset({"submit", AUTHORIZING, "schedule", "reschedule", "implement"})
+"""The steps at which the time of a change counts."""
 
 
 def _given(close_code: CloseCode | None, close_notes: Note | None) -> dict[str, Any]:
@@ -505,4 +525,5 @@ def _given(close_code: CloseCode | None, close_notes: Note | None) -> dict[str, 
 
 __all__ = [
     "BUILT_IN", "EMERGENCY", "LIFECYCLE", "NORMAL", "C", "Change", "ChangeEnablement", "ChangeModel", "ChangePolicy",
+    "TIMED",
 ]  # fmt: skip

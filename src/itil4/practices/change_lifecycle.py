@@ -217,7 +217,7 @@ LIFECYCLE = opened_by_models(Lifecycle(
         Transition(
             "close", "review", "closed", roles=IMPLEMENTERS | {"requester"}, requires="close_code",
             fields={"close_code": "must_prompt", "close_notes": "must_prompt"},
-            guards=[tasks_are_over, is_told, is_reviewed], effects=[stamp_closed],
+            guards=[tasks_are_over, is_told, is_reviewed], effects=[stamp_closed], facts="before",
         ),
         Transition("revert_to_new", ["assess", "authorize"], "new", roles=REQUESTERS, guards=[is_not_begun],
                    effects=[forget_risk], label="Back to new"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import attrs
 
 from itil4.clock import Clock, instant
-from itil4.errors import InvalidInput, nearest
+from itil4.errors import InvalidInput, Refused, nearest
 from itil4.practices.directory import Directory
 from itil4.practices.places import Kinds, Practices
 from itil4.practices.publishing import Publishing
@@ -46,6 +46,8 @@ class House:
     policies: Mapping[str, Any]
     project: Callable[[Unit], list[Projected]] | None = None
     """What keeps due times beside the rows, where service levels are agreed."""
+    past: datetime | None = None
+    """The moment that this shows, where it shows how things stood; nothing is written then."""
     subscribers: list[tuple[str | None, Subscriber]] = attrs.Factory(list)
     publishing: Publishing = attrs.Factory(lambda self: Publishing(self.publish), takes_self=True)
 
@@ -144,7 +146,13 @@ class Desk:
 
     @contextmanager
     def working(self) -> Iterator[Unit]:
-        """Yield the unit to work in: the open one, or a new one that is committed and published at the end."""
+        """Yield the unit to work in: the open one, or a new one that is committed and published at the end.
+
+        Raises:
+            Refused: this desk shows the past.
+        """
+        if self.house.past is not None:
+            raise Refused.of("past", event="a change", moment=self.house.past)
         open_one = self._open_unit()
         if open_one is not None:
             with open_one.savepoint():

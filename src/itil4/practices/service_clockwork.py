@@ -201,7 +201,7 @@ class Clockwork:
 
     def _stored(self, kind: str, record_id: str) -> tuple[Entry, ...]:
         house, codec = self._house, self._house.kinds[kind].codec
-        return tuple(codec.entry(row, house.tenant) for row in house.store.history(house.tenant, record_id=record_id))
+        return tuple(codec.entries(house.store.history(house.tenant, record_id=record_id), house.tenant))
 
     def clocks(
         self, kind: str, entries: Sequence[Entry], asof: datetime | None = None,

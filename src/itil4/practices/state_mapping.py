@@ -1,7 +1,7 @@
 """States that a lifecycle no longer has: the records that are in them are corrected, or stand in the way.
 
 Looked at when a service management is opened, for the practices that the host brings and those that
-it names a mapping for. What was looked at once is remembered in the store, by the states that there were.
+it names a mapping for. The store remembers which states there were when it was last looked at.
 """
 
 import hashlib
@@ -39,9 +39,10 @@ def settle_states(desk: "Desk", kind: str, mapping: Mapping[str, str]) -> int:
     practice = desk.of_kind(kind)
     states = practice.lifecycle.by_name
     _check(practice, mapping)
-    key = _key(kind, states)
     store, tenant = desk.house.store, desk.house.tenant
-    if store.known(tenant, "once", [(key,)]) or not store.find(tenant, Query(kind, limit=1)):
+    mark = hashlib.sha256("\n".join(sorted(states)).encode()).hexdigest()[:16]
+    looks, last = _looks(desk, kind)
+    if last == mark or not store.find(tenant, Query(kind, limit=1)):
         return 0
     gone = Every(tuple(Compare("state", "ne", name) for name in states))
     _refuse(practice, Every((gone, *(Compare("state", "ne", name) for name in mapping))))
@@ -49,7 +50,7 @@ def settle_states(desk: "Desk", kind: str, mapping: Mapping[str, str]) -> int:
     while some := _corrected(practice, gone, mapping):
         done += some
     with suppress(Conflict):  # another process has looked, too
-        store.write(tenant, Batch(once=[OnceRow(key, "", 0, "states")]))
+        store.write(tenant, Batch(once=[OnceRow(_key(kind, looks + 1), "", 0, mark)]))
     return done
 
 
@@ -64,9 +65,30 @@ def _check(practice: "Amending[Any]", mapping: Mapping[str, str]) -> None:
             raise DefinitionError.of("definition", where=where, text=text, remedy=remedy)
 
 
-def _key(kind: str, states: Mapping[str, Any]) -> str:
-    mark = hashlib.sha256("\n".join(sorted(states)).encode()).hexdigest()[:16]
-    return f"itil4 states of {kind} {mark}"
+def _key(kind: str, look: int) -> str:
+    return f"itil4 looked at the states of {kind} {look}"
+
+
+def _looks(desk: "Desk", kind: str) -> tuple[int, str | None]:
+    """Return how often the states of a kind were looked at, and the mark of those at the last time.
+
+    Each look has the next number, so that a lifecycle which comes back after another one is looked at again.
+    """
+    known: dict[int, str] = {}
+
+    def was(look: int) -> bool:
+        for row in desk.house.store.known(desk.house.tenant, "once", [(_key(kind, look),)]):
+            known[look] = row.mark
+        return look in known
+
+    most = 1
+    while was(most):
+        most *= 2
+    least = most // 2
+    while least + 1 < most:
+        middle = (least + most) // 2
+        least, most = (middle, most) if was(middle) else (least, middle)
+    return least, known.get(least)
 
 
 def _refuse(practice: "Amending[Any]", where: Every) -> None:

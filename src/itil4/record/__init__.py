@@ -7,6 +7,7 @@ from itil4.record.history import Added, Attachment, Change, Comment, Details, En
 from itil4.record.link import PERSON, SELF, Link, Relation, Relations, person
 from itil4.record.redaction import REDACTED
 from itil4.record.shape import FieldSet, FieldSpec, Shape, make_shape, shape_of
+from itil4.record.tags import stored_as
 
 __all__ = [
     "PERSON",
@@ -41,4 +42,5 @@ __all__ = [
     "person",
     "replay",
     "shape_of",
+    "stored_as",
 ]

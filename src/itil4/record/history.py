@@ -325,17 +325,14 @@ def replay(entries: Iterable[Entry], shape: Shape) -> Any:
         if expected == 1:
             values = {"id": entry.record_id, "created_at": entry.at, "created_by": entry.by, "number": entry.number}
         for name, change in entry.changes.items():
-            values[name] = change.apply(values.get(name, _default(shape, name)))
+            field = shape.get(name)
+            if field is not None:  # a later version, or another process, may know more fields
+                values[name] = change.apply(values.get(name, field.default))
         if expected == 1 or entry.at > values["updated_at"]:  # a correction may be about an earlier moment
             values["updated_at"] = entry.at
         expected += 1
     values["version"] = expected - 1
     return shape.made(values, is_new=False)
-
-
-def _default(shape: Shape, name: str) -> Any:
-    field = shape.get(name)
-    return field.default if field else None
 
 
 def visible_comments(entries: Iterable[Entry], audience: Audience) -> list[Comment]:

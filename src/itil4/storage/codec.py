@@ -1,13 +1,16 @@
 """Between the records and entries of one kind, and the rows that stores keep."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import groupby
 from typing import Any
 
 import attrs
 
 from itil4.errors import InvalidInput, SchemaTooNew, StoreError
-from itil4.record import Added, Change, Comment, Details, Entry, Frozen, Origin, Shape
+from itil4.record import PROTECTED, Added, Change, Comment, Details, Entry, Frozen, Origin, Shape
 from itil4.record.copying import twin_of
+from itil4.storage.evolution import Evolution
 from itil4.storage.plain import converter, dumps, loads, reader, writer
 from itil4.storage.protocols import EntryRow, RecordRow
 from itil4.storage.query import microseconds, moment
@@ -60,7 +63,7 @@ class RecordCodec:
         self.indexed = indexed
         self.category = category
         self.schema = schema
-        self.upcasters = upcasters
+        self.evolution = Evolution(schema, upcasters, {*_HEADERS, *PROTECTED} - {"extra"}, shape.extra)
         own = {name: field for name, field in shape.fields.items() if name not in _HEADERS}
         everything = {**shape.fields, **shape.extra.types}
         self._body = tuple((name, writer(field), field.default) for name, field in own.items())
@@ -76,18 +79,28 @@ class RecordCodec:
         slotted = "__weakref__" not in vars(shape.record).get("__slots__", ("__weakref__",))
         self._twin = twin_of(shape.record) if slotted else None
         self._known = frozenset((*own, "extra"))
+        self._extras = frozenset(shape.extra)
         self._decode = self._decoder()
 
     # records
 
-    def row(self, record: Any, number: str | None, links: int) -> RecordRow:
+    def row(
+        self, record: Any, number: str | None, links: int, *, category: str | None = None,
+        more: dict[str, Any] | None = None,
+    ) -> RecordRow:  # fmt: skip
         """Return the row of a record.
+
+        Args:
+            category: that of its state, where the lifecycle cannot say it.
+            more: what else its body had when it was read (see `read`).
 
         Raises:
             InvalidInput: a field holds what no row can.
         """
         try:
             body = self._plain_body(record)
+            if more:
+                body = _merged(body, more)
             text = dumps(body)
             if not text.isascii():
                 text.encode()
@@ -95,7 +108,8 @@ class RecordCodec:
             raise self._unstorable(record, error) from error
         origin = record.origin
         return RecordRow(
-            record.id, self.kind, number, record.state, self.category(record.state), record.version, links,
+            record.id, self.kind, number, record.state, category or self.category(record.state), record.version,
+            links,
             microseconds(record.created_at), microseconds(record.updated_at), record.created_by, self.schema,
             origin.system if origin else None, origin.key if origin else None, text, _Found(body),
         )  # fmt: skip
@@ -129,20 +143,39 @@ class RecordCodec:
             SchemaTooNew: a later version of the record type wrote it.
             StoreError: the body cannot be read as that type.
         """
+        return self.read(row)[0]
+
+    def read(self, row: RecordRow) -> tuple[Any, dict[str, Any] | None]:
+        """Return the record of a row, and what its body has besides, which is to be written again with it.
+
+        Raises:
+            SchemaTooNew: a later version of the record type wrote it.
+            StoreError: the body cannot be read as that type.
+        """
         try:
             body = loads(row.body)
             if row.schema != self.schema:
-                body = self._upcast(body, row.schema, row.number or row.id)
-            if not self._known.issuperset(body):
-                raise ValueError(f"unknown fields {sorted(set(body) - self._known)}")
-            return self._decode(row, body)
+                body = self.evolution.body(body, row.schema, row.number or row.id)
+            record = self._decode(row, body)
+            inner = body.get("extra")
+            if self._known.issuperset(body) and (not inner or self._extras.issuperset(inner)):
+                return record, None
+            return record, self._unknown(body)
         except SchemaTooNew:
             raise
         except Exception as error:  # whatever a damaged body makes the hooks raise
             raise StoreError.of("broken_row", record=row.number or row.id, error=repr(error)) from error
 
+    def _unknown(self, body: dict[str, Any]) -> dict[str, Any]:
+        more = {name: value for name, value in body.items() if name not in self._known}
+        inner = {name: value for name, value in body.get("extra", {}).items() if name not in self._extras}
+        return {**more, "extra": inner} if inner else more
+
     def _extra(self, plain: dict[str, Any] | None) -> Frozen:
-        return Frozen({name: self.value(name, value) for name, value in plain.items()}) if plain else _EMPTY
+        if not plain:
+            return _EMPTY
+        known = self._extras
+        return Frozen({name: self.value(name, value) for name, value in plain.items() if name in known})
 
     def _checked(self, values: dict[str, Any]) -> Any:
         return self.shape.record(**values)
@@ -184,14 +217,6 @@ class RecordCodec:
         exec("\n".join(code), scope)
         decode: Callable[[RecordRow, dict[str, Any]], Any] = scope["decode"]
         return decode
-
-    def _upcast(self, body: dict[str, Any], schema: int, reference: str) -> dict[str, Any]:
-        if schema > self.schema:
-            raise SchemaTooNew.of("schema_too_new", what=reference, found=schema, known=self.schema)
-        for number in range(schema, self.schema):
-            if number in self.upcasters:
-                body = self.upcasters[number](body)
-        return body
 
     def plain(self, name: str, value: Any) -> Any:
         """Return a field's value as plain JSON."""
@@ -257,26 +282,47 @@ class RecordCodec:
         return made
 
     def entries(self, rows: Iterable[EntryRow], tenant: str) -> list[Entry]:
-        """Return the entries of a whole history."""
-        return [self.entry(row, tenant) for row in rows]
-
-    def plain_details(self, rows: Sequence[EntryRow]) -> list[dict[str, Any]]:
-        """Return the details of a whole history as plain data.
+        """Return the entries of whole histories, of one record after the other.
 
         Raises:
-            StoreError: a line is damaged.
+            SchemaTooNew: a later version wrote one of them.
+            StoreError: a row is damaged.
+        """
+        if self.schema == 1:
+            return [self.entry(row, tenant) for row in rows]
+        found = []
+        for _, some in groupby(rows, key=lambda row: row.record_id):
+            whole = list(some)
+            for row, details in zip(whole, self.plain_details(whole), strict=True):
+                entry: Any = self.entry(row, tenant)
+                entry.details._load = partial(self._looked_at, row, details)
+                found.append(entry)
+        return found
+
+    def plain_details(self, rows: Sequence[EntryRow]) -> list[dict[str, Any]]:
+        """Return the details of a record's whole history as plain data in the present schema.
+
+        Raises:
+            SchemaTooNew: a later version wrote one of them.
+            StoreError: a line is damaged, or an upcaster fails on it.
         """
         found = []
         for row in rows:
             try:
-                details = loads(row.details)
+                found.append(loads(row.details))
             except ValueError as error:
                 raise _broken(row, error) from error
-            found.append(details)
-        return found
+        if self.schema == 1 or not rows:
+            return found
+        try:
+            return self.evolution.history(found, rows[0].record_id)
+        except SchemaTooNew:
+            raise
+        except Exception as error:  # an upcaster is the host's, and a damaged line may be anything
+            raise StoreError.of("broken_history", record=rows[0].record_id, error=repr(error)) from error
 
     def _details(self, data: Mapping[str, Any]) -> str:
-        plain: dict[str, Any] = {}
+        plain: dict[str, Any] = {} if self.schema == 1 else {"schema": self.schema}
         for key, value in data.items():
             if key == "changes":
                 plain[key] = {name: self._change(name, change) for name, change in value.items()}
@@ -297,7 +343,20 @@ class RecordCodec:
 
     def _decoded(self, row: EntryRow) -> Mapping[str, Any]:
         try:
-            return self._read_details(loads(row.details), row.number)
+            details = loads(row.details)
+        except ValueError as error:
+            raise _broken(row, error) from error
+        return self._looked_at(row, details)
+
+    def _looked_at(self, row: EntryRow, details: dict[str, Any]) -> Mapping[str, Any]:
+        try:
+            found = int(details.get("schema") or 1)
+            if found > self.schema:
+                what = f"entry {row.record_id}:{row.seq}"
+                raise SchemaTooNew.of("schema_too_new", what=what, found=found, known=self.schema)
+            return self._read_details(details, row.number)
+        except SchemaTooNew:
+            raise
         except Exception as error:  # whatever damaged details make the hooks raise
             raise _broken(row, error) from error
 
@@ -324,6 +383,12 @@ class RecordCodec:
         if hook is None:
             return Change(old, new)
         return Change(None if old is None else hook(old), None if new is None else hook(new))
+
+
+def _merged(body: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """Return a body with what is unknown here, extra fields among the others."""
+    inner = {**body.get("extra", {}), **more.get("extra", {})}
+    return {**body, **more, "extra": inner} if inner else {**body, **more}
 
 
 def _broken(row: EntryRow, error: Exception) -> StoreError:

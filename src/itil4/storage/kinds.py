@@ -7,6 +7,7 @@ from typing import Any
 from itil4.errors import DefinitionError, nearest
 from itil4.record import Shape
 from itil4.storage.codec import RecordCodec
+from itil4.storage.evolution import check_upcasters
 from itil4.storage.protocols import KindRow
 from itil4.storage.query import COLUMNS
 
@@ -21,7 +22,7 @@ class Kind:
         indexed: the fields that records are found and ordered by, besides those that all have.
         category: the category of a state.
         schema: the number of the record type's schema.
-        upcasters: schema number -> function on the plain body that leads to the next one.
+        upcasters: schema number -> function on the plain body that leads to the next one; none may be missing.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Kind:
         self.category = category
         self.schema = schema
         self.upcasters = upcasters or {}
+        check_upcasters(self.name, schema, self.upcasters)
         for name in self.indexed:
             field = self.shape.get(name)
             if field is None:

@@ -3,7 +3,7 @@
 Datetimes are written as UTC in ISO 8601 with six decimals (so that text order is time order),
 durations in whole microseconds, dates in ISO 8601, Decimals as text, enums by their values, tuples
 and sets as lists (sets sorted). Where a field may hold one of several types that JSON cannot tell
-apart, the value stands behind its type's name.
+apart, the value stands behind a word for its type (see `itil4.record.stored_as`).
 """
 
 import json
@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from itil4.errors import DefinitionError
 from itil4.record import FieldType, Frozen
 from itil4.record.door import field_type
+from itil4.record.tags import tags_of
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -162,9 +164,15 @@ def _union(field: FieldType) -> tuple[Hook | None, Hook | None]:
     hooks = [_hooks(each) for each in members]
     if all(pair == (None, None) for pair in hooks):
         return None, None
-    tags = [each.python.__name__ if each.kind in ("value", "choice") else each.kind for each in members]
-    checked = tuple(zip((each.check for each in members), tags, (pair[0] for pair in hooks), strict=True))
-    reading = {tag: pair[1] for tag, pair in zip(tags, hooks, strict=True)}
+    tags = [_tags(each) for each in members]
+    written = [words[0] for words in tags]
+    checked = tuple(zip((each.check for each in members), written, (pair[0] for pair in hooks), strict=True))
+    reading: dict[str, Hook | None] = {}
+    for words, pair in zip(tags, hooks, strict=True):
+        for tag in words:
+            if tag in reading:
+                raise DefinitionError.of("duplicate", where=f"the types of {field.name}", what="the tag", name=tag)
+            reading[tag] = pair[1]
 
     def write(value: Any) -> Any:
         for check, tag, hook in checked:
@@ -178,6 +186,13 @@ def _union(field: FieldType) -> tuple[Hook | None, Hook | None]:
         return inner if hook is None else hook(inner)
 
     return write, read
+
+
+def _tags(member: FieldType) -> tuple[str, ...]:
+    """Return the words by which a member of a union is stored: registered ones, or the sort of a plain type."""
+    if member.kind == "value" or (member.kind == "choice" and isinstance(member.python, type)):
+        return tags_of(member.python)
+    return ("Literal",) if member.kind == "choice" else (member.kind,)
 
 
 @cache

@@ -11,7 +11,7 @@ from itil4.errors import Refused
 from itil4.record import REDACTED
 from itil4.record.redaction import emptied
 from itil4.storage.codec import RecordCodec
-from itil4.storage.plain import dumps
+from itil4.storage.plain import dumps, loads
 from itil4.storage.protocols import EntryRow, RedactedRow
 
 Plain: TypeAlias = dict[str, Any]
@@ -20,13 +20,19 @@ Cut: TypeAlias = Callable[[EntryRow, Plain], "tuple[str, Plain]"]
 
 
 def redacted_rows(codec: RecordCodec, rows: Sequence[EntryRow], cut: Cut) -> list[RedactedRow]:
-    """Return the lines of a history that a cut changes, as they are to be."""
-    made = []
-    for row, details in zip(rows, codec.plain_details(rows), strict=True):
-        by, new = cut(row, details)
-        if by != row.by or new != details:
-            made.append(RedactedRow(row.record_id, row.seq, by, dumps(new)))
-    return made
+    """Return the lines of a history that a cut changes, as they are to be; none when it changes nothing.
+
+    Lines of an earlier schema are written anew in the present one, so that all of a history has one order.
+    """
+    lines = codec.plain_details(rows)
+    cuts = [cut(row, details) for row, details in zip(rows, lines, strict=True)]
+    if not any(by != row.by or new != old for row, old, (by, new) in zip(rows, lines, cuts, strict=True)):
+        return []
+    return [
+        RedactedRow(row.record_id, row.seq, by, dumps(new))
+        for row, (by, new) in zip(rows, cuts, strict=True)
+        if by != row.by or new != loads(row.details)
+    ]
 
 
 def cut_of_fields(

@@ -23,13 +23,16 @@ from itil4.storage.redaction import left_of
 class _Working:
     """A record that the unit has read or changed."""
 
-    __slots__ = ("entries", "kind", "number", "record", "row")
+    __slots__ = ("entries", "kind", "more", "number", "record", "row")
 
-    def __init__(self, kind: Kind, row: RecordRow | None, record: Any, entries: list[Entry]) -> None:
+    def __init__(
+        self, kind: Kind, row: RecordRow | None, record: Any, entries: list[Entry], more: dict[str, Any] | None = None
+    ) -> None:
         self.kind = kind
         self.row = row
         self.record = record
         self.entries = entries
+        self.more = more
         self.number: str | None = None
 
     @property
@@ -96,7 +99,8 @@ class Unit:
         if lacking:
             for row in self.store.load(self.tenant, lacking):
                 kind = self.kind(row.kind)
-                self._working[row.id] = _Working(kind, row, kind.codec.record(row), [])
+                record, more = kind.codec.read(row)
+                self._working[row.id] = _Working(kind, row, record, [], more)
         return [self._working[each].latest for each in wanted if each in self._working]
 
     def kind_of(self, record_id: str) -> Kind:
@@ -355,7 +359,7 @@ class Unit:
         if not working.entries:
             return
         codec, row = working.kind.codec, working.row
-        made = codec.row(working.record, row.number if row else None, row.links if row else 0)
+        made = codec.row(working.record, row.number if row else None, row.links if row else 0, more=working.more)
         if row is None:
             imported = working.record.origin is not None
             batch.births.append((made, None if imported else working.kind.prefix))

@@ -279,6 +279,8 @@ def test_affected_and_impacted_are_kept_apart_and_refreshed_on_demand(itsm: Serv
     assert items.impacted(incident.number) == second
     assert items.affected(incident) == (items.get(made["disk"].id),)
     assert itsm.incidents.get(incident.id).version == incident.version
+    with pytest.raises(InvalidInput, match="is not logged"):
+        itsm.impact_assessments.log(about=incident.id, impacted=(), by=KEEPER)
     with pytest.raises(Refused):
         itsm.impact_assessments.update(first, services=(), by=KEEPER)
     problem = itsm.problems.log(summary="Disks fail", by=DESK)

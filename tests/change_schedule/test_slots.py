@@ -82,4 +82,4 @@ def test_the_start_horizon_and_length_can_be_told() -> None:
     assert next_slot(mine, [mine]).start == at(0)
     for given_time in ({"duration": timedelta(0)}, {"horizon": -HOUR}, {"duration": 3}):
         with pytest.raises(InvalidInput):
-            next_slot(mine, **given_time)  # type: ignore[arg-type]  # the test is that it is refused
+            next_slot(mine, **given_time)

@@ -99,7 +99,7 @@ def test_a_type_as_data_brings_its_own_attributes(typed: ServiceManagement) -> N
 
     assert code(lambda: items.register(name="s2", type="server", by=KEEPER)) == ("blank", "memory")
     assert code(lambda: items.register(name="s2", type="server", memory="64", by=KEEPER)) == ("ill_typed", "memory")
-    told = {"name": "a2", "type": "application", "memory": 64, "by": KEEPER}
+    told: Any = {"name": "a2", "type": "application", "memory": 64, "by": KEEPER}
     assert code(lambda: items.register(**told)) == ("unknown_field", "memory")
     assert code(lambda: items.register(name="x", type="srever", by=KEEPER)) == ("not_a_choice", "type")
     assert code(lambda: items.update(server, memory=None, by=KEEPER)) == ("blank", "memory")
@@ -214,7 +214,8 @@ def test_impact_names_services_agreements_and_customers(itsm: ServiceManagement)
         )  # fmt: skip
         if not active:
             return draft
-        return itsm.service_levels.activate(itsm.service_levels.negotiate(draft, by=SLM), by=SLM)
+        levels: Any = itsm.service_levels
+        return levels.activate(levels.negotiate(draft, by=SLM), by=SLM)
 
     acme = agree("acme", "shop")
     agree("sales", "mail")

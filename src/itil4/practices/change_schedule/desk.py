@@ -78,17 +78,16 @@ class ChangeSchedule:
                 )
         return cls(**form)
 
-    def __call__(self, change: Any, at: datetime, desk: "Desk") -> Iterator[Reason]:
-        """Yield what speaks against the time of a change: `at` where it begins now, else its planned start."""
-        begins = change.state == "implement"
-        start, end = (at if begins else change.planned_start), change.planned_end
-        if start is None:
+    def __call__(self, change: Any, event: str, desk: "Desk") -> Iterator[Reason]:
+        """Yield what speaks against the time of a change at a step: its planned start, or now where the work begins."""
+        begins = event == "implement"
+        start, end = (change.actual_start or change.updated_at if begins else change.planned_start), change.planned_end
+        if start is None or not (self.periods or self.refuse):
             return
         if end is None or end <= start:
             end = start + timedelta(microseconds=1)
-        if not self.periods and not self.refuse:
-            return
         setting = Setting(self, desk)
+        desk.reading().depend([change.id])  # its scope stays as it is until the step is written
         (work,) = setting.works([change], start=start, end=end)
         yield from frozen(work, setting)
         if self.refuse and not begins:

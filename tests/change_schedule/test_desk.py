@@ -337,7 +337,7 @@ def test_inv_069_a_change_of_the_desk_lets_its_items_be_changed(url: str | None)
 def test_a_schedule_that_cannot_be_is_refused_when_it_is_made() -> None:
     """Unknown kinds and keys, and periods that are none."""
     with pytest.raises(DefinitionError, match="Did you mean 'item_in_blackout'"):
-        ChangeSchedule(refuse=frozenset({"item_in_blackuot"}))
+        ChangeSchedule(refuse={"item_in_blackuot"})
     with pytest.raises(DefinitionError, match="Did you mean 'periods'"):
         ChangeSchedule.from_dict({"period": []})
     with pytest.raises(DefinitionError):

@@ -31,6 +31,10 @@ def _periods(value: Iterable[Any]) -> tuple[Period, ...]:
     return tuple(each if isinstance(each, Period) else Period.from_dict(each) for each in value)
 
 
+def _names(value: Iterable[str]) -> frozenset[str]:
+    return frozenset(value)
+
+
 def _kinds(_: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
     for each in value:
         if each not in KINDS:
@@ -65,7 +69,7 @@ class ChangeSchedule:
     """
 
     periods: tuple[Period, ...] = attrs.field(default=(), converter=_periods)
-    refuse: frozenset[str] = attrs.field(default=frozenset(), converter=frozenset, validator=_kinds)
+    refuse: frozenset[str] = attrs.field(default=frozenset(), converter=_names, validator=_kinds)
 
     @classmethod
     def from_dict(cls, form: Mapping[str, Any]) -> Self:

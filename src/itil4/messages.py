@@ -514,6 +514,10 @@ ENGLISH: Catalogue = {
         "Plan it at another time: next_slot(change) proposes one.",
     ),
     "not_planned": ("{change} has no planned start and end.", "Plan both first, or tell a duration."),
+    "assessment_birth": (
+        "An impact assessment is not logged: it is computed.",
+        "Call itsm.configuration_items.refresh_impacted(record).",
+    ),
     "idle_members": (
         "{item} is not related to {members} of its group {group!r}, so they do not count.",
         "Relate them, or declare the group without them.",

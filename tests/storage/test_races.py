@@ -20,9 +20,12 @@ SAM = Actor("sam", roles={"service_desk"})
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(params=["memory", "sqlite", "sqlalchemy_sqlite", "postgres"])
-def itsm(request: pytest.FixtureRequest, tmp_path: Path, make_store: Any) -> Iterator[itil4.ServiceManagement]:
-    with itil4.connect(make_store(request.param, request, tmp_path)()) as made:
+STORES = ["memory", "sqlite", "sqlalchemy_sqlite", "postgres", *(["mariadb"] if "ITIL4_MARIADB" in os.environ else [])]
+
+
+@pytest.fixture(params=STORES)
+def itsm(request: pytest.FixtureRequest, tmp_path: Path, make_stores: Any) -> Iterator[itil4.ServiceManagement]:
+    with itil4.connect(make_stores(request.param, request, tmp_path)()) as made:
         yield made
 
 
@@ -140,8 +143,12 @@ def _log_in_processes(path: Path, count: int, workers: int) -> None:
     for each in running:
         assert each.stdout is not None
         assert each.stdout.readline() == "ready\n"
+    for each in running:  # only now, so that all of them are at it together
+        assert each.stdin is not None
+        each.stdin.write("go\n")
+        each.stdin.flush()
     for each in running:
-        each.communicate("go\n", timeout=120)
+        each.communicate(timeout=120)
         assert each.returncode == 0
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from itil4.itsm import ServiceManagement
 from itil4.practices.problem_policy import ProblemPolicy
 from itil4.record import Actor
-from itil4.testing.values import Later
+from itil4.testing.values import Later, Made
 
 Birth: TypeAlias = Callable[[ServiceManagement, Mapping[str, Any], Actor], Any]
 """How a record comes to be where `log` is not the way."""
@@ -37,12 +37,35 @@ _FAULT: Mapping[str, Sequence[Any]] = {
     "accept_risk": [{"accepted_by": "board"}],
 }
 
+_SOON_AFTER = Later(timedelta(days=31))
+_TARGET = Made("AgreedTarget", {"duration": timedelta(hours=8)})
+
 EXAMPLES: Mapping[str, Mapping[str, Sequence[Any]]] = {
     "itil4.practices.incident_management:IncidentManagement": {
         "close_reason": ["withdrawn", "duplicate"],
         "hold_kind": ["user", "vendor"],
     },
     "itil4.practices.controlling:ErrorControl": _FAULT,
+    "itil4.practices.service_level_management:ServiceLevelManagement": {
+        "log": [
+            {
+                "title": "Mail for sales",
+                "provider": "IT",
+                "customer": "sales",
+                "services": ("mail",),
+                "targets": (_TARGET,),
+                "starts_at": Later(timedelta(0)),
+                "ends_at": Later(timedelta(days=365)),
+            }
+        ],
+        "ends_at": [Later(timedelta(days=365)), Later(timedelta(days=730))],
+    },
+    "itil4.practices.change_enablement:ChangeEnablement": {
+        "log": [{"summary": "Swap the relay"}, {"summary": "Swap the relay", "type": "emergency"}],
+        "assess_risk": [{"answers": {"reach": "nobody", "experience": "often", "undo": "at once"}}],
+        "planned_start": [_SOON],
+        "planned_end": [_SOON_AFTER],
+    },
     "itil4.practices.problem_management:ProblemManagement": {
         "dismiss": [{"close_reason": "mistaken", "close_note": "A test"}],
     },

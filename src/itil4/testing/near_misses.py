@@ -37,6 +37,7 @@ class NearMisses:
                     yield from self._elsewhere(event)
                     continue
                 legal = self.legal(keys)
+                legal = None if legal is None else self.plain(legal)
                 if legal is not None:
                     yield from self._beside(lifecycle, keys, legal, told)
                 yield from self._held(lifecycle, keys, legal)
@@ -48,6 +49,14 @@ class NearMisses:
             for act in self.explorer.acts_for(self.player, key, self.record):
                 return act
         return None
+
+    def plain(self, act: Act) -> Act | None:
+        """Return an act with fields instead of the words of its verb; None where the verb itself is against it."""
+        words = self.player.given(act.payload)
+        fields = self.player._fields(act, self.record, words)
+        if fields is words or fields == words:
+            return act
+        return attrs.evolve(act, payload=fields) if fields else None
 
     def only(self, code: str, act: Act) -> Iterator[Act]:
         """Yield the act when the definition refuses it for nothing but one code."""
@@ -62,8 +71,9 @@ class NearMisses:
     def _elsewhere(self, event: str) -> Iterator[Act]:
         """A step that leads on from other states, by somebody who may there, with what it needs there."""
         story = next((acts for key, acts in self.explorer.arrows.items() if key.event == event), None)
-        if story is not None:
-            yield from self.only("wrong_state", attrs.evolve(story[-1], after=story[-1].after * 0, on=""))
+        act = None if story is None else self.plain(attrs.evolve(story[-1], after=story[-1].after * 0, on=""))
+        if act is not None:
+            yield from self.only("wrong_state", act)
 
     def _beside(
         self, lifecycle: Lifecycle, keys: list[ArrowKey], legal: Act, told: set[tuple[str, str]]

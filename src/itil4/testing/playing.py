@@ -185,7 +185,12 @@ class Player:
 
         last: tuple[Act, Answer] | None = None
         for way in births(self, act):
-            answer = self.model.open(self.given(way.payload), self.actor(way.who, None), way.event)
+            try:
+                given = self.given(way.payload)
+            except ITIL4Error as error:
+                last = way, Answer.refused(*(reason.code for reason in error.reasons), text=str(error))
+                continue
+            answer = self.model.open(given, self.actor(way.who, None), way.event)
             last = way, answer
             if answer.done or answer.error:
                 break
@@ -216,7 +221,7 @@ class Player:
             found += self.promises.hosted_step(act, held, payload, actor, answer, after)
         if after.version != before.version:
             held.older, held.record = before, after
-            self._refresh(held)
+        self._refresh(held)
         return Played(act, expected, answer, before, after, tuple(found))
 
     def _expected(
@@ -290,7 +295,7 @@ class Player:
             found += self.promises.hosted_step(act, held, payload, actor, answer, after)
         if after.version != before.version:
             held.older, held.record = before, after
-            self._refresh(held)
+        self._refresh(held)
         return Played(act, None, answer, before, after, tuple(found))
 
     def _ticked(self, act: Act, held: Held) -> Played:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 
-from itil4.errors import ITIL4Error
+from itil4.errors import ITIL4Error, Reason
 from itil4.lifecycle.definition import Lifecycle, Transition
 from itil4.lifecycle.rules import Chosen
-from itil4.record import blank
+from itil4.record import Actor, blank
 from itil4.testing.oracle import Expected, rules_of
 from itil4.testing.rules_watched import Watch
 from itil4.testing.story import Act, Who
 from itil4.testing.subject import BIRTH, Subject
-from itil4.testing.values import Plain, Ref
+from itil4.testing.values import Plain, Ref, told
 
 if TYPE_CHECKING:
     from itil4.testing.playing import Held, Player
@@ -30,6 +30,8 @@ _MOST_LOOKED = 40
 _DEEPEST = 3
 """So many steps that stay in a state are tried before one of these arrows."""
 _DAY = timedelta(days=1)
+_MOST_REFUSED = 12
+"""So often a change of many fields is tried with fewer of them."""
 WAITS = (timedelta(hours=1), _DAY, 8 * _DAY, 40 * _DAY, 400 * _DAY)
 """How long is waited, when nothing else helps."""
 
@@ -73,7 +75,7 @@ def arrows_of(lifecycle: Lifecycle) -> list[tuple[ArrowKey, Transition]]:
 def births(player: "Player", act: Act) -> Iterator[Act]:
     """Yield ways in which a record can be born, the plainest first."""
     subject = player.subject
-    for payload in subject.payloads.get(BIRTH, ()):
+    for payload in subject.payloads.get(act.event, subject.payloads.get(BIRTH, ())):
         for who in people(subject, act.who, ("user",)):
             yield attrs.evolve(act, payload={**payload, **act.payload}, who=who)
     for who in people(subject, act.who, ("user",)):
@@ -127,6 +129,7 @@ def options(
             yield attrs.evolve(act, payload={**own, **given, **act.payload}, who=who)
     needed = [name for name in needs(player, lifecycle, step, target, record) if name not in act.without]
     values = {name: fresh(player, name, record) for name in needed if name not in act.payload}
+    values = {name: several for name, several in values.items() if several}
     first = {name: several[0] for name, several in values.items()}
     for who in whos:
         yield attrs.evolve(act, payload={**own, **first, **act.payload}, who=who)
@@ -162,10 +165,10 @@ def _more(subject: Subject, step: Transition, known: Mapping[str, Any]) -> list[
 def fresh(player: "Player", name: str, record: Any) -> list[Plain]:
     """Return values for a field that differ from the one it has; a collection that has something grows."""
     old = player.subject.shape.read(record, name)
-    offered = [value for value in player.subject.values(name) if value != old]
+    offered = [value for value in player.subject.values(name) if value not in (old, told(old))]
     if isinstance(old, tuple) and old:
         return [(*old, *value) for value in offered if isinstance(value, tuple)] or offered
-    return offered or list(player.subject.values(name))
+    return offered
 
 
 def judged(player: "Player", act: Act, record: Any, wait: timedelta = timedelta(0)) -> Expected | None:
@@ -334,6 +337,8 @@ class Explorer:
         while waiting and looked < _MOST_LOOKED:
             acts, depth = waiting.popleft()
             player = self.player(acts)
+            if "" not in player.held:
+                continue
             record = player.held[""].record
             if getattr(record, self._of(key).field) != key.source or (data := self._data(record)) in seen:
                 continue
@@ -365,13 +370,59 @@ class Explorer:
 
     def _entrances(self, key: ArrowKey) -> Iterator[tuple[Act, ...]]:
         """Yield stories into the source of an arrow: the shortest one, then by every way in, with several values."""
-        yield self.states[key.lifecycle, key.source]
+        story = self.states[key.lifecycle, key.source]
+        yield story
+        for payload in self.subject.payloads.get(story[0].event, ())[1:]:
+            yield (attrs.evolve(story[0], payload=payload), *story[1:])
+        complete = self.completed(story)
+        if complete is not None:
+            yield (*story, complete)
         for way in self.by_target.get((key.lifecycle, key.source), ()):
             if way in self.arrows and way.source != way.target:
                 prefix = self.arrows[way][:-1]
                 player = self.player(prefix)
                 for act in itertools.islice(self.acts_for(player, way, player.held[""].record), 6):
                     yield (*prefix, act)
+
+    def completed(self, story: tuple[Act, ...]) -> Act | None:
+        """Return a change that fills every field of a record that is empty and may be filled; None when none may."""
+        player = self.player(story)
+        held, shape = player.held[""], self.subject.shape
+        given: dict[str, Plain] = {}
+        for name in shape.checks:
+            try:
+                several = fresh(player, name, held.record) if blank(shape.read(held.record, name)) else ()
+            except ITIL4Error:
+                continue
+            if several:
+                given[name] = several[0]
+        relative = self.subject.practice.relative_roles
+        who = Actor("editor", {role for role in self.subject.roles if role not in relative})
+        for _ in range(_MOST_REFUSED):
+            act = Act("update", given, who)
+            try:
+                values = player.given(given)
+                reasons = () if not given else self._against(player, held.reference, values, who)
+            except ITIL4Error:
+                return None
+            if reasons is None:
+                return act
+            named = {str(reason.detail.get("field", "")) for reason in reasons}
+            named |= {name for reason in reasons for name in given if repr(name) in repr(reason.detail)}
+            if named.isdisjoint(given):
+                return None
+            given = {name: value for name, value in given.items() if name not in named}
+        return None
+
+    def _against(
+        self, player: "Player", reference: str, values: Mapping[str, Any], who: Actor
+    ) -> tuple[Reason, ...] | None:  # fmt: skip
+        """Return the reasons against a change, or None when it was done."""
+        try:
+            player.model.desk.update(reference, by=who, **values)
+        except ITIL4Error as error:
+            return error.reasons
+        return None
 
     def _stays(self, player: "Player", acts: tuple[Act, ...], key: ArrowKey) -> Iterator[tuple[Act, ...]]:
         """Yield stories that go on without leaving the state: loops, and steps of the other lifecycles."""

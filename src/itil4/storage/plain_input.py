@@ -12,7 +12,6 @@ from itil4.record import FieldType, Frozen, Shape
 from itil4.record.door import field_type
 from itil4.storage.plain import reader
 
-
 _FORM: Mapping[str, type] = {"moment": str, "date": str, "decimal": str, "duration": int}
 
 

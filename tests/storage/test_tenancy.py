@@ -77,9 +77,12 @@ def every_read(itsm: ServiceManagement, by: Actor | None) -> dict[str, Callable[
         ],
         "links": lambda: [incidents.links(each, by=by) for each in incidents.each(by=by)],
         "linked": lambda: [
-            practice.linked(each, name, by=by)
-            for practice, name in ((problems, "causes"), (incidents, "caused_by"), (incidents, "child_of"))
-            for each in practice.each(by=by)  # type: ignore[attr-defined]  # both are practices
+            [problems.linked(each, "causes", by=by) for each in problems.each(by=by)],
+            [
+                incidents.linked(each, name, by=by)
+                for each in incidents.each(by=by)
+                for name in ("caused_by", "child_of")
+            ],
         ],
         "history": lambda: [incidents.history(each, by=by) for each in incidents.each(by=by)],
         "queue": lambda: incidents.queue(SECRET, by=by),

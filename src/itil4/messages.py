@@ -414,6 +414,10 @@ ENGLISH: Catalogue = {
         "The history of {record} cannot be read: {error}",
         "Let upcasters read with get and pop(name, default): in history a field at its default may be missing.",
     ),
+    "run_in_unit": (
+        "A unit of work cannot be handed to a thread: this desk is in one.",
+        "Call run on the service management itself.",
+    ),
     "past": (
         "{event!r} is not possible: this desk shows how things stood at {moment}, and is for reading only.",
         "Do it on the service management itself.",

@@ -230,7 +230,8 @@ class Player:
         try:
             verb = self._fields(act, before, payload)
             context = self.oracle.context(before, act.event, verb, actor, self.model.now())
-            return self.oracle.expected(before, act.event, context), None
+            expected = self.oracle.expected(before, act.event, context)
+            return (expected if verb is payload else attrs.evolve(expected, sure=False)), None
         except ITIL4Error as error:
             return None, str(error)
 

@@ -204,7 +204,7 @@ class Walk:
         for act in acts:
             played = player.play(act)
             key = self.coverage.note(played, last)
-            if last is not None and key in open_.get(last, ()):
+            if last is not None and key is not None and key in open_.get(last, ()):
                 open_[last].remove(key)
             last = key or last
             if self.note(played.findings) or not played.answer.done:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from itil4.testing.policies import precedence as precedence
     from itil4.testing.policies import response as response
     from itil4.testing.policies import separation as separation
+    from itil4.testing.practice_contract import PracticeContract as PracticeContract
     from itil4.testing.recorder import Recorder as Recorder
     from itil4.testing.refining import refines as refines
     from itil4.testing.store_contract import StoreContract as StoreContract
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 
 _HOME = {
     # name: module, one a line
-    "Recorder": "itil4.testing.recorder",
     "Act": "itil4.testing.story",
     "Answer": "itil4.testing.driver",
     "Coverage": "itil4.testing.coverage",
@@ -53,6 +53,8 @@ _HOME = {
     "Later": "itil4.testing.values",
     "Player": "itil4.testing.playing",
     "Policy": "itil4.testing.policies",
+    "PracticeContract": "itil4.testing.practice_contract",
+    "Recorder": "itil4.testing.recorder",
     "Ref": "itil4.testing.values",
     "Seen": "itil4.testing.driver",
     "StoreContract": "itil4.testing.store_contract",

@@ -71,16 +71,19 @@ _KNOWN: "WeakKeyDictionary[type[Any], Ways]" = WeakKeyDictionary()
 """The ways of the practices that were asked for without settings."""
 
 
-def ways_of(practice: type[Practice[Any]], settings: Mapping[str, Any] | None = None) -> Ways:
-    """Return the ways of a practice, looked for when they are first asked for.
+def ways_of(
+    practice: type[Practice[Any]], settings: Mapping[str, Any] | None = None, domains: Mapping[str, Any] | None = None
+) -> Ways:  # fmt: skip
+    """Return the ways of a practice, looked for when they are first asked for; arguments as for `walk`.
 
     Raises:
         InvalidInput: no record can be born.
     """
-    found = None if settings else _KNOWN.get(practice)
+    plain = not settings and not domains
+    found = _KNOWN.get(practice) if plain else None
     if found is None:
-        found = _explored(Subject(practice, None, settings))
-        if not settings:
+        found = _explored(Subject(practice, domains, settings))
+        if plain:
             _KNOWN[practice] = found
     return found
 
@@ -189,7 +192,9 @@ class Living:
 
     def value(self, name: str) -> Any:
         """Draw a value of a field that is not blank."""
-        field: FieldType = attrs.evolve(self.subject.shape.get(name), optional=False)
+        known = self.subject.shape.get(name)
+        assert known is not None, name
+        field: FieldType = attrs.evolve(known, optional=False)
         made = values_of(field, self.subject.practice.record.__name__)
         if field.kind in ("text", "list", "set", "mapping"):
             made = made.filter(lambda value: not blank(value))

@@ -17,14 +17,15 @@ installed, `st.from_type(Incident)` and `st.from_type` of any subclass do the sa
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import attrs
 from hypothesis import strategies as st
 
 from itil4.errors import DefinitionError, InvalidInput, nearest
-from itil4.itsm import BUILT_IN
 from itil4.lifecycle import Lifecycle
 from itil4.practices.base import Practice
+from itil4.practices.built_in import BUILT_IN
 from itil4.record import Actor, Entry, Record
 from itil4.record.door import Text
 from itil4.service_level import ServiceCalendar
@@ -111,7 +112,9 @@ def records(practice: type[Any], **options: Any) -> st.SearchStrategy[Any]:
 def histories(practice: type[Any] | None = None, **options: Any) -> st.SearchStrategy[tuple[Entry, ...]]:
     """Return histories of records, oldest entry first; of incidents, unless another practice is named."""
     if practice is None:
-        from itil4.practices.incident_management import IncidentManagement as practice  # noqa: N813 - the default
+        from itil4.practices.incident_management import IncidentManagement  # read when it is asked for
+
+        practice = IncidentManagement
     return lives(practice, **options).map(lambda life: life.history)
 
 
@@ -145,10 +148,13 @@ def practice_of(record: type[Any]) -> type[Practice[Any]]:
     raise InvalidInput.of("no_practice", record=record.__name__)
 
 
-@cache
+_MADE: "WeakKeyDictionary[type[Any], type[Practice[Any]]]" = WeakKeyDictionary()
+
+
 def _made(base: type[Practice[Any]], record: type[Any]) -> type[Practice[Any]]:
-    made: type[Practice[Any]] = type(f"{record.__name__}Practice", (base,), {"record": record})
-    return made
+    if record not in _MADE:
+        _MADE[record] = type(f"{record.__name__}Practice", (base,), {"record": record})
+    return _MADE[record]
 
 
 # what Hypothesis asks for

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,11 @@ from typing import Any
 import kit_workflows as kit
 import pytest
 
-from itil4 import Actor, DefinitionError, Lifecycle, State, StoreError, Transition
+from itil4 import Actor, DefinitionError, Lifecycle, State, Transition
 from itil4.lifecycle.engine import Engine
 from itil4.practices.base import Practice
 from itil4.storage.memory import MemoryStore
-from itil4.testing import Found, Story, at_most, check_lifecycle, check_story, findings, separation, walk
+from itil4.testing import Found, at_most, check_lifecycle, check_story, findings, separation, walk
 from itil4.testing.walking import Walk
 
 
@@ -341,5 +341,3 @@ def test_the_picture_of_a_walk_shows_what_was_not_taken_in_red(tmp_path: Path) -
     assert coverage.svg().count("#c62828") == 6
     (path,) = coverage.write(tmp_path)
     assert path.read_text().startswith("<svg")
-
-

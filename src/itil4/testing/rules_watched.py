@@ -61,6 +61,8 @@ class Watch:
         self.found: dict[tuple[str, str], Improper] = {}
         self.asked: set[Any] = set()
         """What was asked already in this walk, so that it need not be asked after every step."""
+        self.error = ""
+        """Why a step could not even be judged, the last time that this happened."""
         self._runs: dict[Any, int] = {}
         self._stopped: dict[Any, str] = {}
 

@@ -182,7 +182,8 @@ def judged(player: "Player", act: Act, record: Any, wait: timedelta = timedelta(
         actor = player.actor(act.who, record)
         fields = player._fields(act, record, payload)
         return player.oracle.expected(record, act.event, player.oracle.context(record, act.event, fields, actor, at))
-    except (ITIL4Error, TypeError):
+    except (ITIL4Error, TypeError) as error:
+        player.oracle.watch.error = str(error)
         return None
 
 
@@ -474,6 +475,7 @@ class Explorer:
         for option in itertools.islice(ways, _MOST_OPTIONS):
             found = judged(player, option, record, wait)
             if found is None:
+                self.lost.setdefault(key, self.watch.error)
                 continue
             if found.transition is step and found.target == key.target:
                 mark = repr(sorted(option.payload.items()))

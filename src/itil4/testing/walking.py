@@ -336,7 +336,7 @@ class Walk:
             step = self.explorer.steps[key]
             if not step.guards or all(self.coverage.held[rule.name] for rule in step.guards):
                 continue
-            back = self._way(key.lifecycle, key.target, key.source)
+            back = self.way(key.lifecycle, key.target, key.source)
             if back is not None:
                 self._pumped(story, [*back, key])
 
@@ -374,7 +374,7 @@ class Walk:
             if self.note(played.findings) or not played.answer.done:
                 return
 
-    def _way(self, lifecycle: str, source: str, target: str) -> list[ArrowKey] | None:
+    def way(self, lifecycle: str, source: str, target: str) -> list[ArrowKey] | None:
         """Return a shortest way of known arrows from one state to another; None when there is none."""
         came: dict[str, list[ArrowKey]] = {source: []}
         waiting = [source]

@@ -42,7 +42,9 @@ def lifecycle(*guards: Any, **changes: Any) -> Lifecycle:
             State("denied", "cancelled", final=True),
         ],
         transitions=[
-            Transition("approve", "asked", "approved", roles="chief", requires=["plan", "approved_by"], guards=is_not_own),
+            Transition(
+                "approve", "asked", "approved", roles="chief", requires=["plan", "approved_by"], guards=is_not_own
+            ),
             Transition("deny", "asked", "denied", roles="chief", fields={"note": "must_change"}),
             Transition("open", "approved", "open", roles=["worker", "chief"], denied="visitor", guards=guards),
             Transition("pause", "open", "approved", roles="worker"),

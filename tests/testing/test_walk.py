@@ -1,5 +1,6 @@
 """The walk: everything that a workflow can do, and everything that it must refuse, without chance."""
 
+import itertools
 import re
 import time
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import attrs
 import kit_workflows as kit
 import pytest
 
@@ -14,7 +16,7 @@ from itil4 import Actor, DefinitionError, Lifecycle, State, Transition
 from itil4.lifecycle.engine import Engine
 from itil4.practices.base import Practice
 from itil4.storage.memory import MemoryStore
-from itil4.testing import Found, at_most, check_lifecycle, check_story, findings, separation, walk
+from itil4.testing import Found, Subject, at_most, check_lifecycle, check_story, findings, separation, walk
 from itil4.testing.walking import Walk
 
 
@@ -219,15 +221,9 @@ def test_a_field_without_a_value_that_could_be_guessed_is_named_with_the_remedy(
     class Opaque:
         pass
 
-    walked = Walk.__init__
-    assert walked
-    from itil4.testing.subject import Subject
-
     subject = Subject(kit.Permits)
     field = subject.shape.get("plan")
     subject.values_of.pop("plan", None)
-    import attrs
-
     assert field is not None
     unknown = attrs.evolve(field, kind="value", python=Opaque, check=lambda name, value: object())
     with pytest.raises(DefinitionError, match="no value for the field 'plan' of Permit"):
@@ -258,9 +254,9 @@ def test_a_lifecycle_with_two_hundred_states_is_walked_to_its_end() -> None:
     """In a time that a test can wait for."""
     names = [f"s{number}" for number in range(200)]
     states = [State(name) for name in names[:-1]] + [State(names[-1], "closed", final=True)]
-    steps = [Transition(f"to_{later}", name, later) for name, later in zip(names, names[1:], strict=False)]
+    steps = [Transition(f"to_{later}", name, later) for name, later in itertools.pairwise(names)]
     practice = kit.permits(Lifecycle("long", "s0", states, steps))
-    walked = Walk(__import__("itil4.testing.subject", fromlist=["Subject"]).Subject(practice))
+    walked = Walk(Subject(practice))
     started = time.perf_counter()
     walked._explore()
     walked._pairs()

@@ -2,7 +2,7 @@
 
 >>> from itil4 import IncidentManagement
 >>> print(walk(IncidentManagement).table().splitlines()[1])
-  transitions                52 of   52
+  transitions                51 of   52
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -188,6 +188,49 @@ def test_a_vote_on_a_decided_ballot_may_be_changed_while_the_round_is_open(url: 
     assert itsm.proposals.approve(held, by=BEN).state == "planned"
 
 
+def test_a_changed_vote_opens_a_decided_ballot_again(url: str | None) -> None:
+    """Two of three had agreed; when one of them turns round, the third is asked again, and the round goes on."""
+    board = Ballot("board", BOARD, needs={"count": 2})
+    itsm = opened(ApprovalPolicy("p", InParallel([board, Ballot("eve", person("eve"))])), url=url)
+    held = asked(itsm)
+    for who in (BEN, CEM):
+        held = itsm.proposals.approve(held, by=who)
+    with pytest.raises(Refused) as error:
+        itsm.proposals.reject(held, by=DIA)
+    assert codes(error) == ["is_asked"], "who had not voted when it was decided adds nothing"
+    held = itsm.proposals.reject(held, by=BEN)
+    assert [each.status for each in itsm.proposals.approval(held).ballots] == ["open", "open"]
+    assert itsm.proposals.approval(held).asked == ("dia", "eve")
+    held = itsm.proposals.approve(held, by=EVE)
+    assert held.approval_state == "requested"
+    assert itsm.proposals.approve(held, by=DIA).state == "planned"
+
+
+def test_a_group_that_the_directory_does_not_have_leads_to_nobody() -> None:
+    """INV-059: also where it lists no members, so that a group is an office."""
+
+    class Names:
+        """A directory that knows which groups there are, and lists nobody's members."""
+
+        def groups(self, person: str, at: Any, /) -> tuple[str, ...]:
+            return ("cab",) if person == "ben" else ()
+
+        def manager(self, person: str, at: Any, /) -> None:
+            return None
+
+        def active(self, person: str, at: Any, /) -> bool:
+            return True
+
+        def is_group(self, name: str, at: Any, /) -> bool:
+            return name == "cab"
+
+    itsm = opened(ApprovalPolicy.of("board", BOARD), staff=Names())
+    assert itsm.proposals.approve(asked(itsm), by=BEN).state == "planned"
+    with pytest.raises(Refused) as error:
+        asked(opened(ApprovalPolicy.of("board", group("cabb")), staff=Names()))
+    assert codes(error) == ["empty_authority"]
+
+
 def test_what_a_step_decided_stands_once_the_next_one_has_begun() -> None:
     """The manager's word was the ground on which the board was asked."""
     policy = ApprovalPolicy("p", InSequence([Ballot("line", person("ida")), Ballot("board", BOARD, needs="all")]))

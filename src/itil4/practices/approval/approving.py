@@ -307,7 +307,7 @@ class Approving(Practice[A]):
     def _is_outcome(self, unit: Unit, record: A, event: str) -> bool:
         """Say whether the step follows from a decision that this unit has just added, and that nothing followed yet."""
         decided = next((each for each in reversed(unit.entries) if each.record_id == record.id), None)
-        if decided is None or decided.seq != record.version:
+        if decided is None:
             return False
         changed = decided.from_state != decided.to_state and decided.lifecycle is not None
         lifecycle = next((each for each in self.aspects if each.name == decided.lifecycle), None)

@@ -204,7 +204,7 @@ def test_inv_069_relations_and_retirement_are_changes_too(desk: ServiceManagemen
 
 
 def test_inv_069_what_is_planned_is_not_under_control_yet(desk: ServiceManagement) -> None:
-    """INV-069: an item is drawn up freely, and comes into service by a change."""
+    """INV-069: an item is drawn up and taken into service freely; from then on it is under control."""
     items: Any = desk.configuration_items
     server = items.update(items.log(name="s1", type="server", by=MAKER), vendor="acme", by=MAKER)
     assert items.is_controlled(server) is False

@@ -82,10 +82,10 @@ class ChangeSchedule:
                 )
         return cls(**form)
 
-    def __call__(self, change: Any, event: str, desk: "Desk") -> Iterator[Reason]:
-        """Yield what speaks against the time of a change at a step: its planned start, or now where the work begins."""
-        begins = event == "implement"
-        start, end = (change.actual_start or change.updated_at if begins else change.planned_start), change.planned_end
+    def __call__(self, change: Any, at: datetime, desk: "Desk") -> Iterator[Reason]:
+        """Yield what speaks against the time of a change: its planned start, or `at` where the work has just begun."""
+        begins = change.state == "implement"
+        start, end = (change.actual_start or at if begins else change.planned_start), change.planned_end
         if start is None or not (self.periods or self.refuse):
             return
         if end is None or end <= start:

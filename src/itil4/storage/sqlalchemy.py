@@ -137,12 +137,21 @@ class SqlAlchemyStore(SqlStore):
 
     def _read(self, action: str, work: Callable[[Any], T]) -> T:
         def call() -> T:
-            with self._connected() as raw, self.names.words.reading(raw):
-                try:
-                    with closing(raw.cursor()) as cursor:  # an answer that is not read to its end would hold a view
+            if self._closed:
+                raise StoreError.of("store_closed")
+            held = self.engine.raw_connection()
+            raw: Any = held.driver_connection
+            try:
+                with self.names.words.reading(raw):
+                    cursor = raw.cursor()
+                    try:
                         return work(cursor)
-                except raw.Error as error:
-                    raise _kept(self._sort(error, raw), error) from error
+                    except raw.Error as error:
+                        raise _kept(self._sort(error, raw), error) from error
+                    finally:
+                        cursor.close()  # an answer that is not read to its end would hold a view
+            finally:
+                held.close()
 
         return self._attempt(action, call)
 

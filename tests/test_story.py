@@ -48,6 +48,11 @@ But why did it fail? PRB0000001: Each connection leaks memory.
 It is a known error now. Until it is fixed: Restart the relay.
 Ben calls next day: INC0000002 matches it (same service: mail).
 The workaround helps him at once: resolved by workaround.
+The fix is a change: CHG0000001, risk medium. It waits for its authority:
+       'implement' is not possible from 'authorize', only from scheduled.
+Cat of the change authority approves it: scheduled.
+It is done, and the problem waits: these changes have not succeeded: CHG0000001.
+CHG0000001 is closed, successful, and reviewed.
 A month after the fix PRB0000001 is closed (solved) and reviewed.
 
 The history of INC0000001:

@@ -36,8 +36,11 @@ if TYPE_CHECKING:
     from itil4.practices.change_enablement import Change, ChangeEnablement
     from itil4.practices.change_models import ChangeModel
     from itil4.practices.change_policy import ChangePolicy
-    from itil4.practices.change_register import ChangeModels
-    from itil4.practices.change_values import AuthorityRule, ChangeTask, Question, RiskCase, RiskRule
+    from itil4.practices.change_schedule.desk import ChangeSchedule
+    from itil4.practices.change_values import ChangeTask
+    from itil4.practices.configuration.item import ConfigurationItem
+    from itil4.practices.configuration.items import ConfigurationItems
+    from itil4.practices.configuration.policy import ConfigurationPolicy
     from itil4.practices.directory import Directory, People
     from itil4.practices.incident_management import Incident, IncidentManagement, IncidentModel, IncidentPolicy
     from itil4.practices.known_errors import KnownError, KnownErrors
@@ -77,8 +80,11 @@ _HOMES = {
     "itil4.practices.change_enablement": ("Change", "ChangeEnablement"),
     "itil4.practices.change_models": ("ChangeModel",),
     "itil4.practices.change_policy": ("ChangePolicy",),
-    "itil4.practices.change_register": ("ChangeModels",),
-    "itil4.practices.change_values": ("AuthorityRule", "ChangeTask", "Question", "RiskCase", "RiskRule"),
+    "itil4.practices.change_schedule.desk": ("ChangeSchedule",),
+    "itil4.practices.change_values": ("ChangeTask",),
+    "itil4.practices.configuration.item": ("ConfigurationItem",),
+    "itil4.practices.configuration.items": ("ConfigurationItems",),
+    "itil4.practices.configuration.policy": ("ConfigurationPolicy",),
     "itil4.practices.directory": ("Directory", "People"),
     "itil4.practices.incident_management": ("Incident", "IncidentManagement", "IncidentModel", "IncidentPolicy"),
     "itil4.practices.known_errors": ("KnownError", "KnownErrors"),
@@ -99,16 +105,18 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "Actor",
     "Attachment",
-    "AuthorityRule",
     "BrokenRule",
     "Change",
     "ChangeEnablement",
     "ChangeModel",
-    "ChangeModels",
     "ChangePolicy",
+    "ChangeSchedule",
     "ChangeTask",
     "Clock",
     "Comment",
+    "ConfigurationItem",
+    "ConfigurationItems",
+    "ConfigurationPolicy",
     "Context",
     "Decision",
     "DefinitionError",
@@ -142,13 +150,10 @@ __all__ = [
     "Problem",
     "ProblemManagement",
     "ProblemPolicy",
-    "Question",
     "Reason",
     "Record",
     "Refused",
     "Relation",
-    "RiskCase",
-    "RiskRule",
     "SchemaTooNew",
     "ServiceCalendar",
     "ServiceLevelPolicy",

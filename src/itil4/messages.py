@@ -340,13 +340,46 @@ ENGLISH: Catalogue = {
         "Call it on the service management itself.",
     ),
     "bad_every": ("--every is a number of seconds from 1 on, not {value!r}.", "Give such a number."),
+    # change enablement
+    "no_duration": ("{earlier} and {later} are the same moment, {value}.", "Give a later {later}."),
+    "change_scope_fixed": (
+        "{record} is in {state}, so what it affects is settled.",
+        "Send it back to new, or log another change.",
+    ),
+    "task_circle": (
+        "The tasks wait for each other in a circle: {circle}.",
+        "Take one of the links between them away.",
+    ),
+    "task_over": ("The task {task!r} is {state} already, and stays so.", "Tell how another task went."),
+    "task_waits": ("The task {task!r} waits for: {tasks}.", "Finish or skip those first."),
+    "model_type": (
+        "The change model {model!r} is for {type} changes, not for {value!r} ones.",
+        "Leave the type out, or name another model.",
+    ),
+    "model_not_active": (
+        "The change model {model!r} is not active: it is {state}.",
+        "Let it be assessed and authorized, or log a normal change.",
+    ),
+    "no_standard_model": (
+        "No standard change model is active.",
+        "Log one with itsm.change_models.log(model=...), and let it be assessed and authorized.",
+    ),
+    "several_models": ("{type!r} does not say which change model is meant.", "Name one of: {models}."),
+    "after_the_fact": (
+        "The change model {model!r} does not let {event!r} be recorded after the fact.",
+        "Leave the earlier time out, or take an emergency model.",
+    ),
     # the test kit
     "bad_story": ("The story {text!r} cannot be read at {place}.", "Expected there: {expected}."),
     "bad_policy": ("The policy {policy} cannot work: {text}.", "{remedy}"),
+    "no_values": (
+        "The test kit knows no value for the field {field!r} of {record}.",
+        "Give some: domains={{'{field}': [...]}}, or examples = {{'{field}': [...]}} in the practice.",
+    ),
     # strategies and contract of the test kit
     "no_strategy": (
         "{record}.{field} holds {type}, and nothing is known that makes such values.",
-        "Call hypothesis.strategies.register_type_strategy({type}, ...), or pass values={{'{field}': ...}}.",
+        "Call hypothesis.strategies.register_type_strategy({type}, ...), or pass values= with one for the field.",
     ),
     "no_practice": (
         "No practice keeps records of the type {record}.",
@@ -354,7 +387,7 @@ ENGLISH: Catalogue = {
     ),
     "no_birth": (
         "No {record} can be recorded by {practice}.log: {error}",
-        "Pass values={{...}} with strategies of fields that fit together, or roles= with roles that may.",
+        "Pass values= with strategies of fields that fit together, or roles= with roles that may.",
     ),
     "no_story": ("No sequence of steps leads a {record} to {state!r}.", "Reachable are: {states}."),
     # the outbox
@@ -430,31 +463,6 @@ ENGLISH: Catalogue = {
     ),
     "delegation_loop": ("The delegation goes in a circle: {people}.", "Give the vote to somebody outside it."),
     "unknown_rule": ("{practice} knows no rule {rule!r} for approvers.", "Let its method approvers answer it."),
-    # change enablement
-    "no_duration": ("{earlier} and {later} are the same moment, {value}.", "Give a later {later}."),
-    "task_circle": (
-        "The tasks wait for each other in a circle: {circle}.",
-        "Take one of the links between them away.",
-    ),
-    "task_over": ("The task {task!r} is {state} already, and stays so.", "Tell how another task went."),
-    "task_waits": ("The task {task!r} waits for: {tasks}.", "Finish or skip those first."),
-    "model_type": (
-        "The change model {model!r} is for {type} changes, not for {value!r} ones.",
-        "Leave the type out, or name another model.",
-    ),
-    "model_not_active": (
-        "The change model {model!r} is not active: it is {state}.",
-        "Let it be assessed and authorized, or log a normal change.",
-    ),
-    "no_standard_model": (
-        "No standard change model is active.",
-        "Log one with itsm.change_models.log(model=...), and let it be assessed and authorized.",
-    ),
-    "several_models": ("{type!r} does not say which change model is meant.", "Name one of: {models}."),
-    "after_the_fact": (
-        "The change model {model!r} does not let {event!r} be recorded after the fact.",
-        "Leave the earlier time out, or take an emergency model.",
-    ),
     # configuration items and the change schedule
     "bad_needs": (
         "The group {group!r} has {size} members, of which {needs!r} cannot be needed.",
@@ -484,10 +492,32 @@ ENGLISH: Catalogue = {
         "{item} is not in the scope of {change}.",
         "Link it before the change is authorized: link(change, 'affects', item).",
     ),
-    "scope_fixed": (
-        "{item} is under change control and cannot come into the scope of {change}, which is {state} already.",
-        "Take the change back to where its scope is decided, or log another one.",
+    "window_endless": ("The window that starts at {start} has no end.", "Give it an end, or a duration."),
+    "window_backwards": (
+        "The window ends at {end}, which is not after its start at {start}.",
+        "Let it end after it starts.",
     ),
+    "window_in_gap": (
+        "{field} {value} does not exist in {zone}: the clocks skip it.",
+        "Give a time before or after the change of the clocks.",
+    ),
+    "no_slot": (
+        "There is no free window of {duration} for {work} until {until}: other work and blackouts leave {longest}.",
+        "Look further ahead, or plan it in smaller pieces.",
+    ),
+    "no_slot_windows": (
+        "No maintenance window until {until} has the {duration} that {work} needs: the longest has {longest}.",
+        "Look further ahead, plan it in smaller pieces, or agree on a longer window.",
+    ),
+    "change_freeze": (
+        "{change} may not start at {at}: the freeze {period!r}, from {start} to {end}, is about {item}.",
+        "Plan it outside the freeze, or have it exempted there. An emergency change may start.",
+    ),
+    "schedule_conflict": (
+        "{change} is in conflict from {start} to {end}: {text}.",
+        "Plan it at another time: next_slot(change) proposes one.",
+    ),
+    "not_planned": ("{change} has no planned start and end.", "Plan both first, or tell a duration."),
     "idle_members": (
         "{item} is not related to {members} of its group {group!r}, so they do not count.",
         "Relate them, or declare the group without them.",

@@ -37,7 +37,9 @@ def tell(folder: Path) -> Iterator[str]:
         f"sqlite:///{store}",
         clock=clock,
         ids=TimeOrderedIds(clock, random.Random(4)),
-        directory=itil4.People({"sam": ("mail team",), "ida": ("service desk",), "mia": ("problems",)}),
+        directory=itil4.People(
+            {"sam": ("mail team",), "ida": ("service desk",), "mia": ("problems",), "cat": ("changes",)}
+        ),
     ) as itsm:
         yield f"A service desk opens on {store}."
         yield from _outage(itsm, clock)
@@ -124,12 +126,41 @@ def _problem(itsm: itil4.ServiceManagement, clock: FrozenClock) -> Iterator[str]
     yield f"Ben calls next day: {again.number} matches it ({match.reasons[0]})."
     yield f"The workaround helps him at once: {again.state} by {again.resolution_code}."
     leak = problems.develop(leak.id, by=tom)
-    leak = problems.resolve(leak, resolution="Relay 2.4 is in.", by=tom)
+    yield from _change(itsm, clock, leak)
+    leak = problems.resolve(leak.id, resolution="Relay 2.4 is in.", by=tom)
     leak = problems.confirm(leak, by=ida)
     clock.tick(timedelta(days=30))
     leak = problems.close(leak, by=mia)
     leak = problems.review(leak, review="Watch memory from the start.", by=mia)
     yield f"A month after the fix {leak.number} is closed ({leak.close_reason}) and {leak.state}."
+
+
+def _change(itsm: itil4.ServiceManagement, clock: FrozenClock, leak: itil4.Problem) -> Iterator[str]:
+    mia = itil4.Actor("mia", roles={"problem_manager", "change_coordinator"})
+    cat = itil4.Actor("cat", roles={"change_authority"})
+    changes: Any = itsm.changes
+    night = clock.now() + timedelta(hours=12)
+    relay = changes.log(
+        summary="Put in relay 2.4", type="normal", resolves=[leak.id], planned_start=night,
+        planned_end=night + timedelta(hours=1), implementation_plan="Install relay 2.4.",
+        backout_plan="Start relay 2.3 again.", test_plan="Send a thousand mails.", by=mia,
+    )  # fmt: skip
+    relay = changes.assess(relay, by=mia)
+    relay = changes.assess_risk(relay, {"reach": "one service", "experience": "once", "undo": "at once"}, by=mia)
+    relay = changes.submit(relay, by=mia)
+    yield f"The fix is a change: {relay.number}, risk {relay.risk}. It waits for its authority:"
+    yield from _wrapped(changes.explain(relay, "implement", by=mia).reasons[0].message, "       ")
+    relay = changes.approve(relay, reason="Go.", by=cat)
+    yield f"Cat of the change authority approves it: {relay.state}."
+    clock.tick(timedelta(hours=12))
+    relay = changes.implement(relay, by=mia)
+    clock.tick(timedelta(minutes=40))
+    relay = changes.review(relay, close_code="successful", by=mia)
+    decision = itsm.problems.explain(leak.id, "resolve", resolution="Relay 2.4 is in.", by=mia)
+    yield f"It is done, and the problem waits: {decision.reasons[0].detail['text']}"
+    relay = changes.close(relay, by=mia)
+    relay = changes.record_review(relay, "No leak in ten minutes.", by=mia)
+    yield f"{relay.number} is {relay.state}, {relay.close_code}, and reviewed."
 
 
 def _told(itsm: itil4.ServiceManagement) -> Iterator[str]:

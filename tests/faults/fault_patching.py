@@ -60,7 +60,8 @@ def planted(where: str, old: str, new: str) -> Iterator[None]:
             setattr(owner, last, target)
         return
     target = getattr(target, "__func__", target)
-    function = target if isinstance(target, FunctionType) else inspect.unwrap(target)
+    function = inspect.unwrap(target)
+    assert isinstance(function, FunctionType), where
     kept = function.__code__
     function.__code__ = _code(module, name, kept, old, new)
     try:

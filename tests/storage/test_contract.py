@@ -2,7 +2,6 @@
 
 import itertools
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,29 +13,12 @@ from itil4.storage import MemoryStore, Store
 from itil4.storage.sqlite import SqliteStore
 from itil4.testing import StoreContract
 from itil4.testing.store_base import Fault
-from itil4.testing.store_rows import births, record
 
 
 class TestMemoryStore(StoreContract):
     @pytest.fixture
     def make_store(self) -> Callable[[], Store]:
         return MemoryStore
-
-    def test_a_write_lets_no_other_in_between_its_check_and_its_end(self) -> None:
-        """A second write that begins while the first one is checked waits for it, and gets the next number."""
-        store = MemoryStore()
-        numbers: list[dict[str, str]] = []
-        other = threading.Thread(target=lambda: numbers.append(store.write("", births(record("b")))))
-
-        class Slow(dict[str, tuple[int, int]]):
-            def items(self) -> Any:
-                other.start()
-                other.join(0.2)
-                return super().items()
-
-        numbers.append(store.write("", births(record("a"), checks=Slow())))
-        other.join()
-        assert numbers == [{"a": "TIC0000001"}, {"b": "TIC0000002"}]
 
 
 class Faulty:

@@ -34,9 +34,9 @@ def clock() -> Hand:
     return Hand()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
-    return MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "desk.db")
+@pytest.fixture(params=["memory", "sqlite", "sqlalchemy_sqlite", "postgres"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, make_stores: Any) -> Any:
+    return make_stores(request.param, request, tmp_path)()
 
 
 @pytest.fixture

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from itil4.errors import StoreError
-from itil4.storage import Batch, Conflict, MemoryStore, Query, RedactedRow, Store
+from itil4.storage import Batch, Conflict, Query, RedactedRow, Store
 from itil4.storage.sqlite import SqliteStore
 
 SECRET = "Grandmother-of-Ana"
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path, rows: SimpleNamespace) -> Iterator[Store]:
-    made: Store = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "desk.db")
+@pytest.fixture(params=["memory", "sqlite", "sqlalchemy_sqlite", "postgres"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, rows: SimpleNamespace, make_stores: Any) -> Iterator[Store]:
+    made: Store = make_stores(request.param, request, tmp_path)()
     made.migrate([rows.TICKET])
     yield made
     made.close()

@@ -13,7 +13,7 @@ from itil4 import Actor
 from itil4.clock import FrozenClock
 from itil4.errors import InvalidInput
 from itil4.practices.streams import deployments, observations
-from itil4.value import DEVELOP_NEW_SERVICE, RESTORE_LIVE_SERVICE, directly_follows, observe
+from itil4.value import FULFIL_SERVICE_REQUEST, RESTORE_LIVE_SERVICE, directly_follows, observe
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 SAM = Actor("sam", roles={"service_desk", "technical_specialist"})
@@ -202,7 +202,7 @@ def test_records_that_are_excluded_begin_no_case(wide_desk):
 def test_a_stream_that_names_no_state_of_this_desk_is_refused(wide_desk):
     """There is nothing to observe, and the error says what to add."""
     with pytest.raises(InvalidInput) as caught:
-        wide_desk.observed(DEVELOP_NEW_SERVICE)
+        wide_desk.observed(FULFIL_SERVICE_REQUEST)
     assert caught.value.code == "no_states"
     with pytest.raises(InvalidInput):
         itil4.connect().observed("restore_live_service")

@@ -6,7 +6,7 @@ whole numbers computed from the definition alone, so the same lifecycle gives th
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -44,17 +44,24 @@ class Box:
     layer: int
 
 
-def svg(lifecycle: Lifecycle, record: Any = None, history: Iterable["Entry"] = ()) -> str:
+def svg(
+    lifecycle: Lifecycle,
+    record: Any = None,
+    history: Iterable["Entry"] = (),
+    *,
+    colours: Mapping[tuple[str, str], str] | None = None,
+) -> str:
     """Return the lifecycle as SVG, the state and the path of a record highlighted.
 
     Args:
         lifecycle: what to draw.
         record: whose present state to mark.
         history: its entries, whose arrows are marked.
+        colours: (source, target) -> the colour of that arrow, such as `#2e7d32`.
     """
     marked = highlight(lifecycle, record, history)
     boxes = _placed(lifecycle)
-    drawn, labels, right = _arrows(lifecycle, boxes, marked)
+    drawn, labels, right = _arrows(lifecycle, boxes, marked, colours or {})
     width = max(right, *(box.x + box.width // 2 for box in boxes.values())) + _MARGIN
     height = max(box.y for box in boxes.values()) + _HEIGHT // 2 + _MARGIN
     parts = [
@@ -110,7 +117,9 @@ def _pull(name: str, into: dict[str, list[str]], boxes: dict[str, Box], middle: 
     return sum(near) / len(near) if near else middle
 
 
-def _arrows(lifecycle: Lifecycle, boxes: dict[str, Box], marked: Highlight) -> tuple[list[str], list[str], int]:
+def _arrows(
+    lifecycle: Lifecycle, boxes: dict[str, Box], marked: Highlight, colours: Mapping[tuple[str, str], str]
+) -> tuple[list[str], list[str], int]:
     """Return the arrows, their labels, and how far right they reach."""
     drawn, labels = [], []
     taken_places: list[tuple[int, int, int, int]] = []
@@ -120,6 +129,8 @@ def _arrows(lifecycle: Lifecycle, boxes: dict[str, Box], marked: Highlight) -> t
         points = _curve(start, end, number)
         on_path = (source, target) in marked.path
         stroke = 'stroke="#e65100" stroke-width="2.5"' if on_path else 'stroke="#607d8b" stroke-width="1.2"'
+        if (source, target) in colours:
+            stroke = f'stroke="{escape(colours[source, target])}" stroke-width="2"'
         (ax, ay), (bx, by), (cx, cy), (dx, dy) = points
         words = wordings(steps)
         told = escape(f"{source} -> {target}: " + "; ".join(words))

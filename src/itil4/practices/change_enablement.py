@@ -14,7 +14,7 @@ decides in `change_policy`; here is what people do with changes. The states, and
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import attrs
@@ -23,7 +23,7 @@ from itil4.errors import InvalidInput, Reason, Refused, nearest
 from itil4.lifecycle import Context
 from itil4.practices.approval import ApprovalPolicy, Approving, approval_lifecycle
 from itil4.practices.change_lifecycle import COMPUTED_BY_STEPS, COVERED, LIFECYCLE, SET_BY, Change
-from itil4.practices.change_models import AUTHORIZING, BUILT_IN, CARRIED_OUT, EMERGENCY, NORMAL, ChangeModel
+from itil4.practices.change_models import AUTHORIZING, BUILT_IN, CARRIED_OUT, EMERGENCY, NORMAL, ChangeModel, made
 from itil4.practices.change_outcomes import follow_outcome
 from itil4.practices.change_policy import ChangePolicy
 from itil4.practices.change_rules import REQUESTERS, Applied, opened_by_models, within
@@ -35,6 +35,9 @@ from itil4.record.shape import Shape
 from itil4.storage.unit import Unit
 
 if TYPE_CHECKING:
+    from itil4.practices.change_schedule.conflict import Conflict
+    from itil4.practices.change_schedule.desk import ForwardSchedule
+    from itil4.practices.change_schedule.slots import NextSlot
     from itil4.practices.figures import Figure, Figures
 
 C = TypeVar("C", bound=Change)
@@ -139,18 +142,20 @@ class ChangeEnablement(Approving[C]):
         yield from super().objections(before, after, context, event)
         for name, value in context.payload.items():
             steps = self.own_steps.get(name)
-            if steps is None or (before is not None and getattr(before, name) == value):
-                continue
+            if steps is None or (blank(value) if before is None else getattr(before, name) == value):
+                continue  # nothing is said by it
             if event not in steps or (name in COMPUTED_BY_STEPS and not blank(value)):
                 yield Reason.of("own_step", event=event, field=name, steps=steps or ("the library alone",))
         named = after.assignee if before is None or before.assignee != after.assignee else None
         if named is not None and not self.desk.house.directory.active(named, context.at):
             yield Reason.of("not_active", field="assignee", person=named)
+        for name in ("actual_start", "actual_end"):
+            told = getattr(after, name)
+            if told is not None and told > context.now and (before is None or getattr(before, name) != told):
+                yield Reason.of("future", event=event, at=told, now=context.now)
         if event == "finish_task" and before is not None:
             yield from tasks_told(before.tasks, after.tasks)
         yield from self._against_model(before, after, context, event)
-        if event in _TIMED and self.rules.schedule is not None:
-            yield from self.rules.schedule(after, context.at, self.desk)
 
     def _against_model(self, before: C | None, after: C, context: Context, event: str) -> Iterable[Reason]:
         held = self.applied(after, self.desk.reading())
@@ -172,8 +177,34 @@ class ChangeEnablement(Approving[C]):
                 if getattr(after, name) is not None:
                     yield Reason.of("after_the_fact", model=model.name, event=event)
                     return
-        if event == AUTHORIZING and not model.after_the_fact and context.at < context.now:
+        if model.after_the_fact:
+            return
+        since = held.since if model.preauthorized else after.authorized_at
+        begun = after.actual_start if event in ("implement", "review") else None
+        if (event == AUTHORIZING and context.at < context.now) or (begun and since and begun < since):
             yield Reason.of("after_the_fact", model=model.name, event=event)
+
+    def link_objections(
+        self, unit: Unit, op: str, relation: Relation, source: Any, target: Any, context: Context
+    ) -> Iterable[Reason]:
+        """What a change affects is part of what the authority decides on, so it stays as it was (INV-069).
+
+        An emergency change may find out more while it is carried out.
+        """
+        yield from super().link_objections(unit, op, relation, source, target, context)
+        if relation.name == "affects" and isinstance(source, self.record) and source.state not in _DRAFTED:
+            change: Any = source
+            model = self.applied(change, unit).model
+            if model is None or not model.after_the_fact or op == "unlink":
+                yield Reason.of("change_scope_fixed", record=source.reference, state=source.state)
+
+    def schedule_objections(self, record: C, event: str, unit: Unit) -> Iterable[Reason]:
+        """Yield what speaks against the time of a change, at each of the steps of `TIMED`: what the policy finds.
+
+        The desk that the policy is given acts in the unit of the step: what it reads and depends on joins the commit.
+        """
+        if self.rules.schedule is not None:
+            yield from self.rules.schedule(record, event, self.desk.clone(unit=unit))
 
     # models
 
@@ -190,8 +221,10 @@ class ChangeEnablement(Approving[C]):
         held: Any = unit.get(record.model_record)
         if held is None or not 1 <= record.model_version <= len(held.definitions):
             return Applied(None, record.model)
-        current = record.model_version == held.model_version
-        return Applied(held.definitions[record.model_version - 1], record.model, held.state == "active", current)
+        return Applied(
+            held.definitions[record.model_version - 1], record.model, held.state == "active",
+            record.model_version == held.model_version, held.authorized_at,
+        )  # fmt: skip
 
     def model_of(self, record: str | C, *, by: Actor | None = None) -> ChangeModel | None:
         """Return the model by which a change goes, in the version that it took up; None: it is not known here."""
@@ -215,8 +248,9 @@ class ChangeEnablement(Approving[C]):
 
     def approval_policy(self, record: C) -> ApprovalPolicy | None:
         """Return how the authority for a change decides; None where the model names none, and nobody can be asked."""
-        name = self.authority_of(record)
-        return None if name is None else self.rules.authority(name)
+        model = self.applied(record, self.desk.reading()).model
+        rule = None if model is None else model.rule_for(record.risk, within(record, self.rules.windows))
+        return None if rule is None else rule.decides or self.rules.authority(rule.authority)
 
     def fact(self, name: str, record: C, unit: Unit) -> Any:
         """The policy, and the model by which a change goes, are facts of its steps."""
@@ -265,6 +299,8 @@ class ChangeEnablement(Approving[C]):
         if event == "reclassify":
             payload = taken_up(self, unit, payload, actor, current)
         new = super()._step(unit, current, event, actor, payload, at, reason, cause, seen)
+        if event in TIMED and (against := tuple(self.schedule_objections(new, event, unit))):
+            raise Refused(*against)
         if event in ("close", "record_review"):
             follow_outcome(self, unit, current, new, actor)
         return new
@@ -316,8 +352,8 @@ class ChangeEnablement(Approving[C]):
         Raises:
             Refused: a task waits for one that is not there, or several wait for each other in a circle, which is told.
         """
-        made = tuple(each if isinstance(each, ChangeTask) else ChangeTask(**each) for each in tasks)
-        return self.fire(record, "plan_tasks", by=by, tasks=made, **options)
+        planned = tuple(made(ChangeTask, each) for each in tasks)
+        return self.fire(record, "plan_tasks", by=by, tasks=planned, **options)
 
     def submit(self, record: str | C, *, by: Actor | None = None, **options: Any) -> C:
         """Ask the authority; what it decides on cannot be altered from now on."""
@@ -395,6 +431,54 @@ class ChangeEnablement(Approving[C]):
         """End what will not be done, with the reason."""
         return self.fire(record, "cancel", by=by, close_reason=close_reason, **options)
 
+    # the schedule; see `itil4.practices.change_schedule`
+
+    def conflicts(self, record: str | C, *, by: Actor | None = None) -> "tuple[Conflict, ...]":
+        """Return all conflicts of a change as it is planned: with other work, maintenance windows and blackouts.
+
+        Args:
+            record: the change, its number or its id.
+            by: the reader: conflicts with changes that they may not see are left out.
+
+        Raises:
+            InvalidInput: it has no planned start and end.
+        """
+        from itil4.practices.change_schedule.desk import conflicts_of  # read when first asked for
+
+        return conflicts_of(self, record, self._reader(by))
+
+    def next_slot(
+        self, record: str | C, *, after: datetime | None = None, horizon: timedelta | None = None,
+        duration: timedelta | None = None, by: Actor | None = None,
+    ) -> "NextSlot":  # fmt: skip
+        """Propose the first window in which a change has no conflict; without one, the reason.
+
+        Args:
+            record: the change, its number or its id.
+            after: the earliest start; by default its planned start, or now where that is over.
+            horizon: how far ahead to look from there (calendar time); by default 90 days.
+            duration: how long it takes; by default as long as it is planned for.
+            by: the reader.
+        """
+        from itil4.practices.change_schedule.desk import next_slot_of  # read when first asked for
+
+        return next_slot_of(self, record, self._reader(by), after, horizon, duration)
+
+    def forward_schedule(
+        self, since: datetime | None = None, until: datetime | None = None, *, by: Actor | None = None,
+        states: Iterable[str] = ("scheduled", "implement"),
+    ) -> "ForwardSchedule":  # fmt: skip
+        """Return the forward schedule of change: what is planned in an interval, with its conflicts.
+
+        Args:
+            since, until: the interval; by default from now on for 30 days.
+            by: the reader, who has to see the changes.
+            states: the states of the changes in it.
+        """
+        from itil4.practices.change_schedule.desk import forward_schedule_of  # read when first asked for
+
+        return forward_schedule_of(self, since, until, self._reader(by), states)
+
     # afterwards
 
     def incidents(self, record: str | C, *, by: Actor | None = None) -> tuple[Any, ...]:
@@ -429,7 +513,9 @@ class ChangeEnablement(Approving[C]):
 
 
 _DEFAULT = ChangePolicy()
-_TIMED = frozenset({"submit", "schedule", "reschedule", "implement"})
+_DRAFTED = frozenset({"new", "assess"})
+TIMED = frozenset({"submit", AUTHORIZING, "schedule", "reschedule", "implement"})
+"""The steps at which the time of a change counts."""
 
 
 def _given(close_code: CloseCode | None, close_notes: Note | None) -> dict[str, Any]:
@@ -439,4 +525,5 @@ def _given(close_code: CloseCode | None, close_notes: Note | None) -> dict[str, 
 
 __all__ = [
     "BUILT_IN", "EMERGENCY", "LIFECYCLE", "NORMAL", "C", "Change", "ChangeEnablement", "ChangeModel", "ChangePolicy",
+    "TIMED",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from itil4.errors import InvalidInput, nearest
+from itil4.errors import InvalidInput, ITIL4Error, nearest
 from itil4.practices.change_values import SUCCEEDED
 from itil4.practices.figures import Figure, Figures, Period
 from itil4.practices.measuring import Definition, Tally, averaged, counted, measure, shared
@@ -200,18 +200,19 @@ def success_rate(
     Raises:
         InvalidInput: changes have no such field.
     """
-    wanted = {("items" if name == "item" else name): value for name, value in only.items()}
+    wanted = {name: value for name, value in only.items() if name != "item"}
     for name in wanted:
         if practice.shape.get(name) is None:
             known = sorted({*practice.shape.fields, "item"})
             raise InvalidInput.of("bad_split", record=practice.kind, field=name, nearest=nearest(name, known))
+    items = _names_of(practice, only["item"], by) if "item" in only else None
 
     def chosen(story: Story) -> bool:
-        for name, value in wanted.items():
-            held = story.value(name)
-            if held != value and not (isinstance(held, tuple) and value in held):
+        if items is not None:
+            touched = {*(story.value("items") or ()), *(end for name, end in story.links if name == "affects")}
+            if items.isdisjoint(touched):
                 return False
-        return True
+        return all(story.value(name) == value for name, value in wanted.items())
 
     def take(story: Story, period: Period, tally: Tally) -> None:
         if chosen(story):
@@ -219,6 +220,16 @@ def success_rate(
 
     table = (attrs.evolve(SUCCESS, measure=take),)
     return measure(practice, table, since=since, until=until, by=by)["success_rate"]
+
+
+def _names_of(practice: "ChangeEnablement[Any]", item: Any, by: Actor | None) -> frozenset[str]:
+    """Return everything that an item is called by: what was given, and its number and id where it is a record."""
+    if isinstance(item, str):
+        try:
+            item = practice.desk.in_slot("configuration_items").get(item, by=by)
+        except ITIL4Error:  # the name of an item that has no record here
+            return frozenset((item,))
+    return frozenset(filter(None, (item.id, item.number, item.reference)))
 
 
 def figure_table() -> Iterator[str]:

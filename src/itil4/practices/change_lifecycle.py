@@ -14,12 +14,13 @@ from itil4.practices.change_rules import (
     COORDINATORS,
     IMPLEMENTERS,
     REQUESTERS,
-    forget_authorization,
+    asks_questions,
     forget_risk,
     is_answered,
     is_assessed,
     is_complete,
     is_not_begun,
+    is_open_to_tasks,
     is_preauthorized,
     is_reviewed,
     is_told,
@@ -34,6 +35,7 @@ from itil4.practices.change_rules import (
     stamp_refused,
     stamp_reviewed,
     stamp_risk,
+    still_preauthorized,
     tasks_are_over,
     wanted,
     was_carried_out,
@@ -143,18 +145,15 @@ COMPUTED_BY_STEPS = frozenset(
 SCOPE = ("summary", "description", "service", "category", "items", *ASKED_FOR)
 """What the authority decides on: nothing of it changes while or after it does."""
 
-COVERED = (
-    *(name for name in SCOPE if name not in ("planned_start", "planned_end")),
-    "type",
-    "model",
-    "risk",
-    "answers",
-)
+COVERED = tuple(name for name in SCOPE if name not in ("planned_start", "planned_end"))
 """Fields that an authorization is about, whatever states a subclass adds; the times move by `reschedule`."""
 
 _FROZEN = dict.fromkeys(SCOPE, "read_only")
 
 _ASKED = {name: FieldRule("mandatory", when=wanted(name)) for name in ASKED_FOR}
+
+
+_ANSWERS = [FieldRule("must_prompt"), FieldRule("mandatory", when=asks_questions)]
 
 
 def loops(event: str, states: Iterable[str], **rules: Any) -> list[Transition]:
@@ -183,17 +182,18 @@ LIFECYCLE = opened_by_models(Lifecycle(
         *loops("assign", ["new", "assess", "authorize", "scheduled", "implement"],
                roles=COORDINATORS | {"team_member"}),
         Transition("assess", "new", "assess", roles=REQUESTERS),
-        *loops("assess_risk", ["new", "assess"], roles=ASSESSORS, requires="answers", fields={"answers": "must_prompt"},
-               guards=[is_answered], effects=[stamp_risk], facts="model"),
-        *loops("plan_tasks", ["new", "assess"], roles=ASSESSORS | IMPLEMENTERS | {"requester"}),
+        *loops("assess_risk", ["new", "assess"], roles=ASSESSORS, fields={"answers": _ANSWERS}, guards=[is_answered],
+               effects=[stamp_risk], facts="model"),
+        *loops("plan_tasks", ["new", "assess"], roles=REQUESTERS, guards=[is_open_to_tasks],
+               facts="model"),
         Transition(
             "submit", ["new", "assess"], "authorize", roles=REQUESTERS,
-            guards=[is_assessed, is_complete, meets_conditions], effects=[forget_authorization], **_COMPLETE,
+            guards=[is_assessed, is_complete, meets_conditions], **_COMPLETE,
         ),
         Transition("authorize", "authorize", "scheduled", internal=True, effects=[stamp_authorized]),
         Transition("refuse", "authorize", "review", internal=True, guards=[was_carried_out], effects=[stamp_refused]),
         Transition("refuse", "authorize", "new", internal=True, guards=[is_not_begun],
-                   effects=[forget_authorization]),
+                   effects=[forget_risk]),
         Transition(
             "schedule", "new", "scheduled", roles=REQUESTERS,
             guards=[is_preauthorized, is_complete, meets_conditions], **_COMPLETE,
@@ -202,7 +202,7 @@ LIFECYCLE = opened_by_models(Lifecycle(
                fields={"planned_start": "must_prompt", "planned_end": "must_prompt"},
                guards=[same_authority], facts=["before", "model", "policy"]),
         Transition(
-            "implement", "scheduled", "implement", roles=IMPLEMENTERS, guards=[is_preauthorized],
+            "implement", "scheduled", "implement", roles=IMPLEMENTERS, guards=[still_preauthorized],
             effects=[stamp_begun], facts="model", label="Begin the work",
         ),
         *loops("finish_task", ["implement"], roles=IMPLEMENTERS, requires="tasks"),
@@ -217,10 +217,10 @@ LIFECYCLE = opened_by_models(Lifecycle(
         Transition(
             "close", "review", "closed", roles=IMPLEMENTERS | {"requester"}, requires="close_code",
             fields={"close_code": "must_prompt", "close_notes": "must_prompt"},
-            guards=[tasks_are_over, is_told, is_reviewed], effects=[stamp_closed],
+            guards=[tasks_are_over, is_told, is_reviewed], effects=[stamp_closed], facts="before",
         ),
         Transition("revert_to_new", ["assess", "authorize"], "new", roles=REQUESTERS, guards=[is_not_begun],
-                   effects=[forget_authorization], label="Back to new"),
+                   effects=[forget_risk], label="Back to new"),
         Transition(
             "cancel", ["new", "assess", "authorize", "scheduled"], "cancelled", roles=COORDINATORS | {"requester"},
             requires="close_reason", guards=[is_not_begun], effects=[stamp_closed],

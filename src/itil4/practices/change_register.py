@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeVar
 
 import attrs
 
-from itil4.errors import InvalidInput, Reason, Refused
+from itil4.errors import DefinitionError, InvalidInput, Reason, Refused
 from itil4.lifecycle import Context, Lifecycle, State, Transition, guard
 from itil4.practices.approval import Approvable, ApprovalPolicy, Approving, approval_lifecycle
 from itil4.practices.change_models import ChangeModel
@@ -262,6 +262,12 @@ class ChangeModels(Approving[M]):
             yield Reason.of(
                 "only_grows", event=event, field="definitions", count=len(before.definitions), steps=("alter",)
             )
+        if before is not None and before.definitions != after.definitions:
+            changes: Any = self.desk.in_slot("changes")
+            try:
+                changes.check_model(after.model, changes.shape)
+            except DefinitionError as error:
+                yield from error.reasons
         if (before is None or before.name != after.name) and (taken := self._holder(after)) is not None:
             yield Reason.of("taken", what="change model", value=after.name, holder=taken)
 

@@ -40,11 +40,12 @@ class Applied:
     name: str = ""
     is_active: bool = False
     is_current: bool = False
+    since: datetime | None = None
 
-    @property
-    def is_preauthorized(self) -> bool:
-        """Whether changes need no authorization of their own now (INV-055, INV-056)."""
-        return self.model is not None and self.model.preauthorized and self.is_active and self.is_current
+    def preauthorizes(self, at: datetime) -> bool:
+        """Say whether changes needed no authorization of their own at a moment (INV-055, INV-056)."""
+        stands = self.model is not None and self.model.preauthorized and self.is_active and self.is_current
+        return stands and self.since is not None and self.since <= at
 
 
 def applied(context: Context) -> Applied:
@@ -68,7 +69,7 @@ def by_model(event: str, targets: tuple[str, ...]) -> Guard:
     def check(change: "Change", context: Context) -> bool | str:
         held = applied(context)
         if held.model is None:
-            return f"the change model {change.model!r} is not known here."
+            return event == "cancel" or f"the change model {change.model!r} is not known here."
         if held.model.allows(event, change.state, targets):
             return True
         ways = ", ".join(sorted(held.model.lifecycle.get(change.state, ()))) or "nothing"
@@ -133,23 +134,53 @@ def is_assessed(change: "Change", context: Context) -> bool:
     return change.risk is not None or (model is not None and not model.assessed)
 
 
-@guard(reads="answers", remedy="Answer every question with one of its answers.")
+@guard(remedy="Answer every question with one of its answers.")
 def is_answered(change: "Change", context: Context) -> bool | str:
     """A risk assessment answers the questionnaire of the model."""
     model = applied(context).model
     if model is None:
         return f"the change model {change.model!r} is not known here."
+    if not change.answers and model.risk.questions:
+        return True  # they are missing then, and asked for
     return model.risk.gaps(change.answers) or True
+
+
+@guard()
+def asks_questions(change: "Change", context: Context) -> bool:
+    """A model without questions has one risk for all of its changes."""
+    model = applied(context).model
+    return model is not None and bool(model.risk.questions)
 
 
 @guard(remedy="Let the model be assessed and authorized again, or log a normal change.")
 def is_preauthorized(change: "Change", context: Context) -> bool | str:
     """A pre-authorization counts while the model is active in the version that the change took up (INV-055, 056)."""
     held = applied(context)
-    if held.model is None or not held.model.preauthorized or held.is_preauthorized:
-        return True
+    if held.model is None or not held.model.preauthorized:
+        return f"the model {change.model!r} pre-authorizes nothing."
+    return held.preauthorizes(context.at) or _lapsed(held)
+
+
+@guard(remedy="Let the model be assessed and authorized again, or log a normal change.")
+def still_preauthorized(change: "Change", context: Context) -> bool | str:
+    """What was pre-authorized does not begin after that has been withdrawn; what an authority decided does."""
+    held = applied(context)
+    preauthorized = held.model is not None and held.model.preauthorized
+    return held.preauthorizes(context.at) or _lapsed(held) if preauthorized else True
+
+
+def _lapsed(held: Applied) -> str:
+    if held.is_active and held.is_current:
+        return f"the model {held.name!r} was authorized later than that, at {held.since:%Y-%m-%d %H:%M} UTC."
     why = "was altered since" if held.is_active else "is not active"
-    return f"the model {held.model.name!r} {why}, so it pre-authorizes this change no longer."
+    return f"the model {held.name!r} {why}, so it pre-authorizes this change no longer."
+
+
+@guard(text="the model says which tasks there are.", remedy="Log a normal change.")
+def is_open_to_tasks(change: "Change", context: Context) -> bool:
+    """A pre-authorized procedure is not planned anew."""
+    model = applied(context).model
+    return model is None or not model.preauthorized
 
 
 @guard(text="it was never carried out.", remedy="It goes back to new instead.")
@@ -184,16 +215,19 @@ def is_reviewed(change: "Change", context: Context) -> bool | str:
     """A failed change, and one whose model wants it, is reviewed before it closes (INV-058, 066, 067, 068)."""
     if change.review is not None:
         return True
-    if change.close_code in FAILED:
-        return f"it was {str(change.close_code).replace('_', ' ')}, and has not been reviewed."
+    before = context.facts.get("before")
+    for code in (change.close_code, None if before is None else before.close_code):
+        if code in FAILED:
+            return f"it was called {code.replace('_', ' ')}, and has not been reviewed."
     return "its model wants a review before closure." if change.review_rule == "before_closure" else True
 
 
 @guard(text="that change failed.", remedy="Give the code that the review found.")
 def keeps_failure(change: "Change", context: Context) -> bool:
-    """A review after closure may find that a change failed, not that a failed one went well."""
+    """A review after closure may find that a change failed, not that one which closed as failed went well."""
     before = context.facts.get("before")
-    return before is None or before.close_code not in FAILED or change.close_code in FAILED
+    kept = before is None or before.close_code not in FAILED or change.close_code in FAILED
+    return kept or change.state != "closed"
 
 
 @guard(remedy="Cancel it and log a new one, so that the authority can decide again.")
@@ -204,8 +238,9 @@ def same_authority(change: "Change", context: Context) -> bool | str:
     if before is None or model is None or model.preauthorized:
         return True
     windows = policy_of(context).windows
-    old, new = (model.authority(each.risk, within(each, windows)) for each in (before, change))
-    return old == new or f"at that time {new} would have to authorize it, and {old} did."
+    old, new = (model.rule_for(each.risk, within(each, windows)) for each in (before, change))
+    said = "nobody" if new is None else new.authority
+    return old == new or f"at that time {said} would have to authorize it."
 
 
 def within(change: Any, windows: Mapping[str, Any]) -> tuple[str, ...]:
@@ -233,7 +268,7 @@ def stamp_risk(change: "Change", context: Context) -> Mapping[str, Any]:
 
 
 def forget_risk(change: "Change", context: Context) -> Mapping[str, Any]:
-    """What was assessed by the questions of one model says nothing under another."""
+    """What goes back to the beginning, or by another model, is assessed and authorized anew."""
     gone: dict[str, Any] = dict.fromkeys(("risk", "risk_case", "assessed_at", "assessed_by", "authorized_at"))
     return {**gone, "answers": {}}
 
@@ -241,11 +276,6 @@ def forget_risk(change: "Change", context: Context) -> Mapping[str, Any]:
 def stamp_authorized(change: "Change", context: Context) -> Mapping[str, Any]:
     """An authorization has its time."""
     return {"authorized_at": context.at}
-
-
-def forget_authorization(change: "Change", context: Context) -> Mapping[str, Any]:
-    """What is new again was not authorized."""
-    return {"authorized_at": None}
 
 
 def stamp_begun(change: "Change", context: Context) -> Mapping[str, Any]:

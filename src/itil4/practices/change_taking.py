@@ -21,15 +21,13 @@ _BY_THE_LIBRARY = ("model_version", "model_record", "review_rule")
 
 
 def check_lifecycle(cls: "type[ChangeEnablement[Any]]") -> None:
-    """Refuse a practice in which somebody could authorize by a button.
+    """Refuse a practice in which a change could be scheduled without its pre-authorization.
 
     Raises:
-        DefinitionError: an authorizing step is not internal, or pre-authorization is not asked for.
+        DefinitionError: the step does not ask for it.
     """
     for each in cls.lifecycle.transitions:
         where = f"the step {each.event!r} of {cls.__name__}"
-        if each.event == AUTHORIZING and not each.internal:
-            raise refuse(where, "it could be taken without an authority.", "Keep it internal.")
         if each.event == PREAUTHORIZED and not any(rule.name == "is_preauthorized" for rule in each.guards):
             raise refuse(where, "it could be taken without a pre-authorization.", "Keep its guard is_preauthorized.")
 

@@ -187,7 +187,8 @@ class Reading(Generic[R]):
         """Return a page of records that meet all conditions.
 
         Conditions are indexed fields, with `__` and an operator (ne, lt, le, gt, ge, in, is_null,
-        prefix, contains) or without for equality, and relations (`caused_by=problem`).
+        prefix, contains) or without for equality, and relations by either name (`caused_by=problem`,
+        `causes=incident`).
 
         Args:
             is_open: by category: open is new, active and waiting.
@@ -251,7 +252,7 @@ class Reading(Generic[R]):
             closed = ("resolved", "closed", "cancelled")
             parts.append(Compare("state_category", "in", OPEN if is_open else closed))
         for key, value in fields.items():
-            if key in self.desk.house.relations and self.shape.get(key) is None:
+            if key in self.desk.house.relations and key not in self.stored.searchable:
                 relation, backwards = self.desk.house.relations.directed(key)
                 parts.append(Linked(relation.name, self._other_end(value, by), backwards))
                 continue

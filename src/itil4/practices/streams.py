@@ -13,6 +13,7 @@ import attrs
 
 from itil4.clock import Calendar
 from itil4.errors import InvalidInput
+from itil4.practices.change_values import FAILED
 from itil4.practices.desk import Desk
 from itil4.record import Actor, Entry
 from itil4.value import Deployment, Dora, Observation, StreamMap, ValueStream, dora, observe
@@ -113,8 +114,9 @@ def deployments(desk: Desk, *, implemented: str = "implement", by: Actor | None 
     """Yield the changes that reached users, with the harm that incidents show.
 
     A change reached users when it last went on from the state `implemented` without being cancelled; work on it began
-    when it was recorded. It failed when an incident is `caused_by` it, and service was as it should be again when the
-    last of these was restored (or, where nobody told, resolved).
+    when it was recorded. It failed when an incident is `caused_by` it, or when its close code says so. Service was as
+    it should be again when the last of the incidents was restored (or, where nobody told, resolved); a change that was
+    rolled back and caused none left it as it was.
 
     Args:
         desk: the service management, or a desk of it.
@@ -136,6 +138,8 @@ def deployments(desk: Desk, *, implemented: str = "implement", by: Actor | None 
                 told = _told(desk[cls], entries)
                 if (at := told.left(implemented)) is not None:
                     ends = caused.get(told.id, [])
+                    if not ends and told.close_code in FAILED:
+                        ends = [at if told.close_code == "rolled_back" else None]
                     known = [max(end, at) for end in ends if end is not None]
                     yield Deployment(
                         record=told.reference,
@@ -166,6 +170,7 @@ class _Told:
     moments: list[Observation]
     links: set[tuple[str, str]]
     restored_at: datetime | None
+    close_code: str | None
 
     def left(self, state: str) -> datetime | None:
         """Return when it last went on from a state, unless it was cancelled there; None when it never did."""
@@ -214,7 +219,7 @@ def _told(practice: "Practice[Any]", entries: tuple[Entry, ...]) -> _Told:
         moments[resolved] = moments[resolved]._replace(accepted=True)
     restored = values.get("restored_at") or over_at
     names = (born.record_id, reference, *((f"{born.origin.system}:{born.origin.key}",) if born.origin else ()))
-    return _Told(born.record_id, reference, names, practice.name, moments, links, restored)
+    return _Told(born.record_id, reference, names, practice.name, moments, links, restored, values.get("close_code"))
 
 
 def _states(stream: ValueStream, practice: str) -> Iterator[str]:

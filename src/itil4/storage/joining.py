@@ -5,7 +5,7 @@ they can do, so that no driver and no framework is imported.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from itertools import count
 from typing import Any, TypeVar
 
@@ -38,15 +38,16 @@ class JoinedStore(SqlStore):
 
     def _read(self, action: str, work: Callable[[Any], T]) -> T:
         try:
-            return work(self._raw.cursor())
+            with closing(self._raw.cursor()) as cursor:
+                return work(cursor)
         except (self._raw.Error, UnicodeEncodeError) as error:
             raise _failed(action, error) from error
 
     def _write(self, action: str, work: Callable[[Any], T]) -> T:
         raw = self._raw
         try:
-            with savepoint(raw):
-                return work(raw.cursor())
+            with savepoint(raw), closing(raw.cursor()) as cursor:
+                return work(cursor)
         except UnicodeEncodeError as error:
             raise _failed(action, error) from error
         except raw.Error as error:
@@ -69,16 +70,17 @@ def _failed(action: str, error: Exception) -> StoreError:
 @contextmanager
 def savepoint(raw: Any) -> Iterator[None]:
     """Take back what was written inside, and nothing else, when it ends in an error."""
-    name, run = f"itil4_{next(_savepoints)}", raw.cursor().execute
-    run(f"SAVEPOINT {name}")
-    try:
-        yield
-    except BaseException:
-        with suppress(raw.Error):  # where all of the transaction is gone, the first error says so
-            run(f"ROLLBACK TO SAVEPOINT {name}")
-            run(f"RELEASE SAVEPOINT {name}")
-        raise
-    run(f"RELEASE SAVEPOINT {name}")
+    name = f"itil4_{next(_savepoints)}"
+    with closing(raw.cursor()) as cursor:
+        cursor.execute(f"SAVEPOINT {name}")
+        try:
+            yield
+        except BaseException:
+            with suppress(raw.Error):  # where all of the transaction is gone, the first error says so
+                cursor.execute(f"ROLLBACK TO SAVEPOINT {name}")
+                cursor.execute(f"RELEASE SAVEPOINT {name}")
+            raise
+        cursor.execute(f"RELEASE SAVEPOINT {name}")
 
 
 @contextmanager

@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from itil4.errors import StoreError
+from itil4.storage.capabilities import Capability
 from itil4.storage.projections import DueKey, DueRow, Projected
 from itil4.storage.protocols import Batch, Conflict, EntryRow, LinkRow, OnceRow, RecordRow
 from itil4.storage.query import Query, unwritable
+from itil4.storage.sql_outbox import SqlOutbox
 from itil4.storage.sql_queries import Questions
 from itil4.storage.sql_statements import Statements
 from itil4.storage.sql_terms import Term, folded
@@ -45,15 +47,17 @@ class _Held(NamedTuple):
     links: int
 
 
-class SqlStore(ABC):
-    """All of the protocol but `migrate` and `close`, and due times."""
+class SqlStore(SqlOutbox, ABC):
+    """All of the protocol but `migrate` and `close`, due times, and the outbox."""
 
+    capabilities: frozenset[Capability] = frozenset(("gapless_numbers", "due_times", "outbox"))
     names: Names
 
     def _speak(self, names: Names) -> None:
         self.names = names
         self._sql = Statements(names)
         self._ask = Questions(names)
+        self._speak_of_relays()
 
     @abstractmethod
     def _read(self, action: str, work: Callable[[Any], T]) -> T:
@@ -144,6 +148,8 @@ class SqlStore(ABC):
 
         def work(cursor: Any) -> None:
             numbers.clear()
+            if batch.redactions:
+                self.names.words.forgetting(cursor)
             self._put(cursor, tenant, batch, numbers)
 
         try:
@@ -195,6 +201,12 @@ class SqlStore(ABC):
         if batch.entries:
             entries = [(tenant, *_with_number(row, numbers), _place(row)) for row in batch.entries]
             _each(cursor, sql.insert_entry, entries)
+        for gone in batch.redactions:
+            run(sql.redact_entry, (gone.by, gone.details, tenant, gone.record_id, gone.seq))
+            if cursor.rowcount != 1:
+                raise StoreError.of("broken_batch", record=gone.record_id, found=gone.seq)
+            if gone.seq == 1:
+                run(sql.redact_author, (gone.by, tenant, gone.record_id))
         for link in batch.unlinks:
             run(sql.delete_link, (tenant, *link[:3]))
             if cursor.rowcount != 1:
@@ -279,10 +291,10 @@ class SqlStore(ABC):
             if rows:
                 _each(cursor, self._sql.put_due, rows)
 
-    def _settled(self, action: str, work: Callable[[Any], None]) -> None:
+    def _settled(self, action: str, work: Callable[[Any], T]) -> T:
         """Write what stands beside the rows; there is nothing stale about it, so giving way is a failure."""
         try:
-            self._write(action, work)
+            return self._write(action, work)
         except (Taken, Contended) as error:
             remedy = "Others wrote at the same time; try again."
             raise StoreError.of("store_failed", action=action, error=str(error), remedy=remedy) from error

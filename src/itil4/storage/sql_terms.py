@@ -50,6 +50,8 @@ class Words(ABC):
     distinct = "IS DISTINCT FROM"
     locking = ""
     """What follows a SELECT of records that are going to be written."""
+    free = ""
+    """What follows a SELECT of rows that are going to be taken, of which others are passed over."""
 
     def quote(self, name: str) -> str:
         """Return a name in quotes."""
@@ -95,6 +97,10 @@ class Words(ABC):
         into += values
         return f"{term.text} IN ({', '.join([self.mark] * len(values))})"
 
+    def forgetting(self, cursor: Any) -> None:
+        """Let what is overwritten in this transaction be gone, as far as the database can be told so."""
+        return
+
     @abstractmethod
     def failure(self, error: Exception) -> Failure:
         """Return what kind of failure an error of the driver is."""
@@ -120,6 +126,7 @@ class PostgreSQL(Words):
 
     dialect: Dialect = "postgresql"
     locking = " FOR NO KEY UPDATE"
+    free = " FOR UPDATE SKIP LOCKED"
 
     def literal(self, text: str) -> str:
         """Return a text in quotes; the sign of parameters is doubled."""
@@ -239,6 +246,11 @@ class Sqlite(Words):
         into.append(json.dumps(list(values)))
         return f"{term.text} IN (SELECT value FROM json_each(?))"
 
+    def forgetting(self, cursor: Any) -> None:
+        """Let SQLite overwrite what it removes with zeros, on this connection from now on."""
+        cursor.execute("PRAGMA secure_delete=ON")
+        cursor.fetchall()
+
     def failure(self, error: Exception) -> Failure:
         """Tell a unique key that is taken from a trigger that refused; a file that stays locked made us give way."""
         if type(error).__name__ == "IntegrityError":
@@ -270,6 +282,7 @@ class MySQL(Words):
     partial_indexes = False
     expression_indexes = False
     locking = " FOR UPDATE"
+    free = " FOR UPDATE SKIP LOCKED"
 
     def quote(self, name: str) -> str:
         """Return a name in its quotes."""

@@ -9,7 +9,7 @@ import random
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -84,16 +84,15 @@ class SqlAlchemyStore(SqlStore):
         """Yield a connection of the pool; its transaction, if it is in one, is over afterwards."""
         if self._closed:
             raise StoreError.of("store_closed")
-        held = self.engine.raw_connection()
+        held, owner, now = self.engine.raw_connection(), os.getpid(), os.getpid
         try:
             yield held.driver_connection
-        except BaseException:
-            with suppress(Exception):  # the first error is told
-                held.rollback()
-            raise
         finally:
-            with suppress(Exception):  # a connection that cannot be given back is gone from the pool already
-                held.close()
+            if owner == now():  # not in a child that was forked while a history was being read
+                with suppress(Exception):  # one that cannot be given back is gone from the pool already
+                    held.close()
+            else:
+                _abandon(held)
 
     def _attempt(self, action: str, call: Callable[[], T]) -> T:
         """Call once, and once more where a connection of the pool turns out to have been lost before."""
@@ -140,7 +139,8 @@ class SqlAlchemyStore(SqlStore):
         def call() -> T:
             with self._connected() as raw, self.names.words.reading(raw):
                 try:
-                    return work(raw.cursor())
+                    with closing(raw.cursor()) as cursor:  # an answer that is not read to its end would hold a view
+                        return work(cursor)
                 except raw.Error as error:
                     raise _kept(self._sort(error, raw), error) from error
 
@@ -148,8 +148,8 @@ class SqlAlchemyStore(SqlStore):
 
     def _write(self, action: str, work: Callable[[Any], T]) -> T:
         def call() -> T:
-            with self._connected() as raw, self._transaction(raw):
-                return work(raw.cursor())
+            with self._connected() as raw, self._transaction(raw), closing(raw.cursor()) as cursor:
+                return work(cursor)
 
         for attempt in range(1, _ATTEMPTS):
             try:
@@ -359,11 +359,16 @@ def _watch_forks() -> None:
 
 def _after_fork() -> None:
     """Leave the connections of the parent alone, which a child may neither use nor close, and begin a new pool."""
+    for store in list(_stores):
+        _abandon(store.engine.pool)
+        store.engine.dispose(close=False)
+
+
+def _abandon(inherited: object) -> None:
+    """Keep what belongs to the parent as long as this process lives: dropping it would close what the parent uses."""
     import ctypes
 
-    for store in list(_stores):
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(store.engine.pool))  # dropping it would close what the parent uses
-        store.engine.dispose(close=False)
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(inherited))
 
 
 def metadata(

@@ -129,6 +129,15 @@ TABLES = (
             Index("stamp", ("tenant", "stamp", "record_id")),
         ),
     ),
+    Table(
+        "outbox",
+        (
+            _TENANT, Column("record_id", "key"), Column("kind", "key"), Column("seq", "int"), Column("last", "int"),
+            Column("since", "big"), Column("worker", "text", True), Column("until", "big", True),
+        ),
+        2,
+        (Index("since", ("tenant", "since", "record_id")),),
+    ),
     Table("layout", (Column("layout", "int"),), 1),
 )  # fmt: skip
 """All tables. `folded` has what ignoring case needs, where it is more than the letters A to Z (see `sql_terms`)."""
@@ -165,7 +174,14 @@ def columns(table: Table, dialect: Dialect) -> tuple[Column, ...]:
     return tuple(each for each in table.columns if each.type in _TYPES[dialect])
 
 
-def ddl(dialect: str, *, schema: str | None = None, prefix: str = PREFIX, kinds: Iterable[KindRow] = ()) -> list[str]:
+def ddl(
+    dialect: str,
+    *,
+    schema: str | None = None,
+    prefix: str = PREFIX,
+    kinds: Iterable[KindRow] = (),
+    outbox: bool = False,
+) -> list[str]:
     """Return the statements that make the tables, for a host whose migrations make them.
 
     Args:
@@ -173,6 +189,7 @@ def ddl(dialect: str, *, schema: str | None = None, prefix: str = PREFIX, kinds:
         schema: the schema to make them in, which must exist; by default the connection's own.
         prefix: what every name begins with.
         kinds: kinds whose declared fields get indexes: `[kind.row for kind in itsm.house.kinds.values()]`.
+        outbox: whether entries are kept for relays from the beginning, as with `connect(..., outbox=True)`.
 
     Raises:
         InvalidInput: the dialect is unknown.
@@ -182,7 +199,8 @@ def ddl(dialect: str, *, schema: str | None = None, prefix: str = PREFIX, kinds:
     """
     names = names_of(dialect, schema, prefix)
     made = [statement for _, statement in (*tables(names), *field_indexes(names, kinds))]
-    return [*made, *triggers(names), f"INSERT INTO {names('layout')} (layout) VALUES ({LAYOUT})"]
+    made += [*triggers(names), *(outbox_trigger(names)[0] if outbox else ())]
+    return [*made, f"INSERT INTO {names('layout')} (layout) VALUES ({LAYOUT})"]
 
 
 def names_of(dialect: str, schema: str | None, prefix: str) -> Names:
@@ -265,6 +283,32 @@ def index_name(prefix: str, kind: str, path: Sequence[str]) -> str:
 def triggers(names: Names) -> list[str]:
     """Return the triggers that keep history append-only and the identity of records, whoever writes."""
     return _TRIGGERS[names.words.dialect](names)
+
+
+def outbox_trigger(names: Names) -> tuple[list[str], list[str]]:
+    """Return the statements that make the trigger that keeps the outbox, and those that remove it."""
+    words, quote = names.words, names.words.quote
+    name = names.plain("entry_goes_out")
+    table = _alone(names, "outbox") if words.dialect == "sqlite" else names("outbox")
+    columns = ", ".join(map(quote, ("tenant", "record_id", "kind", "seq", "last", "since")))
+    row = f"INSERT INTO {table} ({columns}) VALUES " + (
+        "(new.tenant, new.record_id, new.kind, new.seq, new.seq, new.recorded_at)"
+    )
+    upsert = f"{row} ON CONFLICT (tenant, record_id) DO UPDATE SET {quote('last')} = excluded.{quote('last')}"
+    if words.dialect == "sqlite":
+        made = _sqlite_trigger(names, "entry_goes_out", f"AFTER INSERT ON {_alone(names, 'entry')} BEGIN {upsert}; END")
+        return [made], [f"DROP TRIGGER IF EXISTS {names.qualified(name)}"]
+    on = f"AFTER INSERT ON {names('entry')} FOR EACH ROW"
+    if words.dialect == "mysql":
+        upsert = f"{row} ON DUPLICATE KEY UPDATE {quote('last')} = VALUES({quote('last')})"
+        made = f"CREATE TRIGGER {names.qualified(name)} {on} {upsert}"
+        return [made], [f"DROP TRIGGER IF EXISTS {names.qualified(name)}"]
+    function = names.qualified(name)
+    body = f"BEGIN {upsert}; RETURN NULL; END"
+    return [
+        f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$",
+        f"CREATE OR REPLACE TRIGGER {quote(name)} {on} EXECUTE FUNCTION {function}()",
+    ], [f"DROP TRIGGER IF EXISTS {quote(name)} ON {names('entry')}"]
 
 
 _SAME = (

@@ -9,8 +9,10 @@ import typing
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import attrs
+from hypothesis import reject
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException, InvalidArgument
 
@@ -22,7 +24,8 @@ SINCE, UNTIL = datetime(2000, 1, 1), datetime(2100, 1, 1)
 """Between these the usual moments lie."""
 
 _LONGEST = 60
-_TRIES = 30
+_TRIES = 10
+_HOPELESS = 15
 _REFUSED = "".join(map(chr, _DIRECTION))
 
 ZONES = st.just(UTC) | st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -148,6 +151,7 @@ def _own(cls: type, owner: str, name: str, within: tuple[type, ...]) -> st.Searc
     except Exception as error:  # whatever an annotation raises when it is evaluated
         raise _lacking(owner, name, cls) from error
     parts: dict[str, st.SearchStrategy[Any]] = {}
+    spare: set[str] = set()
     for part in attrs.fields(cls):
         if not part.init:
             continue
@@ -156,27 +160,57 @@ def _own(cls: type, owner: str, name: str, within: tuple[type, ...]) -> st.Searc
             if optional:
                 continue
             raise _lacking(owner, f"{name}.{part.name}", "a part without an annotation")
+        given = part.alias or part.name
+        if optional:
+            spare.add(given)
         try:
-            parts[part.alias or part.name] = _compiled(hints[part.name], owner, f"{name}.{part.name}", (*within, cls))
+            parts[given] = _compiled(hints[part.name], owner, f"{name}.{part.name}", (*within, cls))
         except InvalidInput:
             if not optional:
                 raise
-    return _built(cls, owner, name, parts)
+    return _built(cls, owner, name, parts, frozenset(spare))
 
 
-def _built(cls: type, owner: str, name: str, parts: Mapping[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
+_TALLIES: "WeakKeyDictionary[type, dict[str, int]]" = WeakKeyDictionary()
+"""How often values of a class could be made, and how often its own rules refused whatever was tried."""
+
+
+def _built(
+    cls: type, owner: str, name: str, parts: Mapping[str, st.SearchStrategy[Any]], spare: frozenset[str]
+) -> st.SearchStrategy[Any]:
+    """Return values of a class; of its parts that may be left out all, some, or at last none are given."""
+    chosen = st.frozensets(st.sampled_from(sorted(spare))) if spare else st.just(spare)
+
+    tally = _TALLIES.setdefault(cls, {"made": 0, "refused": 0})
+
     @st.composite
     def made(draw: st.DrawFn) -> Any:
         refused: Exception | None = None
-        for _ in range(_TRIES):
-            given = {part: draw(strategy) for part, strategy in parts.items()}
+        for attempt in range(_TRIES):
+            wanted = draw(chosen) if attempt < _TRIES // 2 else frozenset()
+            given = {part: draw(each) for part, each in parts.items() if part not in spare or part in wanted}
             try:
-                return cls(**given)
+                value = cls(**given)
             except (ITIL4Error, ValueError, TypeError) as error:  # its own rules refuse this one; others may pass
                 refused = error
-        raise _lacking(owner, name, cls) from refused
+            else:
+                tally["made"] += 1
+                return value
+        tally["refused"] += 1
+        if not tally["made"] and tally["refused"] > _HOPELESS:  # before Hypothesis would complain of filtering
+            raise _lacking(owner, name, cls) from refused
+        return reject()  # raises
 
     return made()
+
+
+def own_values(cls: type) -> st.SearchStrategy[Any]:
+    """Return values of an attrs class, each part by its own type.
+
+    Raises:
+        InvalidInput: a part that it needs has no strategy.
+    """
+    return _own(cls, cls.__name__, "it", ())
 
 
 def is_registered(annotation: Any) -> bool:
@@ -247,5 +281,5 @@ def hostile_values() -> st.SearchStrategy[Any]:
 
 __all__ = [
     "ANYTHING", "hostile_moments", "hostile_text", "hostile_values", "is_registered", "moments",
-    "texts", "values_of",
+    "own_values", "texts", "values_of",
 ]  # fmt: skip

@@ -6,21 +6,22 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import attrs
+
 from itil4.clock import FrozenClock, TimeOrderedIds
 from itil4.errors import Decision, ITIL4Error, NotFound, Refused, StaleRecord
 from itil4.itsm import ServiceManagement, connect
 from itil4.lifecycle import Step
 from itil4.practices.base import Practice
+from itil4.practices.due_times import DueTimes
 from itil4.record import Actor, Entry
 from itil4.record.base import PROTECTED
+from itil4.storage.memory import MemoryStore
 from itil4.storage.protocols import Store
 from itil4.testing.driver import Answer, Seen
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 """When stories begin: a Monday morning."""
-
-Connect = Callable[..., ServiceManagement]
-"""How the host opens its service management: `connect(store, practices=, clock=, ids=, tenant=)`."""
 
 
 class InProcess:
@@ -30,8 +31,10 @@ class InProcess:
         practice: the class.
         store: a store object, a URL, or nothing to keep all in memory.
         tenant: whose data the store keeps it as, so that stories do not meet.
-        connect: how the host opens its own service management, with policies and people.
+        settings: what `itil4.connect` is given besides: policies, a directory, further practices.
+        birth: how a record comes to be, where `log` is not the way.
         start: the time at which it begins.
+        like: one of the same practice and settings; what it has compiled is used again.
     """
 
     def __init__(
@@ -40,25 +43,42 @@ class InProcess:
         store: Store | str | None = None,
         *,
         tenant: str = "",
-        connect: Connect = connect,
+        settings: Mapping[str, Any] | None = None,
+        birth: Callable[[ServiceManagement, Mapping[str, Any], Actor], Any] | None = None,
         start: datetime = START,
+        like: "InProcess | None" = None,
     ) -> None:
+        self.birth = birth
         self.clock = FrozenClock(start)
         ids = TimeOrderedIds(self.clock, random.Random(7))  # the same ids in every run
-        self.itsm = connect(store, practices=[practice], clock=self.clock, ids=ids, tenant=tenant)
+        if like is None:
+            given = dict(settings or {})
+            practices = [practice, *(each for each in given.pop("practices", ()) if each is not practice)]
+            self.itsm = connect(store, practices=practices, clock=self.clock, ids=ids, tenant=tenant, **given)
+        else:
+            opened = MemoryStore() if store is None else store
+            assert not isinstance(opened, str), "a store that is used again is opened already"
+            house = attrs.evolve(
+                like.itsm.house, store=opened, clock=self.clock, ids=ids, tenant=tenant, subscribers=[], project=None
+            )
+            house.project = DueTimes(house)
+            self.itsm = ServiceManagement(house)
         self.desk: Practice[Any] = self.itsm[practice]
 
     # the five words
 
-    def open(self, payload: Mapping[str, Any], actor: Actor) -> Answer:
-        """Record something new."""
-        return self._tried(lambda: self.desk.log(by=actor, **payload))
+    def open(self, payload: Mapping[str, Any], actor: Actor, verb: str = "log") -> Answer:
+        """Record something new, by `log` or another verb of the practice that does."""
+        if self.birth is not None:
+            birth = self.birth
+            return self.attempt(lambda: birth(self.itsm, payload, actor))
+        return self.attempt(lambda: getattr(self.desk, verb)(by=actor, **payload))
 
     def fire(
         self, reference: str, event: str, payload: Mapping[str, Any], actor: Actor, expected: int | None = None
     ) -> Answer:
         """Take a step by its verb where the values fit that, and by `fire` otherwise."""
-        return self._tried(lambda: self.call(reference, event, payload, actor, expected))
+        return self.attempt(lambda: self.call(reference, event, payload, actor, expected))
 
     def get(self, reference: str) -> Seen:
         """Return the record as it is stored."""
@@ -79,14 +99,38 @@ class InProcess:
     ) -> Any:
         """Take a step and return the record; refusals are raised."""
         held: dict[str, Any] = {"by": actor} if expected is None else {"by": actor, "expected": expected}
-        if event not in self.desk._moves.events or self.fits(event, payload):
+        if event == "update" or (event in self.desk._moves.events and self.fits(event, payload)):
             return getattr(self.desk, event)(reference, **payload, **held)
         return self.desk.fire(reference, event, **payload, **held)
 
+    def fire_held(self, record: Any, event: str, payload: Mapping[str, Any], actor: Actor) -> Answer:
+        """Take a step of a record that somebody holds in hand, perhaps an older copy."""
+        return self.attempt(lambda: self.desk.fire(record, event, by=actor, **payload))
+
+    def handed(self, record: Any, event: str, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the fields that a verb hands to its step, without taking it.
+
+        A verb such as `assign(to="sam")` has words of its own for fields.
+        """
+        caught: dict[str, Any] = {}
+
+        def fire(_: Any, named: str, *, by: Any = None, reason: Any = None, at: Any = None, **given: Any) -> Any:
+            caught.update(given)
+            raise _Caught
+
+        desk = type(self.desk)(self.desk.desk)
+        vars(desk)["fire"] = fire
+        try:
+            getattr(desk, event)(record, by=Actor("nobody"), **payload)
+        except (_Caught, ITIL4Error, TypeError):
+            return caught
+        return caught
+
     def fits(self, event: str, payload: Mapping[str, Any]) -> bool:
-        """Whether a step has a verb that takes these values."""
+        """Whether values are named by words that only the verb of a step knows, such as `to` of `assign`."""
         verb = getattr(self.desk, event, None)
-        if not event.isidentifier() or not callable(verb):
+        own_words = not set(payload) <= {*self.desk.shape.fields, *self.desk.shape.extra.types}
+        if not own_words or not event.isidentifier() or not callable(verb):
             return False
         try:
             inspect.signature(verb).bind("reference", by=None, **payload)
@@ -115,7 +159,8 @@ class InProcess:
         house = self.itsm.house
         return tuple(house.store.history(house.tenant))
 
-    def _tried(self, work: Callable[[], Any]) -> Answer:
+    def attempt(self, work: Callable[[], Any]) -> Answer:
+        """Do something that gives a record, and answer as a driver does."""
         try:
             return Answer(seen(work()))
         except (Refused, StaleRecord, NotFound, ValueError) as error:
@@ -124,6 +169,10 @@ class InProcess:
             return Answer.refused(*(reason.code for reason in error.reasons), text=str(error))
         except Exception as error:  # whatever a rule of the host or a store raises is what the kit looks for
             return Answer.failed(f"{type(error).__name__}: {error}")
+
+
+class _Caught(Exception):
+    """Ends a verb before its step; never seen outside."""
 
 
 def seen(record: Any) -> Seen:

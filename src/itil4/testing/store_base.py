@@ -1,6 +1,7 @@
 """What a backend's author says about a store, and what the promises are tried on."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
@@ -94,11 +95,28 @@ class StoreTest:
         opens, faults = self.open_again(store) is not None, self.break_statements(store, Fault(0)) is not None
         for what, is_tried, reason in (
             ("reopening", opens, "open_again() returns None"),
-            ("processes, kill -9", opens and self.is_shared, "is_shared is False" if opens else "no open_again()"),
+            ("processes", opens and self.is_shared, "is_shared is False" if opens else "open_again() returns None"),
+            ("kill -9", opens, "open_again() returns None"),
             ("faults", faults, "break_statements() returns None"),
         ):
             lines.append(f"  {what:18} {'examined' if is_tried else f'NOT EXAMINED: {reason}'}")
         return "\n".join(lines)
+
+
+PATIENCE = 20.0
+"""Seconds after which work that should have come to an end has failed."""
+
+
+def patience() -> Iterator[None]:
+    """Go on for `PATIENCE`, and fail then: what a store that keeps its promises ends may go on for ever with another.
+
+    Raises:
+        AssertionError: the time is over.
+    """
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        yield
+    raise AssertionError(f"it did not come to an end within {PATIENCE} seconds")
 
 
 def need(store: Store, capability: Capability) -> Any:

@@ -10,7 +10,7 @@ import pytest
 from itil4.errors import StoreError
 from itil4.storage import Batch, Conflict, Store
 from itil4.storage.outbox import Held, KeepsOutbox
-from itil4.testing.store_base import StoreTest, all_right, need, together
+from itil4.testing.store_base import StoreTest, all_right, need, patience, together
 from itil4.testing.store_rows import TICKET, births, entry, record, update
 
 NOW = 10_000
@@ -32,7 +32,10 @@ def places(held: list[Held]) -> list[tuple[str, int]]:
 def drained(store: KeepsOutbox, now: int = NOW, worker: str = "drain") -> list[tuple[str, int]]:
     """Claim and acknowledge until nothing is left, and return the records and places in that order."""
     found: list[tuple[str, int]] = []
-    while held := claimed(store, worker, now):
+    for _ in patience():
+        held = claimed(store, worker, now)
+        if not held:
+            break
         assert store.ack("", held, now) == held
         found += places(held)
     return found
@@ -172,7 +175,9 @@ class OutboxPromises(StoreTest):
         found: list[tuple[str, int]] = []
 
         def work(worker: str) -> None:
-            while len(found) < 24:
+            for _ in patience():
+                if len(found) >= 24:
+                    break
                 for held in claimed(outbox, worker, NOW, limit=3):
                     found.append(held[:2])  # before the acknowledgement, which lets the next one go
                     assert outbox.ack("", [held], NOW) == [held]
@@ -220,8 +225,10 @@ class OutboxPromises(StoreTest):
                 done.append(1)
 
         def relay() -> None:
-            while len(done) < 2:
+            for _ in patience():
                 found.extend(drained(outbox))
+                if len(done) == 2:
+                    break
 
         all_right(together(lambda: write("a"), lambda: write("b"), relay))
         found += drained(outbox)

@@ -1,6 +1,7 @@
 """What survives: a second look at the data, several processes at once, and writers that are killed."""
 
 import contextlib
+import itertools
 import os
 import random
 import signal
@@ -15,7 +16,7 @@ import pytest
 
 from itil4.storage import Batch, Conflict, Query, Store
 from itil4.storage.capabilities import capabilities_of
-from itil4.testing.store_base import StoreTest
+from itil4.testing.store_base import StoreTest, patience
 from itil4.testing.store_rows import TICKET, births, entry, everything, link, once, record, update
 
 
@@ -57,12 +58,17 @@ class ProcessPromises(StoreTest):
     @pytest.fixture
     def elsewhere(self, again: Callable[[], Store], store: Store) -> Callable[[], Store]:
         """How other processes open the data; this one has let go of them."""
-        if not self.is_shared:
-            pytest.skip("is_shared says that one process at a time may have the data open")
         if not hasattr(os, "fork"):
             pytest.skip("this system has no fork")
         store.close()
         return again
+
+    @pytest.fixture
+    def shared(self, elsewhere: Callable[[], Store]) -> Callable[[], Store]:
+        """How several processes open the data at once."""
+        if not self.is_shared:
+            pytest.skip("is_shared says that one process at a time may have the data open")
+        return elsewhere
 
     def test_what_was_written_is_there_when_it_is_opened_again(self, store: Store, again: Callable[[], Store]) -> None:
         """Rows, histories, links, keys, numbers and indexes; and the series go on where they were."""
@@ -83,15 +89,17 @@ class ProcessPromises(StoreTest):
             opened.write("", births(record("e"), once=[once("k", "e")]))
         opened.close()
 
-    def test_processes_lose_no_update(self, store: Store, elsewhere: Callable[[], Store]) -> None:
+    def test_processes_lose_no_update(self, store: Store, shared: Callable[[], Store]) -> None:
         """Each of three processes adds 20 to one record: it ends at version 61, each written once."""
-        first = elsewhere()
+        first = shared()
         first.write("", births(record("a")))
         first.close()
 
         def work() -> None:
-            opened, done = elsewhere(), 0
-            while done < 20:
+            opened, done = shared(), 0
+            for _ in patience():
+                if done == 20:
+                    break
                 version = opened.load("", ["a"])[0].version + 1
                 with contextlib.suppress(Conflict):
                     opened.write("", update(record("a", version=version)))
@@ -100,18 +108,18 @@ class ProcessPromises(StoreTest):
 
         for child in [fork(work) for _ in range(3)]:
             end(*child)
-        opened = elsewhere()
+        opened = shared()
         assert opened.load("", ["a"])[0].version == 61
         assert [each.seq for each in opened.history("", record_id="a")] == list(range(1, 62))
         opened.close()
 
     def test_processes_that_open_at_once_all_get_it_and_share_the_numbers(
-        self, store: Store, elsewhere: Callable[[], Store]
+        self, store: Store, shared: Callable[[], Store]
     ) -> None:
         """Migrating is safe from several processes, and no number is given twice."""
 
         def work(name: str) -> None:
-            opened = elsewhere()
+            opened = shared()
             opened.migrate([TICKET, TICKET._replace(kind="other")])
             for turn in range(10):
                 opened.write("", births(record(f"{name}{turn}")))
@@ -119,7 +127,7 @@ class ProcessPromises(StoreTest):
 
         for child in [fork(partial(work, name)) for name in "abc"]:
             end(*child)
-        opened = elsewhere()
+        opened = shared()
         numbers = [row.number for row in opened.find("", Query("ticket"))]
         assert len(set(numbers)) == len(numbers) == 30
         opened.close()
@@ -153,9 +161,7 @@ def _write_on(elsewhere: Callable[[], Store], name: str) -> None:
     store.migrate([TICKET])
     if not store.load("", ["counter"]):
         store.write("", births(record("counter")))
-    turn = 0
-    while True:
-        turn += 1
+    for turn in itertools.count(1):
         key = f"{name}-{turn}"
         store.write("", _batch(key, store.load("", ["counter"])[0].version + 1))
         os.write(1, f"{key}\n".encode())

@@ -1,5 +1,6 @@
 """What holds when threads meet, and at the end of a store."""
 
+import threading
 from collections.abc import Callable
 from functools import partial
 from itertools import count
@@ -9,7 +10,7 @@ import pytest
 
 from itil4.errors import StoreError
 from itil4.storage import Conflict, Query, Store
-from itil4.testing.store_base import StoreTest, all_right, need, together
+from itil4.testing.store_base import StoreTest, all_right, need, patience, together
 from itil4.testing.store_rows import TICKET, births, everything, link, once, record, update
 
 
@@ -23,7 +24,7 @@ class RacePromises(StoreTest):
 
         def work() -> None:
             for _ in range(25):
-                while True:
+                for _ in patience():
                     version = store.load("", ["a"])[0].version + 1
                     try:
                         store.write("", update(record("a", version=version)))
@@ -89,6 +90,28 @@ class RacePromises(StoreTest):
             for name in behind:
                 store.write("", update(record(name, version=turn + 1)))
 
+    def test_a_write_lets_no_other_in_between_its_check_and_its_end(self, store: Store) -> None:
+        """A second write that begins while the first one is checked shares no number with it, and both are there."""
+        numbers: list[dict[str, str]] = []
+        other = threading.Thread(target=lambda: numbers.append(store.write("", births(record("b")))))
+        store.write("", births(record("base")))
+
+        class Slow(dict[str, tuple[int, int]]):
+            def items(self) -> Any:
+                if other.ident is None:
+                    other.start()
+                    other.join(0.2)  # where writers take turns, it waits for this one
+                return super().items()
+
+        numbers.append(store.write("", births(record("a"), checks=Slow(base=(1, 0)))))
+        if other.ident is None:
+            other.start()  # the store has looked at the facts another way
+        other.join()
+        given = {name: number for each in numbers for name, number in each.items()}
+        assert given.keys() == {"a", "b"}
+        assert given["a"] != given["b"]
+        assert {row.id: row.number for row in store.load("", ["a", "b"])} == given
+
     def test_readers_see_whole_batches_only(self, store: Store) -> None:
         """While pairs of records are written, nobody finds one without the other, or a row without its entry."""
         done: list[int] = []
@@ -99,7 +122,9 @@ class RacePromises(StoreTest):
                 store.write("", births(*pair, links=[link(f"{turn}a", "r", f"{turn}b")]))
 
         def read() -> None:
-            while not done:
+            for _ in patience():
+                if done:
+                    break
                 found = [row.id for row in store.find("", Query("ticket"))]
                 assert len(found) % 2 == 0, found
                 assert len(list(store.history(""))) % 2 == 0

@@ -118,6 +118,7 @@ class ReadingPromises(StoreTest):
                 query = Query("ticket", order=way, limit=limit)
                 while page := shelf.find("", query):
                     assert len(page) <= limit
+                    assert len(found) <= len(expected), "pages go round in a circle"
                     found += ids(page)
                     query = Query("ticket", order=way, limit=limit, after=after(query, page[-1]))
                 assert "".join(found) == wanted

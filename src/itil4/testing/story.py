@@ -11,12 +11,13 @@ A step is, in this order, and all but the event may be left out:
 | part | example | says |
 |---|---|---|
 | record | `b:` | which record, where a story has several; the first one has no name |
-| event | `resolve`, `'put on hold'` | `log`, a step of a lifecycle, or `update`, `comment`, `link`, `unlink`, `wait` |
+| event | `resolve`, `'put on hold'` | `log`, a step, `update`, `comment`, `link`, `unlink`, `wait` or `tick` |
 | values | `(resolution='Restarted')` | what it gives; what else it needs, the player finds |
 | without | `without resolution, code` | what it must not give, although it is needed |
 | who | `as service_desk` | a role; also `as sam[service_desk]`, `as nobody`, `as system` |
 | time | `after 2h30m` | how much time passes before it |
 | held | `stale` | its actor has an older copy of the record in hand |
+| held | `late` | between its decision and its commit somebody else writes to what it rests on |
 | outcome | `refused for role` | it must be refused, with (at least) these codes; without codes: for whatever reason |
 """
 
@@ -58,7 +59,7 @@ class Act:
     """One step of a story: what is done to which record, by whom, and how it must end.
 
     Args:
-        event: `log`, a step of a lifecycle, or one of `update`, `comment`, `link`, `unlink`, `wait`.
+        event: `log`, a step of a lifecycle, or one of `update`, `comment`, `link`, `unlink`, `wait`, `tick`.
         payload: what the step gives; what else it needs, the player finds.
         who: a role, `nobody`, `system`, an actor, or None for whoever may.
         after: how much time passes before it (calendar time).
@@ -66,6 +67,7 @@ class Act:
         without: what the step must not give, although it is needed.
         refused: codes with which it must be refused; () for whatever reason; None: it must be done.
         stale: whether its actor holds an older copy of the record.
+        late: whether somebody else writes to the record, or to those that its facts come from, before it commits.
     """
 
     event: str
@@ -76,6 +78,7 @@ class Act:
     without: tuple[str, ...] = attrs.field(default=(), converter=_words, kw_only=True)
     refused: tuple[str, ...] | None = attrs.field(default=None, converter=_codes, kw_only=True)
     stale: bool = attrs.field(default=False, kw_only=True)
+    late: bool = attrs.field(default=False, kw_only=True)
 
     def __str__(self) -> str:
         parts = [f"{_name(self.on)}: " if self.on else "", _name(self.event)]
@@ -89,6 +92,8 @@ class Act:
             parts.append(f" after {span_text(self.after)}")
         if self.stale:
             parts.append(" stale")
+        if self.late:
+            parts.append(" late")
         if self.refused is not None:
             parts.append(" refused" + (f" for {', '.join(map(_name, self.refused))}" if self.refused else ""))
         return "".join(parts)
@@ -273,8 +278,8 @@ class _Reader:
         found = _WORD.match(self.text, self.place)
         word = found[1] if found else ""
         key = {"as": "who"}.get(word, word)
-        if found is None or key not in ("who", "after", "without", "stale", "refused") or key in values:
-            raise self.fail("as, after, without, stale or refused, each at most once")
+        if found is None or key not in ("who", "after", "without", "stale", "late", "refused") or key in values:
+            raise self.fail("as, after, without, stale, late or refused, each at most once")
         self.place = found.end()
         if key == "who":
             values[key] = self.who()
@@ -286,7 +291,7 @@ class _Reader:
             values[key] = span_of(span[1])
         elif key == "without":
             values[key] = self.names()
-        elif key == "stale":
+        elif key in ("stale", "late"):
             values[key] = True
         else:
             said = _WORD.match(self.text, self.place)

@@ -125,6 +125,7 @@ DEVELOP_NEW_SERVICE = ValueStream(
                 "service_configuration_management",
                 "organizational_change_management",
             ),
+            states={"change_enablement": ["new", "assess", "authorize", "scheduled"]},
         ),
         Step(
             name="Release the service to customers and users",
@@ -134,7 +135,9 @@ DEVELOP_NEW_SERVICE = ValueStream(
                 "service_catalogue_management",
                 "service_desk",
                 "monitoring_and_event_management",
+                "change_enablement",
             ),
+            states={"change_enablement": ["implement", "review"]},
         ),
     ),
 )

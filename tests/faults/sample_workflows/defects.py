@@ -41,7 +41,7 @@ def was_seldom_reopened(defect: Defect, context: Context) -> bool:
 @guard(text="a part of it is still open.", remedy="Close the parts first.")
 def parts_are_over(defect: Defect, context: Context) -> bool:
     """The whole is not closed before its parts."""
-    return all(each.state in ("closed", "rejected") for each in context.facts["links.consists_of"])
+    return all(each.state in ("closed", "rejected") for each in context.facts["links.pieces"])
 
 
 def note_proposer(defect: Defect, context: Context) -> Mapping[str, Any]:
@@ -91,7 +91,7 @@ LIFECYCLE = Lifecycle(
             effects=[count_return],
         ),
         Transition(
-            "close", "fixed", "closed", roles={"lead"}, guards=[parts_are_over], facts="links.consists_of"
+            "close", "fixed", "closed", roles={"lead"}, guards=[parts_are_over], facts="links.pieces"
         ),
         Transition("reject", ["reported", "analysed"], "rejected", roles={"lead"}, requires="close_note"),
     ],
@@ -108,7 +108,7 @@ class Defects(Practice[Defect]):
     record = Defect
     lifecycle = LIFECYCLE
     relations: ClassVar[tuple[Relation, ...]] = (
-        Relation("part_of", "consists_of", {(SELF, SELF)}, acyclic=True, single=True),
+        Relation("piece_of", "pieces", {(SELF, SELF)}, acyclic=True, single=True),
         Relation("blocked_by", "blocks", {(SELF, SELF)}, acyclic=True),
     )
     indexed: ClassVar[tuple[str, ...]] = ("severity", "assignee")

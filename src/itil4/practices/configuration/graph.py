@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from itil4.errors import InvalidInput, nearest
+from itil4.practices.configuration.condensing import Condensed, condensed
 from itil4.practices.configuration.relations import ITEM_RELATIONS, ItemRelation
 
 Edge: TypeAlias = tuple[str, str, str]
@@ -255,16 +256,18 @@ class ConfigurationGraph:
                     came[other] = each
                     queue.append(other)
             for number in counts.get(each, ()):
-                lost[number] = lost.get(number, 0) + 1
                 other, spare, _ = groups[number]
-                if lost[number] > spare and other not in came:
-                    came[other] = each
-                    queue.append(other)
+                if other not in came:
+                    failed_members = lost.get(number, 0) + 1
+                    if failed_members > spare:
+                        came[other] = each
+                        queue.append(other)
+                    else:
+                        lost[number] = failed_members
         at_risk: dict[str, tuple[str, ...]] = {}
-        for number in sorted(lost):
+        for number in sorted(number for number in lost if groups[number][0] not in came):
             other, _, name = groups[number]
-            if other not in came:
-                at_risk[other] = (*at_risk.get(other, ()), name)
+            at_risk[other] = (*at_risk.get(other, ()), name)
         return Reach(begun, came, at_risk)
 
     def dependencies(self, *items: str) -> Reach:
@@ -289,16 +292,16 @@ class ConfigurationGraph:
 
     def wholes(self, item: str, relation: str = "part_of") -> frozenset[str]:
         """Return every item that this one is a part of, over any number of steps."""
-        return frozenset(_walk((item,), self._up(relation))) - {item}
+        return frozenset(_walk((item,), self.ways(relation)[0])) - {item}
 
     def parts(self, item: str, relation: str = "part_of") -> frozenset[str]:
         """Return every part of an item, over any number of steps."""
-        return frozenset(_walk((item,), self._down(relation))) - {item}
+        return frozenset(_walk((item,), self.ways(relation)[1])) - {item}
 
     def circle(self, relation: str) -> tuple[str, ...]:
         """Return items that a relation leads through and back to the first one, or nothing where it has no circle."""
-        ahead = self._up(relation)
-        left = {item: len(others) for item, others in self._down(relation).items()}
+        ahead = self.ways(relation)[0]
+        left = {item: len(others) for item, others in self.ways(relation)[1].items()}
         free = [item for item in ahead if not left.get(item)]
         gone = set()
         for each in free:
@@ -309,7 +312,7 @@ class ConfigurationGraph:
                     free.append(other)
         held = {item for item in left if item not in gone and left[item]}
         # whatever is held lies on a circle or behind one, so walking against the arrows must come round
-        behind = self._down(relation)
+        behind = self.ways(relation)[1]
         at = min(held, default=None)
         way: dict[str, int] = {}
         while at is not None and at not in way:
@@ -317,13 +320,20 @@ class ConfigurationGraph:
             at = next(each for each in behind[at] if each in held)
         return () if at is None else tuple(reversed(list(way)[way[at] :]))
 
-    def _up(self, relation: str) -> Mapping[str, tuple[str, ...]]:
-        return self._ways(relation)[0]
+    def condensed(self, relation: str | None = None) -> Condensed:
+        """Return the graph of a relation with its circles drawn together; without one, that of what rests on what.
 
-    def _down(self, relation: str) -> Mapping[str, tuple[str, ...]]:
-        return self._ways(relation)[1]
+        It is made when it is first asked for, and kept.
+        """
+        held: dict[str, Any] = self._held
+        key = f"condensed {relation or ''}"
+        if key not in held:
+            held[key] = condensed(self.supporters if relation is None else self.ways(relation)[0])
+        found: Condensed = held[key]
+        return found
 
-    def _ways(self, relation: str) -> tuple[Mapping[str, tuple[str, ...]], Mapping[str, tuple[str, ...]]]:
+    def ways(self, relation: str) -> tuple[Mapping[str, tuple[str, ...]], Mapping[str, tuple[str, ...]]]:
+        """Return a relation as two mappings: source -> its targets, and target -> its sources."""
         held: dict[str, Any] = self._held
         if relation not in held:
             up: dict[str, list[str]] = {}

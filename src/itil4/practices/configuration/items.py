@@ -280,8 +280,6 @@ class ConfigurationItems(Practice[C]):
             for each in items:
                 if self.is_over(each, unit):
                     yield Reason.of("item_over", item=each.reference, state=each.state)
-                elif each is not source and self._widens(source, each, relation, unit):  # type: ignore[arg-type]  # a C
-                    yield Reason.of("scope_fixed", change=source.reference, item=each.reference, state=source.state)
             unit.depend([each.id for each in items])
         if len(items) < 2:
             return
@@ -299,12 +297,6 @@ class ConfigurationItems(Practice[C]):
             practice: Any = self.desk.of_kind(unit.kind_of(each.id).name)
             if practice.kind == self.kind and (wrong := authority(self, unit, each, change)) is not None:
                 yield wrong
-
-    def _widens(self, source: Any, item: C, relation: Relation, unit: Unit) -> bool:
-        """Whether a controlled item would come into the scope of a change that is authorized already."""
-        if relation.name != "affects" or unit.kind_of(source.id).name != "change":
-            return False
-        return source.state in self.policy.authorizing and self.is_controlled(item)
 
     def is_over(self, item: Any, unit: Unit) -> bool:
         """Whether an item of any practice of items is retired or withdrawn."""

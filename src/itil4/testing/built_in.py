@@ -1,0 +1,109 @@
+"""Values for the practices that come with the library, where the kit could not guess them.
+
+Practice class -> field -> values, or event -> payloads; classes that extend one of them have its values too.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, TypeAlias
+
+from itil4.itsm import ServiceManagement
+from itil4.practices.problem_policy import ProblemPolicy
+from itil4.record import Actor
+from itil4.testing.values import Later, Made
+
+Birth: TypeAlias = Callable[[ServiceManagement, Mapping[str, Any], Actor], Any]
+"""How a record comes to be where `log` is not the way."""
+
+_SOON = Later(timedelta(days=30))
+
+_FAULT: Mapping[str, Sequence[Any]] = {
+    "assign": [{"to": "tom"}, {"group": "mail team"}],
+    "add_cause": [
+        {"name": "leak", "text": "It leaks", "evidence": ("heap.prof",)},
+        {"name": "leak", "text": "It does not", "confidence": "ruled_out"},
+    ],
+    "add_workaround": [
+        {"name": "restart", "text": "Restart it", "effect": "service restored"},
+        {"name": "bypass", "text": "Leave it out for good", "effect": "service restored", "permanent": True},
+    ],
+    "publish_workaround": [{"name": "restart"}, {"name": "bypass"}],
+    "withdraw_workaround": [{"name": "restart"}, {"name": "bypass"}],
+    "apply_workaround": [
+        "add_workaround(name='restart', text='Restart it', effect='helps') -> publish_workaround(name='restart')"
+    ],
+    "defer": [{"deferral": "The maker has no patch", "next_review_at": _SOON}],
+    "recheck": [{"next_review_at": _SOON}],
+    "accept_risk": [{"accepted_by": "board"}],
+}
+
+_SOON_AFTER = Later(timedelta(days=31))
+_TARGET = Made("AgreedTarget", {"duration": timedelta(hours=8)})
+
+EXAMPLES: Mapping[str, Mapping[str, Sequence[Any]]] = {
+    "itil4.practices.incident_management:IncidentManagement": {
+        "close_reason": ["withdrawn", "duplicate"],
+        "hold_kind": ["user", "vendor"],
+    },
+    "itil4.practices.controlling:ErrorControl": _FAULT,
+    "itil4.practices.service_level_management:ServiceLevelManagement": {
+        "log": [
+            {
+                "title": "Mail for sales",
+                "provider": "IT",
+                "customer": "sales",
+                "services": ("mail",),
+                "targets": (_TARGET,),
+                "starts_at": Later(timedelta(0)),
+                "ends_at": Later(timedelta(days=365)),
+            }
+        ],
+        "ends_at": [Later(timedelta(days=365)), Later(timedelta(days=730))],
+    },
+    "itil4.practices.change_enablement:ChangeEnablement": {
+        "log": [{"summary": "Swap the relay"}, {"summary": "Swap the relay", "type": "emergency"}],
+        "assess_risk": [{"answers": {"reach": "nobody", "experience": "often", "undo": "at once"}}],
+        "planned_start": [_SOON],
+        "planned_end": [_SOON_AFTER],
+    },
+    "itil4.practices.problem_management:ProblemManagement": {
+        "dismiss": [{"close_reason": "mistaken", "close_note": "A test"}],
+    },
+}
+"""What the kit is told about them."""
+
+SETTINGS: Mapping[str, Mapping[str, Any]] = {
+    "itil4.practices.known_errors:KnownErrors": {"policies": {"problem": ProblemPolicy(known_errors="record")}},
+}
+"""What `connect` is given so that they have records of their own."""
+
+
+def analysed(itsm: ServiceManagement, values: Mapping[str, Any], actor: Actor) -> Any:
+    """Return a new known error: the analysis of a problem is concluded."""
+    desk = itsm.acting(actor)
+    found = desk.problems.log(**{"summary": "The relay leaks memory", **values})
+    found = desk.problems.categorize(found, category="software")
+    found = desk.problems.investigate(found)
+    found = desk.problems.add_cause(found, "leak", "Each connection leaks 2 kB", evidence=("heap.prof",))
+    return desk.known_errors.of(desk.problems.conclude(found))
+
+
+BIRTHS: Mapping[str, Birth] = {"itil4.practices.known_errors:KnownErrors": analysed}
+"""Those whose records do not come from `log`."""
+
+BIRTH_VERBS: Mapping[str, Mapping[str, Any]] = {
+    "itil4.practices.problem_management:ProblemManagement": {"identify": True},
+}
+"""Further verbs by which records are born."""
+
+ACCEPTED: Mapping[str, Mapping[str, Any]] = {
+    "itil4.practices.incident_management:IncidentManagement": {"reopen@closed": "IncidentPolicy.reopen_closed"},
+    "itil4.practices.problem_management:ProblemManagement": {
+        "conclude@investigating->closed": "ProblemPolicy.known_errors",
+    },
+    "itil4.practices.known_errors:KnownErrors": {
+        "renew@closed": "it follows from the problem's conclude",
+        "renew@reviewed": "it follows from the problem's conclude",
+    },
+}
+"""Arrows that nobody takes by default, and why: a policy, or a step of another practice that brings them."""

@@ -1,0 +1,185 @@
+"""Steps that are legal but for one thing: the wrong state, role, field, value, guard, or an older copy."""
+
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from itil4.errors import ITIL4Error
+from itil4.lifecycle.definition import Lifecycle, Transition
+from itil4.record import Actor, blank
+from itil4.testing.oracle import rules_of
+from itil4.testing.searching import ArrowKey, Explorer, fresh, judged, options
+from itil4.testing.story import Act
+
+if TYPE_CHECKING:
+    from itil4.testing.playing import Player
+
+
+class NearMisses:
+    """Finds them for the record that a player is at; each names the one code for which it must be refused."""
+
+    def __init__(self, explorer: Explorer, player: "Player") -> None:
+        self.explorer = explorer
+        self.player = player
+        self.subject = explorer.subject
+        self.record = player.held[""].record
+
+    def all(self, told: set[tuple[str, str]]) -> Iterator[Act]:
+        """Yield every near-miss; those that do not depend on the state only until `told` has them."""
+        yield Act("no such step", who="nobody", refused="unknown_event")
+        for lifecycle in self.subject.lifecycles:
+            state = getattr(self.record, lifecycle.field)
+            for event in lifecycle.events:
+                keys = [key for key in self.explorer.by_source.get((lifecycle.name, state), ()) if key.event == event]
+                if not keys:
+                    yield from self._elsewhere(event)
+                    continue
+                legal = self.legal(keys)
+                legal = None if legal is None else self.plain(legal)
+                if legal is not None:
+                    yield from self._beside(lifecycle, keys, legal, told)
+                yield from self._held(lifecycle, keys, legal)
+        yield from self._updates()
+
+    def legal(self, keys: Iterable[ArrowKey]) -> Act | None:
+        """Return an act that takes one of some arrows now."""
+        for key in keys:
+            for act in self.explorer.acts_for(self.player, key, self.record):
+                return act
+        return None
+
+    def plain(self, act: Act) -> Act | None:
+        """Return an act with fields instead of the words of its verb; None where the verb itself is against it."""
+        words = self.player.given(act.payload)
+        fields = self.player._fields(act, self.record, words)
+        if fields is words or fields == words:
+            return act
+        return attrs.evolve(act, payload=fields) if fields else None
+
+    def only(self, code: str, act: Act) -> Iterator[Act]:
+        """Yield the act when the definition refuses it for nothing but one code."""
+        found = judged(self.player, act, self.record)
+        if found is not None and not found.allowed and frozenset((code,)) in found.codes:
+            yield attrs.evolve(act, refused=(code,))
+
+    def first(self, code: str, acts: Iterable[Act]) -> Iterator[Act]:
+        """Yield the first of some acts that the definition refuses for nothing but one code."""
+        yield from itertools.islice((near for act in acts for near in self.only(code, act)), 1)
+
+    def _elsewhere(self, event: str) -> Iterator[Act]:
+        """A step that leads on from other states, by somebody who may there, with what it needs there."""
+        story = next((acts for key, acts in self.explorer.arrows.items() if key.event == event), None)
+        act = None if story is None else self.plain(attrs.evolve(story[-1], after=story[-1].after * 0, on=""))
+        if act is not None:
+            yield from self.only("wrong_state", act)
+
+    def _beside(
+        self, lifecycle: Lifecycle, keys: list[ArrowKey], legal: Act, told: set[tuple[str, str]]
+    ) -> Iterator[Act]:  # fmt: skip
+        steps = list(dict.fromkeys(self.explorer.steps[key] for key in keys))
+        asked = frozenset[str]().union(*(step.roles or () for step in steps))
+        yield from self._people(steps, asked, legal)
+        for name in list(legal.payload):
+            rest = {other: value for other, value in legal.payload.items() if other != name}
+            yield from self.only("missing", attrs.evolve(legal, payload=rest, without=(name,)))
+        for name in dict.fromkeys(name for step in steps for name in step.requires):
+            field = self.subject.shape.get(name)
+            if field is not None and field.optional and name not in legal.payload:
+                yield from self.only("missing", attrs.evolve(legal, payload={**legal.payload, name: None}))
+        yield from self._locked(lifecycle, steps, legal)
+        if (legal.event, "types") not in told:
+            told.add((legal.event, "types"))
+            yield from self.only("unknown_field", attrs.evolve(legal, payload={**legal.payload, "no_such_field": 1}))
+            for name in list(legal.payload)[:2]:
+                wrong = [attrs.evolve(legal, payload={**legal.payload, name: value}) for value in (17, "not that", ())]
+                yield from self.first("ill_typed", wrong)
+        if (str(self.record.state), "stale") not in told:
+            told.add((str(self.record.state), "stale"))
+            yield attrs.evolve(legal, stale=True, refused=("stale",))
+        if (legal.event, "late") not in told:
+            told.add((legal.event, "late"))
+            yield attrs.evolve(legal, late=True, refused=("stale",))
+
+    def _people(self, steps: list[Transition], asked: frozenset[str], legal: Act) -> Iterator[Act]:
+        who = self.player.actor(legal.who, self.record)
+        if all(step.roles is not None for step in steps):
+            yield from self.only("role", attrs.evolve(legal, who="nobody"))
+            relative = self.subject.practice.relative_roles
+            others = [role for role in ("user", *self.subject.roles) if role not in asked]
+            absolute = [Actor(f"other {role}", {role}) for role in others if role not in relative]
+            yield from itertools.islice((act for each in absolute for act in self._as("role", legal, each)), 2)
+        if any(step.internal for step in steps):
+            yield from self._as("internal", legal, Actor("somebody", {*asked, "system", "user"}))
+        for step in steps:
+            for role in sorted(step.denied or ()):
+                yield from self._as("denied", legal, Actor(who.id, {*who.roles, *asked, role}, kind=who.kind))
+
+    def _as(self, code: str, legal: Act, actor: Actor) -> Iterator[Act]:
+        yield from self.only(code, attrs.evolve(legal, who=actor))
+
+    def _locked(self, lifecycle: Lifecycle, steps: list[Transition], legal: Act) -> Iterator[Act]:
+        """Values for fields that the step, or the state that it leads to, does not let anybody change."""
+        shape, seen = self.subject.shape, 0
+        for step in steps:
+            for target in step.targets:
+                rules = {**rules_of(lifecycle, target), **step.fields}
+                names = [name for name in rules if name != "*"]
+                names += [name for name in shape.checks if "*" in rules and name not in rules][:1]
+                for name in names:
+                    if name not in shape.checks or seen >= 4:
+                        continue
+                    offered = [*self._values(name), shape.read(self.record, name)]
+                    found = list(self.first("field_rule", (
+                        attrs.evolve(legal, payload={**legal.payload, name: value}) for value in offered[:3]
+                    )))  # fmt: skip
+                    seen += len(found)
+                    yield from found
+
+    def _values(self, name: str) -> list[Any]:
+        try:
+            return fresh(self.player, name, self.record)
+        except ITIL4Error:
+            return []
+
+    def _held(self, lifecycle: Lifecycle, keys: list[ArrowKey], legal: Act | None) -> Iterator[Act]:
+        """Somebody or something that a guard holds back, when everything else is as it must be."""
+        for key in keys:
+            step = self.explorer.steps[key]
+            if not step.guards:
+                continue
+            tried = options(self.player, lifecycle, step, key.target, Act(key.event), self.record)
+            more = itertools.chain(self._varied(step, legal), itertools.islice(tried, 24))
+            yield from self.first("guard", more)
+
+    def _varied(self, step: Transition, legal: Act | None) -> Iterator[Act]:
+        if legal is None:
+            return
+        history = self.player.model.history(self.player.held[""].reference)
+        roles = {role for role in step.roles or () if role not in self.subject.practice.relative_roles}
+        for person in dict.fromkeys([entry.by for entry in history] + self._named()):
+            yield attrs.evolve(legal, who=Actor(person, roles))
+        for name in dict.fromkeys(name for rule in step.guards for name in rule.reads):
+            for value in self._values(name):
+                yield attrs.evolve(legal, payload={**legal.payload, name: value})
+
+    def _named(self) -> list[str]:
+        found = [getattr(self.record, role, None) for role in sorted(self.subject.practice.relative_roles)]
+        return [each for each in found if isinstance(each, str) and not blank(each)]
+
+    def _updates(self) -> Iterator[Act]:
+        """Changes of fields that the present states lock, and of the states themselves."""
+        for lifecycle in self.subject.lifecycles:
+            state = getattr(self.record, lifecycle.field)
+            other = next((each.name for each in lifecycle.states if each.name != state), None)
+            if other is not None:
+                yield Act("update", {lifecycle.field: other}, self._editor(), refused=("field_rule",))
+            for name, rules in rules_of(lifecycle, state).items():
+                if any(rule.is_plain and rule.words & {"read_only", "hidden"} for rule in rules):
+                    for value in self._values(name)[:1] if name != "*" else ():
+                        yield Act("update", {name: value}, self._editor(), refused=())
+
+    def _editor(self) -> Actor:
+        relative = self.subject.practice.relative_roles
+        return Actor("editor", {role for role in self.subject.roles if role not in relative})

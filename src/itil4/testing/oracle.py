@@ -1,0 +1,225 @@
+"""What must happen, read from the definition and nothing else: a second, slow and simple interpreter.
+
+The engine compiles a lifecycle, keeps answers and takes short cuts; this module goes through the
+transitions one by one. A walk compares the two after every step.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from itil4.errors import Reason
+from itil4.lifecycle.context import Context
+from itil4.lifecycle.definition import Lifecycle, State, Transition
+from itil4.lifecycle.fields import FieldRule, Rules
+from itil4.lifecycle.rules import Chosen, Guard
+from itil4.practices.base import Practice
+from itil4.record import Actor, blank
+from itil4.testing.rules_watched import Watch
+
+Codes = frozenset[str]
+
+
+@attrs.frozen
+class Expected:
+    """What the definition says about one step.
+
+    Attributes:
+        lifecycle, transition, target: the one that is taken; None where the step must be refused.
+        codes: the codes of every alternative that is refused; one of them is what a refusal says.
+        held: the guards that hold it back, by name.
+        changes: the fields that the step sets, effects and computed fields included.
+        sure: whether the practice itself has no further say, so that what is allowed must be done.
+    """
+
+    lifecycle: Lifecycle | None
+    transition: Transition | None = None
+    target: str | None = None
+    codes: tuple[Codes, ...] = ()
+    held: tuple[str, ...] = ()
+    changes: Mapping[str, Any] = attrs.field(factory=dict)
+    sure: bool = True
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the step must be possible."""
+        return self.transition is not None
+
+
+class Oracle:
+    """The definition of one practice, read as it is written.
+
+    Args:
+        desk: the practice, for what the host decides: roles, facts, computed fields, objections.
+        watch: looks over guards and effects while they run.
+    """
+
+    def __init__(self, desk: Practice[Any], watch: Watch) -> None:
+        self.desk = desk
+        self.watch = watch
+        self.lifecycles = type(desk).lifecycles()
+        self.owned = frozenset(each.field for each in self.lifecycles)
+        self.overridden = type(desk)._step is not Practice._step
+
+    def context(
+        self, record: Any, event: str, payload: Mapping[str, Any], actor: Actor, at: datetime
+    ) -> Context:  # fmt: skip
+        """Return what surrounds a step, with the facts that its transitions declare."""
+        unit = self.desk.desk.reading()
+        steps = [step for each in self.lifecycles for step in each.transitions if step.event == event]
+        names = {name for step in steps for name in step.facts}
+        facts = {name: self.desk.fact(name, record, unit) for name in sorted(names)}
+        return Context(
+            actor, at, self.desk.shape.in_utc(payload), None, facts, roles=self.desk.roles_of(actor, record, at),
+            now=at, shape=self.desk.shape, derive=self.desk._derived, kind=self.desk.kind,
+        )  # fmt: skip
+
+    def expected(self, record: Any, event: str, context: Context) -> Expected:
+        """Return what must come of a step.
+
+        Raises:
+            BrokenRule: a guard or an effect raised.
+        """
+        lifecycle = next((each for each in self.lifecycles if event in each.events), None)
+        if lifecycle is None:
+            return Expected(None, codes=(frozenset(("unknown_event",)),))
+        state = getattr(record, lifecycle.field)
+        alternatives = [each for source, each in lifecycle.arrows if source == state and each.event == event]
+        if not alternatives:
+            return Expected(lifecycle, codes=(frozenset(("wrong_state",)),))
+        refused: list[Codes] = []
+        held: list[str] = []
+        for each in alternatives:
+            target, payload, codes, guards = self.judged(lifecycle, each, record, context)
+            held += guards
+            if not codes and target is not None:
+                return self._taken(lifecycle, each, target, record, payload, context, event)
+            refused.append(codes)
+        return Expected(lifecycle, codes=tuple(refused), held=tuple(held))
+
+    def judged(
+        self, lifecycle: Lifecycle, step: Transition, record: Any, context: Context
+    ) -> tuple[str | None, Mapping[str, Any], Codes, list[str]]:
+        """Return the target, the values that fit, the codes against it, and the guards that hold it back."""
+        shape, codes = self.desk.shape, set[str]()
+        if step.roles is not None and not step.roles & context.roles:
+            codes.add("role")
+        if step.internal and context.actor.kind != "system":
+            codes.add("internal")
+        if step.denied is not None and step.denied & context.roles:
+            codes.add("denied")
+        payload, gone = dict(context.payload), set[str]()
+        target = step.target if isinstance(step.target, str) else None
+        if isinstance(step.target, Chosen):
+            target = payload.pop(step.target.field, None)
+            if target is None:
+                codes.add("missing")
+            elif target not in step.target.among:
+                codes.add("not_a_choice")
+                target = None
+        for name in list(payload):
+            wrong = [reason.code for reason in shape.problems({name: payload[name]}) or ()]
+            wrong += ["field_rule"] if name in self.owned and not wrong else []
+            if wrong:
+                codes.update(wrong)
+                del payload[name]
+        proposed = shape.copy(record, payload)
+        needed = {*step.requires, *(name for rule in step.guards for name in rule.reads)}
+        gone |= {name for name in needed if blank(shape.read(proposed, name))}
+        if target is not None:
+            gone |= self._fields(lifecycle, step, target, record, proposed, payload, context, codes)
+        held = []
+        for rule in step.guards:
+            if gone.isdisjoint(rule.reads) and self.watch.guard(rule, proposed, context) is not True:
+                codes.add("guard")
+                held.append(rule.name)
+        if gone:
+            codes.add("missing")
+        return target, payload, frozenset(codes), held
+
+    def _fields(
+        self, lifecycle: Lifecycle, step: Transition, target: str, record: Any, proposed: Any,
+        payload: Mapping[str, Any], context: Context, codes: set[str],
+    ) -> set[str]:  # fmt: skip
+        """Judge the field rules; adds to `codes`, and returns the fields that are missing."""
+        gone = set[str]()
+        read = self.desk.shape.read
+        sources: tuple[Rules, ...] = (step.fields, rules_of(lifecycle, target))
+        for name in {name for rules in sources for name in rules if name != "*"} | set(payload):
+            words = self._words(sources, name, proposed, context)
+            starred = not any(name in rules for rules in sources)
+            old, new = read(record, name), read(proposed, name)
+            if not starred:
+                if "must_change" in words and name not in payload:
+                    gone.add(name)
+                elif "must_change" in words and new == old:
+                    codes.add("field_rule")
+                if "mandatory" in words and blank(new):
+                    gone.add(name)
+            if name not in payload or name in step.requires or not words & {"hidden", "read_only"}:
+                continue
+            asked = words & {"must_prompt", "must_change"} or ("mandatory" in words and blank(old))
+            if not asked and new != old:
+                codes.add("field_rule")
+        return gone
+
+    def _words(self, sources: tuple[Rules, ...], name: str, proposed: Any, context: Context) -> set[str]:
+        words = set[str]()
+        for rules in sources:
+            for rule in rules.get(name, rules.get("*", ())):
+                if self._holds(rule, proposed, context):
+                    words |= rule.words
+        return words
+
+    def _holds(self, rule: FieldRule, proposed: Any, context: Context) -> bool:
+        if rule.exempt & context.roles:
+            return False
+        if rule.when is None:
+            return True
+        read = self.desk.shape.read
+        if isinstance(rule.when, Guard):
+            if any(blank(read(proposed, name)) for name in rule.when.reads):
+                return False
+            return self.watch.guard(rule.when, proposed, context) is True
+        return all(read(proposed, name) in wanted for name, wanted in rule.when)
+
+    def _taken(
+        self, lifecycle: Lifecycle, step: Transition, target: str, record: Any, payload: Mapping[str, Any],
+        context: Context, event: str,
+    ) -> Expected:  # fmt: skip
+        shape = self.desk.shape
+        changes, proposed = dict(payload), shape.copy(record, payload)
+        for effect in step.effects:
+            delta = self.watch.effect(effect, proposed, context)
+            changes |= delta
+            proposed = shape.copy(proposed, delta)
+        changes |= self.desk._derived(proposed)
+        after = shape.copy(record, {**changes, lifecycle.field: target})
+        refusing = any(row.on_refusal == "refuse" for row in step.follow_ups)
+        objections = tuple(self._objections(record, after, context, event))
+        if objections:
+            codes = frozenset(reason.code for reason in objections)
+            return Expected(lifecycle, codes=(codes,), sure=False)
+        sure = not self.overridden and not refusing
+        return Expected(lifecycle, step, target, changes={**changes, lifecycle.field: target}, sure=sure)
+
+    def _objections(self, record: Any, after: Any, context: Context, event: str) -> Iterator[Reason]:
+        """Yield what the practice itself has against a change: its own code, not the engine's."""
+        yield from self.desk.inconsistencies(after)
+        yield from self.desk._set_by_hand(record, after, context.payload)
+        yield from self.desk.objections(record, after, context, event)
+
+
+def rules_of(lifecycle: Lifecycle, state: str) -> Rules:
+    """Return the field rules of a state, those that it takes over included; its own of a field win."""
+    chain: list[State] = []
+    at: str | None = state
+    while at is not None:
+        chain.append(lifecycle.state(at))
+        at = chain[-1].fields_from
+    merged: dict[str, tuple[FieldRule, ...]] = {}
+    for each in reversed(chain):
+        merged |= each.fields
+    return merged

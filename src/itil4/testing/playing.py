@@ -1,0 +1,321 @@
+"""Plays stories: on the library itself, and on a host beside it, and looks whether every promise is kept.
+
+A player resolves what a story leaves open (who, and with which values), so that what it has played is
+complete and plays the same again.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import attrs
+
+from itil4.errors import InvalidInput, ITIL4Error, nearest
+from itil4.record import Actor
+from itil4.testing.checking import Finding
+from itil4.testing.driver import Answer, Driver
+from itil4.testing.local import seen
+from itil4.testing.oracle import Expected, Oracle
+from itil4.testing.policies import Policy
+from itil4.testing.promises import Promises
+from itil4.testing.rules_watched import Watch
+from itil4.testing.story import Act, Story
+from itil4.testing.subject import OTHERS, Subject
+from itil4.testing.timing import timers_due
+from itil4.testing.values import played
+
+SYSTEM, NOBODY = "system", "nobody"
+
+
+@attrs.define
+class Held:
+    """A record of a story: how the drivers call it, as it is, as it was before, and its policies' histories."""
+
+    reference: str
+    record: Any
+    older: Any = None
+    hosted: str | None = None
+
+
+@attrs.frozen
+class Played:
+    """One step that was played.
+
+    Attributes:
+        act: it, with everything that the story left open.
+        expected: what the definition says; None for what is no step of a lifecycle.
+        answer: how it ended.
+        before, after: the record; `before` is None at a birth.
+        findings: the promises that it broke.
+    """
+
+    act: Act
+    expected: Expected | None
+    answer: Answer
+    before: Any
+    after: Any
+    findings: tuple[Finding, ...] = ()
+
+
+class Player:
+    """Plays one story from its beginning.
+
+    Args:
+        subject: the practice and its values.
+        driver: a host to play on as well; what it does is compared with the library.
+        policies: what must hold in every history.
+        watch: looks over guards and effects; shared by the players of one walk.
+        checks: whether promises are looked at; without, a player only gets somewhere.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        driver: Driver | None = None,
+        policies: Sequence[Policy] = (),
+        watch: Watch | None = None,
+        *,
+        checks: bool = True,
+    ) -> None:
+        self.subject = subject
+        self.model = subject.opened()
+        self.host = driver
+        self.oracle = Oracle(self.model.desk, watch or Watch())
+        self.policies = tuple(policies)
+        self.held: dict[str, Held] = {}
+        self.acts: list[Act] = []
+        self.read: dict[Any, Any] = {}
+        """The last reading of every service clock."""
+        self.checks = checks
+        self.promises = Promises(self)
+
+    @property
+    def story(self) -> Story:
+        """What was played, complete."""
+        return Story(self.acts)
+
+    def on(self, label: str) -> Held:
+        """Return the record that a story calls `label`.
+
+        Raises:
+            InvalidInput: the story has no such record yet.
+        """
+        held = self.held.get(label)
+        if held is None:
+            known = ", ".join(repr(each) for each in self.held) or "none: it has to begin with log"
+            raise InvalidInput.of("bad_story", text=str(self.story), place=f"record {label!r}", expected=known)
+        return held
+
+    def play(self, act: Act) -> Played:
+        """Play one step.
+
+        Raises:
+            InvalidInput: the step names a record, type or event that is not there.
+        """
+        if act.after:
+            self.advance(act.after)
+        if act.event in self.subject.births:
+            return self._born(act)
+        if act.event not in self.subject.of_event and act.event not in OTHERS:
+            known = (*self.subject.of_event, *self.subject.births, *OTHERS)
+            if act.refused is None:
+                near = nearest(act.event, known)
+                where = f"a story of {self.subject.name}"
+                raise InvalidInput.of("unknown_name", where=where, what="step", name=act.event, nearest=near)
+        held = self.on(act.on)
+        if act.stale and held.older is None:
+            self._other(Act("comment", {"text": "Meanwhile"}, NOBODY, on=act.on), held)
+        if act.event in OTHERS:
+            return self._other(act, held)
+        return self._step(act, held)
+
+    def advance(self, by: timedelta) -> None:
+        """Let time pass, for the library and for the host."""
+        self.model.advance(by)
+        if self.host is not None:
+            self.host.advance(by)
+
+    def actor(self, who: Any, record: Any) -> Actor:
+        """Return the actor that a story means: a role, one relative to the record, or somebody named."""
+        if isinstance(who, Actor):
+            return who
+        if who is None or who == NOBODY:
+            return Actor(NOBODY)
+        if who == SYSTEM:
+            return Actor(SYSTEM, {SYSTEM}, kind="system")
+        if record is not None and who in self.subject.practice.relative_roles:
+            person = getattr(record, who, None)
+            if isinstance(person, str) and person:
+                return Actor(person)
+        return Actor(who, {who})
+
+    def given(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """Return values as the library takes them."""
+        records = {label: held.reference for label, held in self.held.items()}
+        now = self.model.now()
+        return {name: played(value, now, self.subject.types, records) for name, value in payload.items()}
+
+    # what a step is
+
+    def _born(self, act: Act) -> Played:
+        if act.on in self.held:
+            expected = "a name for the second record, as in b: log"
+            raise InvalidInput.of("bad_story", text=str(act), place=act.event, expected=expected)
+        done = self._first(act) if act.who is None or not act.payload else None
+        if done is None:
+            done = act, self.model.open(self.given(act.payload), self.actor(act.who, None), act.event)
+        resolved, answer = done
+        self.acts.append(attrs.evolve(resolved, after=act.after, refused=act.refused))
+        found: list[Finding] = []
+        record = None
+        if answer.seen is not None:
+            record = self.model.record(answer.seen.reference)
+            held = self.held[act.on] = Held(answer.seen.reference, record)
+            if self.host is not None:
+                found += self.promises.hosted_birth(resolved, held)
+            if self.checks:
+                found += self.promises.after_birth(act, held)
+        elif self.checks:
+            found += self.promises.unborn(act, answer)
+        return Played(self.acts[-1], None, answer, None, record, tuple(found))
+
+    def _first(self, act: Act) -> tuple[Act, Answer] | None:
+        """Return the first way in which a record can be born, and what came of it; None when there is none."""
+        from itil4.testing.searching import births
+
+        last: tuple[Act, Answer] | None = None
+        for way in births(self, act):
+            try:
+                given = self.given(way.payload)
+            except ITIL4Error as error:
+                last = way, Answer.refused(*(reason.code for reason in error.reasons), text=str(error))
+                continue
+            answer = self.model.open(given, self.actor(way.who, None), way.event)
+            last = way, answer
+            if answer.done or answer.error:
+                break
+        return last
+
+    def _step(self, act: Act, held: Held) -> Played:
+        if act.who is None or act.refused is not None or not act.payload:
+            from itil4.testing.searching import filled
+
+            act = filled(self, act, held)
+        actor = self.actor(act.who, held.record)
+        payload = self.given(act.payload)
+        self.acts.append(act)
+        before = held.record
+        expected, broken = self._expected(act, before, payload, actor)
+        probe = self.promises.before_step(act, held, payload, actor) if self.checks else None
+        if act.stale:
+            answer = self._stale(act, held, payload, actor)
+        elif act.late:
+            answer = self.model.attempt(lambda: self._late(act, held, payload, actor))
+        else:
+            answer = self.model.fire(held.reference, act.event, payload, actor)
+        found = [] if broken is None else [self.promises.told("crash", broken, act, held)]
+        after = self.model.record(held.reference)
+        if probe is not None and broken is None:
+            found += self.promises.after_step(probe, expected, answer, after)
+        if self.host is not None:
+            found += self.promises.hosted_step(act, held, payload, actor, answer, after)
+        if after.version != before.version:
+            held.older, held.record = before, after
+        self._refresh(held)
+        return Played(act, expected, answer, before, after, tuple(found))
+
+    def _expected(
+        self, act: Act, before: Any, payload: Mapping[str, Any], actor: Actor
+    ) -> tuple[Expected | None, str | None]:
+        try:
+            verb = self._fields(act, before, payload)
+            context = self.oracle.context(before, act.event, verb, actor, self.model.now())
+            return self.oracle.expected(before, act.event, context), None
+        except ITIL4Error as error:
+            return None, str(error)
+
+    def _fields(self, act: Act, before: Any, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the fields that a verb gives to its step, so that the definition can be asked about them."""
+        if not set(payload) <= {*self.subject.shape.fields, *self.subject.shape.extra.types, *self._choices(act.event)}:
+            return self.model.handed(before, act.event, payload)
+        return payload
+
+    def _choices(self, event: str) -> Iterable[str]:
+        lifecycle = self.subject.of_event.get(event)
+        steps = lifecycle.transitions if lifecycle else ()
+        return [str(getattr(each.target, "field", "")) for each in steps if not isinstance(each.target, str)]
+
+    def _stale(self, act: Act, held: Held, payload: Mapping[str, Any], actor: Actor) -> Answer:
+        return self.model.fire_held(held.older, act.event, self._fields(act, held.older, payload), actor)
+
+    def _late(self, act: Act, held: Held, payload: Mapping[str, Any], actor: Actor) -> Any:
+        """Take a step in a unit of work, and let somebody else write before it commits."""
+        with self.model.itsm.unit(by=actor) as desk:
+            desk[self.subject.practice].fire(held.reference, act.event, **self._fields(act, held.record, payload))
+            self.model.desk.comment(self.meddled(act, held), "Meanwhile", by=Actor(NOBODY))
+        return self.model.record(held.reference)
+
+    def meddled(self, act: Act, held: Held) -> str:
+        """Return the record that a late step rests on: one that its facts list, or its own."""
+        lifecycle = self.subject.of_event.get(act.event)
+        steps = lifecycle.transitions if lifecycle else ()
+        facts = {fact for step in steps if step.event == act.event for fact in step.facts}
+        unit = self.model.desk.desk.reading()
+        for fact in sorted(fact for fact in facts if fact.startswith("links.")):
+            for other in self.model.desk.fact(fact, held.record, unit):
+                if any(other.id == each.reference for each in self.held.values()):
+                    return str(other.id)
+        return held.reference
+
+    def _refresh(self, done: Held) -> None:
+        """Read the other records of the story again: a step may have brought steps of theirs with it."""
+        for held in self.held.values():
+            if held is not done:
+                record = self.model.record(held.reference)
+                if record.version != held.record.version:
+                    held.older, held.record = held.record, record
+
+    def _other(self, act: Act, held: Held) -> Played:
+        """Play what is no step: a change of fields, a comment, a link, or only time."""
+        actor = self.actor(act.who, held.record)
+        before = held.record
+        self.acts.append(act)
+        if act.event == "wait":
+            return Played(act, None, Answer(seen(before)), before, before)
+        if act.event == "tick":
+            return self._ticked(act, held)
+        payload = self.given(act.payload)
+        state = self.promises.before_other() if self.checks else None
+        answer = self.model.attempt(lambda: self._done(act, held, payload, actor))
+        after = self.model.record(held.reference)
+        found: list[Finding] = []
+        if state is not None:
+            found += self.promises.after_other(act, held, state, answer, after)
+        if self.host is not None and act.event == "update":
+            found += self.promises.hosted_step(act, held, payload, actor, answer, after)
+        if after.version != before.version:
+            held.older, held.record = before, after
+        self._refresh(held)
+        return Played(act, None, answer, before, after, tuple(found))
+
+    def _ticked(self, act: Act, held: Held) -> Played:
+        """Do what fell due, and see whether it was that and nothing else."""
+        before = held.record
+        due = timers_due(self, held)
+        answer = self.model.attempt(lambda: (self.model.itsm.tick(), self.model.record(held.reference))[1])
+        after = self.model.record(held.reference)
+        found = list(self.promises.after_tick(act, held, due, answer, after)) if self.checks else []
+        if after.version != before.version:
+            held.older, held.record = before, after
+        self._refresh(held)
+        return Played(act, None, answer, before, after, tuple(found))
+
+    def _done(self, act: Act, held: Held, payload: dict[str, Any], actor: Actor) -> Any:
+        work: Callable[..., Any]
+        reference: Any = held.older if act.stale else held.reference
+        if act.event in ("link", "unlink"):
+            work = getattr(self.model.itsm, act.event)
+            work(reference, payload["relation"], payload["to"], by=actor)
+            return self.model.record(held.reference)
+        work = getattr(self.model.desk, act.event)
+        return work(reference, by=actor, **payload)

@@ -1,0 +1,438 @@
+"""The promises that every step of every workflow keeps, and what is said when one is broken."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from itil4.errors import Decision, ITIL4Error, Refused
+from itil4.lifecycle import Step
+from itil4.record import Actor, Entry
+from itil4.testing.checking import Finding
+from itil4.testing.driver import Answer, Seen
+from itil4.testing.local import seen
+from itil4.testing.oracle import Expected
+from itil4.testing.story import Act
+from itil4.testing.timing import clocks_wrong
+from itil4.testing.values import written
+
+if TYPE_CHECKING:
+    from itil4.testing.playing import Held, Player
+
+_LIBRARY = frozenset((
+    *("unknown_event", "wrong_state", "internal", "role", "denied", "missing", "guard", "field_rule", "stale"),
+    *("unknown_field", "ill_typed", "not_a_choice"),
+))  # fmt: skip
+"""Codes that a lifecycle decides; a practice may refuse with others of its own."""
+
+
+@attrs.frozen
+class Before:
+    """What was there before a step, and what was said about it."""
+
+    act: Act
+    held: "Held"
+    actor: Actor
+    record: Any
+    contents: tuple[Any, ...]
+    decision: Decision | None
+    steps: tuple[Step, ...] | None
+    failed: str | None = None
+
+
+class Promises:
+    """Looks at every step of one player."""
+
+    def __init__(self, player: "Player") -> None:
+        self.player = player
+
+    def told(
+        self, code: str, text: str, act: Act, held: "Held | None" = None, diff: tuple[str, ...] = ()
+    ) -> Finding:  # fmt: skip
+        """Return a finding at a step of the story that is being played."""
+        player = self.player
+        lifecycle = player.subject.of_event.get(act.event)
+        record = held.record if held is not None else None
+        who = act.who.id if isinstance(act.who, Actor) else act.who
+        return Finding(
+            code, text, lifecycle=lifecycle.name if lifecycle else None, event=act.event,
+            state=getattr(record, lifecycle.field) if lifecycle and record is not None else None, role=who,
+            record=record.reference if record is not None else None, story=player.story, diff=diff,
+            practice=player.subject.name,
+        )  # fmt: skip
+
+    # births
+
+    def unborn(self, act: Act, answer: Answer) -> Iterator[Finding]:
+        """A record can be born, and nothing else than a refusal says that it cannot."""
+        if answer.error:
+            yield self.told("crash", f"recording it raised: {answer.error}", act)
+
+    def after_birth(self, act: Act, held: "Held") -> Iterator[Finding]:
+        """What is born is born in an initial state, with one entry, and is stored as it was returned."""
+        player, record = self.player, held.record
+        for lifecycle in player.subject.lifecycles:
+            if player.subject.birth is None and getattr(record, lifecycle.field) not in lifecycle.initial:
+                yield self.told("wrong_target", f"it was born {getattr(record, lifecycle.field)!r}.", act, held)
+        yield from self._kept(act, held, record, player.model.history(held.reference))
+        yield from self._lawful(act, held, player.model.history(held.reference))
+
+    # steps
+
+    def before_step(self, act: Act, held: "Held", payload: Mapping[str, Any], actor: Actor) -> Before:
+        """Ask everything that must agree with the step, and remember how things are."""
+        model = self.player.model
+        contents = model.contents()
+        decision, failed = None, None
+        steps: tuple[Step, ...] | None = None
+        try:
+            if not act.stale and set(payload) <= {*self.player.subject.shape.checks, *self.player._choices(act.event)}:
+                decision = model.explain(held.reference, act.event, payload, actor)
+            if self._is_new(act, held, actor):
+                steps = model.available(held.reference, actor)
+        except ITIL4Error as error:
+            failed = f"{type(error).__name__}: {error}"
+        except Exception as error:  # whatever a rule of the host raises is what is looked for
+            failed = f"{type(error).__name__}: {error}"
+        return Before(act, held, actor, held.record, contents, decision, steps, failed)
+
+    def _is_new(self, act: Act, held: "Held", actor: Actor) -> bool:
+        """Whether the buttons have not been looked at yet for this event, these states and this actor."""
+        states = tuple(getattr(held.record, each.field) for each in self.player.subject.lifecycles)
+        mark = (act.event, states, actor)
+        asked = self.player.oracle.watch.asked
+        if mark in asked:
+            return False
+        asked.add(mark)
+        return True
+
+    def after_step(self, was: Before, expected: Expected | None, answer: Answer, after: Any) -> Iterator[Finding]:
+        """Yield every promise that a step broke."""
+        act, held, model = was.act, was.held, self.player.model
+        if was.failed or answer.error:
+            yield self.told("crash", was.failed or answer.error or "", act, held)
+            return
+        if answer.done:
+            history = model.history(held.reference)
+            yield from self._went(was, expected, answer, after, history)
+            yield from self._agreed(was, answer)
+            yield from self._alone(was, expected)
+            yield from self._kept(act, held, after, history)
+            yield from self._lawful(act, held, history)
+        else:
+            yield from self._stayed(was, expected, answer, after)
+            yield from self._agreed(was, answer)
+            yield from self._alone(was, expected)
+
+    def _went(
+        self, was: Before, expected: Expected | None, answer: Answer, after: Any, history: tuple[Entry, ...]
+    ) -> Iterator[Finding]:  # fmt: skip
+        act, held = was.act, was.held
+        if act.stale or act.late:
+            text = "somebody else wrote meanwhile, and the step was taken all the same."
+            yield self.told("lost_update", text, act, held)
+            return
+        if expected is None:
+            return
+        if not expected.allowed:
+            why = " or ".join(sorted({", ".join(sorted(codes)) for codes in expected.codes})) or "it is not possible"
+            yield self.told("not_refused", f"{act.event!r} was taken, and must be refused for {why}.", act, held)
+            return
+        lifecycle = expected.lifecycle
+        entries = [entry for entry in history if entry.seq > was.record.version]
+        if lifecycle is None or not entries:
+            yield self.told("version", f"{act.event!r} was taken, and the history does not show it.", act, held)
+            return
+        state = getattr(was.record, lifecycle.field)
+        if lifecycle.state(state).final:
+            yield self.told("final", f"{state!r} claims to be final, and {act.event!r} led on from it.", act, held)
+        entry = entries[0]
+        header = (entry.event, entry.from_state, entry.to_state, entry.by, entry.lifecycle)
+        promised = (act.event, state, expected.target, was.actor.id, lifecycle.name)
+        if header != promised:
+            text = f"the entry says {header!r} and must say {promised!r}."
+            yield self.told("wrong_target", text, act, held)
+        if len(entries) > 1 or self.player.oracle.overridden:
+            return  # what follows of the practice's own accord may change more fields
+        wanted = self.player.subject.shape.copy(was.record, expected.changes)
+        differing = tuple(differences(wanted, after))
+        if differing:
+            code = "wrong_target" if getattr(after, lifecycle.field) != expected.target else "wrong_change"
+            text = f"{act.event!r} left another record behind than its definition says."
+            yield self.told(code, text, act, held, differing)
+
+    def _stayed(
+        self, was: Before, expected: Expected | None, answer: Answer, after: Any
+    ) -> Iterator[Finding]:  # fmt: skip
+        act, held = was.act, was.held
+        codes = frozenset(answer.codes)
+        if act.stale or (act.late and expected is not None and expected.allowed):
+            if codes != {"stale"}:
+                text = f"it was refused for {_listed(codes)}, and must be for stale."
+                yield self.told("wrong_reason", text, act, held)
+        elif expected is not None and expected.allowed:
+            if expected.sure or codes & _LIBRARY:
+                text = f"{act.event!r} was refused for {_listed(codes)}, and must be possible: {answer.text}"
+                yield self.told("wrongly_refused", text, act, held)
+        elif expected is not None and expected.sure and codes not in expected.codes:
+            wanted = " or ".join(_listed(each) for each in expected.codes)
+            text = f"it was refused for {_listed(codes)}, and must be for {wanted}."
+            yield self.told("wrong_reason", text, act, held)
+        if not act.late:
+            yield from self._untouched(was, after, "the refusal")
+
+    def _untouched(self, was: Before, after: Any, what: str) -> Iterator[Finding]:
+        differing = tuple(differences(was.record, after))
+        if differing or was.record.version != after.version:
+            yield self.told("refusal_changes", f"{what} changed the record.", was.act, was.held, differing)
+        elif self.player.model.contents() != was.contents:
+            yield self.told("refusal_changes", f"{what} left something in the store.", was.act, was.held)
+
+    def _agreed(self, was: Before, answer: Answer) -> Iterator[Finding]:
+        """explain, available and fire say the same."""
+        act, held = was.act, was.held
+        decision = was.decision
+        if decision is not None and not act.late:
+            if decision.allowed != answer.done:
+                said, did = ("allowed", "refused") if decision.allowed else ("refused", "taken")
+                text = f"explain says that {act.event!r} is {said}, and it was {did}."
+                yield self.told("disagree", text, act, held)
+            elif not answer.done and frozenset(decision.codes) != frozenset(answer.codes):
+                told, did = _listed(frozenset(decision.codes)), _listed(frozenset(answer.codes))
+                yield self.told("disagree", f"explain gives {told} as the reason, and fire {did}.", act, held)
+        if was.steps is None:
+            return
+        shown = any(step.event == act.event for step in was.steps)
+        offered = self._offered(was)
+        if offered is not None and offered != shown:
+            text = f"available {'shows' if shown else 'does not show'} {act.event!r} to {was.actor.id}."
+            yield self.told("disagree", text, act, held)
+
+    def _alone(self, was: Before, expected: Expected | None) -> Iterator[Finding]:
+        """The lifecycle alone, as a host uses it on its own rows, decides as it does within its practice."""
+        player, act, held = self.player, was.act, was.held
+        lifecycle = expected.lifecycle if expected is not None else None
+        if expected is None or lifecycle is None or not expected.sure or act.payload or act.stale or act.late:
+            return
+        context = player.oracle.context(was.record, act.event, {}, was.actor, player.model.now())
+        context.derive = None
+        try:
+            lifecycle.fire(was.record, act.event, context)
+        except Refused:
+            if expected.allowed:
+                yield self.told("wrongly_refused", f"the lifecycle alone refuses {act.event!r}.", act, held)
+        except ITIL4Error as error:
+            yield self.told("crash", f"the lifecycle alone raised: {error}", act, held)
+        else:
+            if not expected.allowed:
+                yield self.told("not_refused", f"the lifecycle alone lets {act.event!r} pass.", act, held)
+
+    def _offered(self, was: Before) -> bool | None:
+        """Whether the step must be offered as a button: it is possible, or only lacks values."""
+        player = self.player
+        try:
+            context = player.oracle.context(was.record, was.act.event, {}, was.actor, player.model.now())
+            lifecycle = player.subject.of_event.get(was.act.event)
+            if lifecycle is None:
+                return None
+            state = getattr(was.record, lifecycle.field)
+            verdicts = [
+                player.oracle.judged(lifecycle, step, was.record, context)[2]
+                for source, step in lifecycle.arrows
+                if source == state and step.event == was.act.event
+            ]
+        except ITIL4Error:
+            return None
+        return any(codes <= {"missing"} for codes in verdicts)
+
+    def _kept(self, act: Act, held: "Held", record: Any, history: tuple[Entry, ...]) -> Iterator[Finding]:
+        """The history rebuilds the record, versions and times only grow, and what is read is what was written."""
+        model = self.player.model
+        seqs = [entry.seq for entry in history]
+        if record.version != len(history) or sorted(seqs) != [*range(1, len(history) + 1)]:
+            yield self.told("version", f"the record has version {record.version}, its entries {seqs}.", act, held)
+        elif seqs != sorted(seqs):
+            yield self.told("replay", f"the entries of its history come as {seqs}.", act, held)
+        times = [entry.at for entry in sorted(history, key=lambda entry: entry.seq)]
+        if times != sorted(times) or record.updated_at != times[-1] or times[-1] > model.now():
+            told = ", ".join(each.isoformat(" ") for each in times)
+            yield self.told("time", f"a time goes back, or lies ahead: {told}.", act, held)
+        try:
+            replayed = model.desk.replayed(held.reference)
+        except Exception as error:  # whatever rebuilding raises means that it cannot be rebuilt
+            yield self.told("replay", f"the history does not rebuild the record: {error}", act, held)
+        else:
+            differing = tuple(differences(record, replayed))
+            if differing or replayed != record:
+                yield self.told("replay", "the history rebuilds another record.", act, held, differing)
+        yield from self._timed(act, held, history)
+        codec = model.desk.stored.codec
+        row = codec.row(record, record.number, 0)
+        differing = tuple(differences(record, codec.record(row)))
+        if differing:
+            yield self.told("round_trip", "what is read is not what was written.", act, held, differing)
+
+    def _timed(self, act: Act, held: "Held", history: tuple[Entry, ...]) -> Iterator[Finding]:
+        for text in clocks_wrong(self.player, held, history):
+            yield self.told("clock", text, act, held)
+
+    def after_tick(
+        self, act: Act, held: "Held", due: Mapping[str, datetime], answer: Answer, after: Any
+    ) -> Iterator[Finding]:  # fmt: skip
+        """What fell due is done, and nothing before its time."""
+        if answer.error:
+            yield self.told("crash", answer.error, act, held)
+            return
+        now, history = self.player.model.now(), self.player.model.history(held.reference)
+        fired = [entry.event for entry in history if entry.seq > held.record.version and entry.op == "step"]
+        for event, at in due.items():
+            if at > now and event in fired:
+                yield self.told("due", f"{event!r} was done at {now}, and is due at {at}.", act, held)
+            elif at <= now and event not in fired and self._possible(event, held):
+                yield self.told("due", f"{event!r} was due at {at}, and was not done at {now}.", act, held)
+        yield from self._kept(act, held, after, history)
+        yield from self._lawful(act, held, history)
+
+    def _possible(self, event: str, held: "Held") -> bool:
+        player = self.player
+        try:
+            context = player.oracle.context(
+                held.record, event, {}, player.actor("system", held.record), player.model.now()
+            )
+            return player.oracle.expected(held.record, event, context).allowed
+        except ITIL4Error:
+            return False
+
+    def _linked(self, act: Act, held: "Held", payload: Mapping[str, Any]) -> Iterator[Finding]:
+        """A link is there from both of its ends, or gone from both."""
+        model = self.player.model
+        other = next((each for each in self.player.held.values() if each.reference == payload.get("to")), None)
+        if other is None:
+            return
+        from_here = {frozenset((link.source, link.target)) for link in model.desk.links(held.reference)}
+        from_there = {frozenset((link.source, link.target)) for link in model.desk.links(other.reference)}
+        pair = frozenset((held.reference, other.reference))
+        if (pair in from_here) != (pair in from_there):
+            text = f"the link to {other.record.reference} is seen from one of its ends only."
+            yield self.told("link", text, act, held)
+        elif act.event == "link" and pair not in from_here:
+            yield self.told("link", f"the link to {other.record.reference} was made and is not there.", act, held)
+
+    def _lawful(self, act: Act, held: "Held", history: tuple[Entry, ...]) -> Iterator[Finding]:
+        for policy in self.player.policies:
+            for found in policy.violations(history, self.player.subject.practice.lifecycle):
+                yield self.told("policy", str(found), act, held)
+
+    # what is no step
+
+    def before_other(self) -> tuple[Any, ...]:
+        """Remember how things are."""
+        return self.player.model.contents()
+
+    def after_other(
+        self, act: Act, held: "Held", contents: tuple[Any, ...], answer: Answer, after: Any
+    ) -> Iterator[Finding]:  # fmt: skip
+        """Yield every promise that a change, comment or link broke."""
+        if answer.error:
+            yield self.told("crash", answer.error, act, held)
+            return
+        if answer.done and act.stale:
+            yield self.told("lost_update", "a change of an older copy was taken.", act, held)
+        elif answer.done and act.refused is not None:
+            why = ", ".join(act.refused) or "whatever reason"
+            yield self.told("not_refused", f"{act.event!r} was done, and must be refused for {why}.", act, held)
+        if answer.done:
+            given = self.player.given(act.payload) if act.event == "update" else {}
+            shape = self.player.subject.shape
+            lost = [name for name, value in shape.in_utc(given).items() if shape.read(after, name) != value]
+            if lost:
+                told = tuple(f"{name}: must be {given[name]!r}, is {shape.read(after, name)!r}" for name in lost)
+                yield self.told("round_trip", "what is read is not what was written.", act, held, told)
+            yield from self._kept(act, held, after, self.player.model.history(held.reference))
+            if act.event in ("link", "unlink"):
+                yield from self._linked(act, held, self.player.given(act.payload))
+        else:
+            who = self.player.actor(act.who, held.record)
+            yield from self._untouched(Before(act, held, who, held.record, contents, None, None), after, "the refusal")
+
+    # a host beside the library
+
+    def hosted_birth(self, act: Act, held: "Held") -> Iterator[Finding]:
+        """A host records what the library records."""
+        host, player = self.player.host, self.player
+        if host is None:
+            return
+        answer = host.open(player.given(act.payload), player.actor(act.who, None))
+        if answer.seen is None:
+            text = answer.error or answer.text or _listed(frozenset(answer.codes))
+            code = "crash" if answer.error else "wrongly_refused"
+            yield self.told(code, f"the host does not record it: {text}", act, held)
+            return
+        held.hosted = answer.seen.reference
+        yield from self._same(act, held, answer.seen, seen(held.record))
+
+    def hosted_step(
+        self, act: Act, held: "Held", payload: Mapping[str, Any], actor: Actor, answer: Answer, after: Any
+    ) -> Iterator[Finding]:  # fmt: skip
+        """A host takes and refuses what the library takes and refuses, and has the same record afterwards."""
+        host = self.player.host
+        if host is None or held.hosted is None:
+            return
+        expected = held.older.version if act.stale else None
+        theirs = host.fire(held.hosted, act.event, payload, actor, expected)
+        if theirs.error:
+            yield self.told("crash", f"the host failed: {theirs.error}", act, held)
+            return
+        if theirs.done and not answer.done:
+            code = "lost_update" if act.stale else "not_refused"
+            text = f"the host took {act.event!r}, which must be refused for {_listed(frozenset(answer.codes))}."
+            yield self.told(code, text, act, held)
+            return
+        if answer.done and not theirs.done:
+            text = f"the host refused {act.event!r}: {theirs.text or _listed(frozenset(theirs.codes))}"
+            yield self.told("wrongly_refused", text, act, held)
+            return
+        if not theirs.done and theirs.codes and frozenset(theirs.codes) != frozenset(answer.codes):
+            text = f"the host refused for {_listed(frozenset(theirs.codes))}, not {_listed(frozenset(answer.codes))}."
+            yield self.told("wrong_reason", text, act, held)
+        yield from self._same(act, held, host.get(held.hosted), seen(after))
+
+    def _same(self, act: Act, held: "Held", theirs: Seen, ours: Seen) -> Iterator[Finding]:
+        if theirs.state != ours.state:
+            text = f"the host's record is {theirs.state!r} and must be {ours.state!r}."
+            yield self.told("wrong_target", text, act, held)
+            return
+        if theirs.version is not None and theirs.version != ours.version:
+            text = f"the host's record has version {theirs.version} and must have {ours.version}."
+            yield self.told("version", text, act, held)
+        differing = tuple(
+            f"{name}: must be {written(ours.values.get(name))}, is {written(value)}"
+            for name, value in theirs.values.items()
+            if name in ours.values and value != ours.values[name]
+        )
+        if differing:
+            yield self.told("wrong_change", "the host's record is another one.", act, held, differing)
+
+
+_MOVING = frozenset(("version", "updated_at"))
+
+
+def differences(wanted: Any, found: Any) -> Iterator[str]:
+    """Yield how a record differs from what it must be, a line per field; version and time aside."""
+    if type(wanted) is not type(found):
+        yield f"it must be a {type(wanted).__name__} and is a {type(found).__name__}"
+        return
+    for each in attrs.fields(type(wanted)):
+        one, other = getattr(wanted, each.name), getattr(found, each.name)
+        if each.name not in _MOVING and (type(one) is not type(other) or one != other):
+            yield f"{each.name}: must be {_shown(one)}, is {_shown(other)}"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 120 else text[:119] + "…"
+
+
+def _listed(codes: frozenset[str]) -> str:
+    return ", ".join(sorted(codes)) or "no reason"

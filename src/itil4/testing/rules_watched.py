@@ -1,0 +1,153 @@
+"""Guards and effects under observation: they must answer alike twice, change nothing, and ask nobody what time it is.
+
+A rule that reads the wall clock, draws random numbers, sleeps, or reads a file or a socket makes a
+workflow that no test can trust. While a rule runs for the first times, every call that it makes into
+such a function is seen, and stopped before it happens.
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from types import FrameType
+from typing import Any
+
+import attrs
+
+from itil4.errors import ITIL4Error
+from itil4.lifecycle.context import Context
+from itil4.lifecycle.definition import name_of
+from itil4.lifecycle.rules import Guard, broken
+
+_FORBIDDEN: Mapping[str, tuple[str, str]] = {
+    "now": ("reads the wall clock", "Use context.at."),
+    "utcnow": ("reads the wall clock", "Use context.at."),
+    "today": ("reads the wall clock", "Use context.at."),
+    "time": ("reads the wall clock", "Use context.at."),
+    "time_ns": ("reads the wall clock", "Use context.at."),
+    "monotonic": ("reads the wall clock", "Use context.at."),
+    "gmtime": ("reads the wall clock", "Use context.at."),
+    "localtime": ("reads the wall clock", "Use context.at."),
+    "sleep": ("sleeps", "Let the host wait, not the rule."),
+    "random": ("draws random numbers", "Decide by the record and the context."),
+    "getrandbits": ("draws random numbers", "Decide by the record and the context."),
+    "urandom": ("draws random numbers", "Decide by the record and the context."),
+    "open": ("opens a file", "Declare what it needs as a fact."),
+    "connect": ("opens a connection", "Declare what it needs as a fact."),
+}
+_OF = frozenset(("time", "datetime", "_random", "posix", "nt", "io", "_io", "_socket", "random", "builtins", "sqlite3"))
+_WATCHED = 6
+"""So often a rule is looked over closely; afterwards it runs as it is."""
+_SLOW = 0.25
+"""Seconds after which a rule counts as one that waits for something."""
+
+
+@attrs.frozen
+class Improper:
+    """What is wrong with a rule: its name, what it does that it must not, and what to do instead."""
+
+    rule: str
+    code: str
+    text: str
+
+
+class _Stopped(BaseException):
+    """Ends a rule before it does what it must not; no `except Exception` of the rule sees it."""
+
+
+class Watch:
+    """Looks over the rules of one practice; what it finds is in `found`, each thing once."""
+
+    def __init__(self) -> None:
+        self.found: dict[tuple[str, str], Improper] = {}
+        self.asked: set[Any] = set()
+        """What was asked already in this walk, so that it need not be asked after every step."""
+        self._runs: dict[Any, int] = {}
+
+    def guard(self, rule: Guard, proposed: Any, context: Context) -> Any:
+        """Return what a guard answers.
+
+        Raises:
+            BrokenRule: it raised.
+        """
+        return self._run(rule, rule.check, f"the guard {rule.name!r}", proposed, context)
+
+    def effect(self, rule: Callable[..., Any], proposed: Any, context: Context) -> Mapping[str, Any]:
+        """Return the changes of an effect.
+
+        Raises:
+            BrokenRule: it raised, or answered no mapping of fields.
+        """
+        what = f"the effect {name_of(rule)!r}"
+        made = self._run(rule, rule, what, proposed, context)
+        if not isinstance(made, Mapping):
+            self.note(what, "crash", f"it answered {made!r}, not a mapping of fields")
+            raise broken(what, proposed, f"it answered {made!r}, not a mapping of fields")
+        return made
+
+    def note(self, what: str, code: str, text: str) -> None:
+        """Remember what is wrong with a rule."""
+        self.found.setdefault((what, code), Improper(what, code, text))
+
+    def _run(self, rule: Any, call: Callable[..., Any], what: str, proposed: Any, context: Context) -> Any:
+        runs = self._runs[call] = self._runs.get(call, 0) + 1
+        try:
+            if runs > _WATCHED or sys.getprofile() is not None:  # a profiler that is at work is left alone
+                return call(proposed, context)
+            return self._closely(call, what, proposed, context)
+        except ITIL4Error:
+            raise
+        except Exception as error:
+            self.note(what, "crash", f"it raised {type(error).__name__}: {error}")
+            raise broken(what, proposed, error) from error
+
+    def _closely(self, call: Callable[..., Any], what: str, proposed: Any, context: Context) -> Any:
+        seen: list[str] = []
+
+        def look(frame: FrameType, happening: str, called: Any) -> None:
+            if happening != "c_call":
+                return
+            said = _FORBIDDEN.get(getattr(called, "__name__", ""))
+            if said is not None and _home(called) in _OF:
+                seen[:] = [f"it {said[0]}. {said[1]}"]
+                raise _Stopped
+
+        before = _shown(proposed, context)
+        started = perf_counter()
+        sys.setprofile(look)
+        try:
+            first = call(proposed, context)
+            second = call(proposed, context)
+        except _Stopped:
+            sys.setprofile(None)
+            self.note(what, "unsteady", seen[0])
+            raise broken(what, proposed, seen[0]) from None
+        finally:
+            sys.setprofile(None)
+        if perf_counter() - started > _SLOW:
+            self.note(what, "unsteady", f"it took longer than {_SLOW} s. A rule decides by what it is given at once.")
+        if _shown(proposed, context) != before:
+            self.note(what, "unsteady", "it changes the record or what surrounds the step. Return the changes instead.")
+        if not _same(first, second):
+            self.note(what, "unsteady", f"the same question had two answers: {first!r}, then {second!r}.")
+        return second
+
+
+def _home(called: Any) -> str:
+    owner = getattr(called, "__self__", None)
+    module = getattr(called, "__module__", None) or getattr(owner, "__module__", None)
+    if isinstance(owner, type):
+        module = owner.__module__
+    elif module is None and owner is not None:
+        module = getattr(owner, "__name__", None) or type(owner).__module__
+    return str(module)
+
+
+def _shown(proposed: Any, context: Context) -> str:
+    return repr((proposed, dict(context.payload), dict(context.facts), sorted(context.roles)))
+
+
+def _same(first: Any, second: Any) -> bool:
+    try:
+        return bool(first == second)
+    except Exception:  # a host's own equality may fail, which says nothing about the rule
+        return True

@@ -1,0 +1,91 @@
+"""Clocks and timers, computed a second time from history: what was consumed, and what is due."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from itil4.lifecycle.definition import Lifecycle
+from itil4.record import Entry
+from itil4.service_level import Target
+
+if TYPE_CHECKING:
+    from itil4.testing.playing import Held, Player
+
+_RUNS, _WAITS = ("new", "active"), ("waiting",)
+
+
+def clocks_wrong(player: "Player", held: "Held", history: Sequence[Entry]) -> Iterator[str]:
+    """Yield what is wrong with the service clocks of a record, in words.
+
+    Only targets with the usual conditions are computed anew; of others it is asked whether they go
+    back or are breached while they wait.
+    """
+    itsm = player.model.itsm
+    if "service_level" not in itsm.house.policies:
+        return
+    lifecycle: Lifecycle = player.subject.practice.lifecycle
+    now = player.model.now()
+    for reading in itsm.service_levels.readings(held.reference):
+        target = reading.target
+        where = f"the clock of {target.label!r}"
+        if _is_usual(target):
+            consumed = _consumed(lifecycle, history, reading.calendar, now)
+            if consumed != reading.consumed:
+                yield f"{where} has consumed {reading.consumed}, and its history says {consumed}."
+            elif target.duration is not None and reading.breached != (consumed > target.duration):
+                yield f"{where} is {'' if reading.breached else 'not '}breached after {consumed} of {target.duration}."
+        mark = (held.reference, repr(target))
+        before = player.read.get(mark)
+        if before is not None and reading.promised == before.promised:
+            if reading.consumed < before.consumed:
+                yield f"{where} went back from {before.consumed} to {reading.consumed}."
+            if reading.breached and not before.breached and before.state == reading.state == "paused":
+                yield f"{where} was breached while it waited."
+        player.read[mark] = reading
+
+
+def _is_usual(target: Target) -> bool:
+    plain = Target(duration=target.duration, deadline=target.deadline, metric="resolve")
+    names = ("start", "pause", "resume", "stop", "cancel", "reset", "reopen", "retroactive_start")
+    return target.metric == "resolve" and all(getattr(target, name) == getattr(plain, name) for name in names)
+
+
+def _consumed(lifecycle: Lifecycle, history: Sequence[Entry], calendar: Any, now: datetime) -> timedelta:
+    """Return the service time during which the record was open and did not wait."""
+    total, state, since = timedelta(0), None, now
+    for entry in history:
+        if entry.lifecycle != lifecycle.name or entry.to_state is None:
+            continue
+        if state is not None and lifecycle.category(state) in _RUNS:
+            total += calendar.elapsed(since, entry.at)
+        state, since = entry.to_state, entry.at
+    if state is not None and lifecycle.category(state) in _RUNS:
+        total += calendar.elapsed(since, now)
+    return total
+
+
+def timers_due(player: "Player", held: "Held") -> dict[str, datetime]:
+    """Return event -> when a timer of the record's states asks for it, for timers in calendar time."""
+    found: dict[str, datetime] = {}
+    history = player.model.history(held.reference)
+    for lifecycle in player.subject.lifecycles:
+        state = lifecycle.by_name[getattr(held.record, lifecycle.field)]
+        for timer in state.timers:
+            if timer.at is not None:
+                at = player.subject.shape.read(held.record, timer.at)
+            elif timer.after is None or timer.time != "calendar" or timer.since != "entered":
+                continue
+            else:
+                at = _entered(lifecycle, state.name, history) + timer.after
+            taken = [entry.at for entry in history if entry.event == timer.event and entry.op == "step"]
+            if isinstance(at, datetime) and not any(each >= at for each in taken):
+                found[timer.event] = at
+    return found
+
+
+def _entered(lifecycle: Lifecycle, state: str, history: Sequence[Entry]) -> datetime:
+    at = history[0].at
+    for entry in history:
+        if entry.lifecycle == lifecycle.name and entry.to_state == state != entry.from_state:
+            at = entry.at
+    return at

@@ -1,0 +1,406 @@
+"""A tour without chance: every transition, every pair, every refusal, and loops to their bounds.
+
+>>> from itil4 import IncidentManagement
+>>> print(walk(IncidentManagement).table().splitlines()[1])
+  transitions                52 of   52
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from time import perf_counter
+from typing import Any
+
+import attrs
+
+from itil4.errors import ITIL4Error
+from itil4.practices.base import Practice
+from itil4.record import Actor
+from itil4.storage.protocols import Store
+from itil4.testing.checking import Finding, Found, on_all
+from itil4.testing.coverage import Coverage
+from itil4.testing.driver import Driver
+from itil4.testing.near_misses import NearMisses
+from itil4.testing.playing import Played, Player
+from itil4.testing.policies import Policy, as_policies
+from itil4.testing.rules_watched import Watch
+from itil4.testing.searching import ArrowKey, Explorer
+from itil4.testing.shrinking import shrunk
+from itil4.testing.story import Act, Story
+from itil4.testing.subject import Subject
+
+_LONGEST = 24
+"""After so many steps a tour begins again with a new record."""
+_ROUNDS = 4
+"""So often a loop is gone round, to find the bound that a guard may set."""
+_MOST_FINDINGS = 5
+_MOST_ROUNDS = 12
+"""So often a tour sets out from one arrow."""
+
+_TEXTS = ("  blanks at both ends  ", "Größe 漢字 العربية 😀", "'; DROP TABLE -- \\ \" %s {0}")
+_MOMENT = timedelta(minutes=1)
+
+MakeDriver = Callable[[], Driver]
+
+
+def walk(
+    practice: type[Practice[Any]],
+    store: Store | str | None = None,
+    policies: Sequence[Policy] | Policy = (),
+    *,
+    domains: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    driver: MakeDriver | None = None,
+    accept: Iterable[str] = (),
+) -> Coverage:
+    """Walk through everything that a practice can do, and return what was exercised.
+
+    After each step the kit asks whether it was what the definition says, whether the history rebuilds
+    the record, whether versions and times grow, whether explain, available and fire agree, and whether
+    the record is read as it was written; after each refusal, whether everything is as it was.
+
+    Args:
+        practice: the class.
+        store: where stories are kept; by default each in a memory of its own. Other data is not touched.
+        policies: what must hold in every history.
+        domains: what the kit cannot guess: field -> values, event -> payloads.
+        settings: what `itil4.connect` is given besides: policies, a directory, further practices.
+        driver: makes a new driver of a host, on which every story is played as well.
+        accept: arrows that nobody can take, such as `reopen@closed`.
+
+    Raises:
+        Found: with what was wrong, each with the shortest story that shows it.
+        DefinitionError: a field has a type of which no value can be guessed.
+    """
+    walked = Walk(Subject(practice, domains, settings, store, accept), as_policies(policies), driver)
+    walked.run()
+    if walked.found:
+        raise Found(walked.found, practice.__name__)
+    return walked.coverage
+
+
+class Walk:
+    """One walk; `found` has what was wrong, `coverage` what was exercised."""
+
+    def __init__(self, subject: Subject, policies: Sequence[Policy] = (), driver: MakeDriver | None = None) -> None:
+        self.subject = subject
+        self.policies = tuple(policies)
+        self.driver = driver
+        self.watch = Watch()
+        self.explorer = Explorer(subject, self.watch)
+        self.coverage = Coverage(subject)
+        self.found: list[Finding] = []
+        self._told: set[tuple[str, str | None]] = set()
+        self._pace = timedelta(minutes=20) if "service_level" in subject.policies else timedelta(0)
+
+    def run(self) -> None:
+        """Walk until everything was exercised, or enough was found."""
+        started = perf_counter()
+        try:
+            rest = (self._facts, self._timers, self._texts, self._candidates)
+            for part in (self._explore, self._pairs, self._misses, self._loops, *rest):
+                part()
+                self._rules()
+                if len(self.found) >= _MOST_FINDINGS or (self.found and part == self._explore):
+                    break
+        finally:
+            self.coverage.seconds = perf_counter() - started
+
+    def player(self) -> Player:
+        """Return a player with everything looked at."""
+        return Player(self.subject, self.driver() if self.driver else None, self.policies, self.watch)
+
+    # what is found
+
+    def note(self, findings: Iterable[Finding]) -> bool:
+        """Keep what is new among findings, with its shortest story; say whether there was anything."""
+        several = list(findings)
+        for each in several[:1]:
+            mark = (each.code, each.event)
+            if mark not in self._told and len(self.found) < _MOST_FINDINGS:
+                self._told.add(mark)
+                self.found.append(shrunk(each, self.player))
+        return bool(several)
+
+    def _rules(self) -> None:
+        for each in self.watch.found.values():
+            if (each.code, each.rule) in self._told:
+                continue
+            self._told.add((each.code, each.rule))
+            event = next(
+                (step.event for step in self.explorer.steps.values() for rule in (*step.guards, *step.effects)
+                 if f"{getattr(rule, 'name', getattr(rule, '__name__', ''))!r}" in each.rule), None,
+            )  # fmt: skip
+            if not any(found.code == each.code and found.event == event for found in self.found):
+                self.found.append(
+                    Finding(each.code, f"{each.rule}: {each.text}", event=event, story=self._story_before(event),
+                            practice=self.subject.name)
+                )  # fmt: skip
+
+    def _story_before(self, event: str | None) -> Story | None:
+        keys = [key for key in self.explorer.keys if key.event == event]
+        for key in keys:
+            acts = self.explorer.arrows.get(key) or self.explorer.states.get((key.lifecycle, key.source))
+            if acts is not None:
+                return Story(acts if key in self.explorer.arrows else (*acts, Act(key.event)))
+        return None
+
+    # the parts of a walk
+
+    def _explore(self) -> None:
+        """Find a way to every arrow; nothing can be born, or an arrow that nobody can take, is a finding."""
+        self.explorer.explore()
+        if not self.explorer.states:
+            player = self.player()
+            played = player.play(Act("log"))
+            self.note(played.findings)
+            text = f"nothing can be recorded: {played.answer.text or played.answer.error}"
+            remedy = "Give domains={'log': [{...}]} with the values that it needs."
+            self.found.append(Finding("nothing_fireable", f"{text} {remedy}", practice=self.subject.name))
+            return
+        if not self.explorer.arrows and self.explorer.keys:
+            self._nothing()
+            return
+        for key in self.explorer.open():
+            if (key.lifecycle, key.source) in self.explorer.states:
+                self._unreached(key)
+
+    def _nothing(self) -> None:
+        why = "; ".join(f"{key}: {reason}" for key, reason in list(self.explorer.lost.items())[:5])
+        text = f"no step can be taken by anybody. Held back: {why or 'no step leads on from where records are born'}."
+        remedy = "Give domains={...} with values that the guards accept, or widen the roles."
+        self.found.append(Finding("nothing_fireable", f"{text} {remedy}", practice=self.subject.name))
+
+    def _unreached(self, key: ArrowKey) -> None:
+        held = self.explorer.lost.get(key, "nothing that the kit could name")
+        text = (
+            f"the kit found no way to take {key}. Held back by: {held}. Give values with domains={{...}}, or "
+            f"accept=[{key.place_in_words!r}] if it is meant so."
+        )
+        story = Story((*self.explorer.states[key.lifecycle, key.source], Act(key.event)))
+        self.found.append(
+            Finding("never_taken", text, severity="warning", lifecycle=key.lifecycle, event=key.event,
+                    state=key.source, story=story, practice=self.subject.name)
+        )  # fmt: skip
+
+    def _pairs(self) -> None:
+        """Go on from every arrow by every other one that its end allows, in tours that are as long as they may be."""
+        open_: dict[ArrowKey, list[ArrowKey]] = {}
+        for first, then in self.coverage.possible_pairs():
+            if first in self.explorer.arrows and then in self.explorer.arrows:
+                open_.setdefault(first, []).append(then)
+        for key, acts in self.explorer.arrows.items():
+            rounds = 0
+            while rounds < _MOST_ROUNDS and (open_.get(key) or not (rounds or self.coverage.arrows[key])):
+                rounds += 1
+                if not self._tour(acts, open_):
+                    break
+            if len(self.found) >= _MOST_FINDINGS:
+                return
+
+    def _tour(self, acts: Sequence[Act], open_: dict[ArrowKey, list[ArrowKey]]) -> bool:
+        """Play a story to an arrow, and from there as many pairs as possible; say whether that went well."""
+        player, last = self.player(), None
+        self.coverage.stories += 1
+        for act in acts:
+            played = player.play(act)
+            last = self.coverage.note(played, last) or last
+            if self.note(played.findings) or not played.answer.done:
+                return False
+        while last is not None and len(player.acts) < len(acts) + _LONGEST:
+            further = self._next(player, last, open_) or self._nearer(player, last, open_)
+            if further is None:
+                return True
+            if self.note(further.findings):
+                return False
+            last = self.coverage.note(further, last)
+        return True
+
+    def _nearer(self, player: Player, last: ArrowKey, open_: dict[ArrowKey, list[ArrowKey]]) -> Played | None:
+        """Take a step towards the nearest arrow from which pairs are still open; None where none leads there."""
+        came: dict[ArrowKey, ArrowKey] = {}
+        waiting = [last]
+        for key in waiting:
+            for then in self.explorer.by_source.get((key.lifecycle, key.target), ()):
+                if then in came or then not in self.explorer.arrows:
+                    continue
+                came[then] = came.get(key, then)
+                if open_.get(then):
+                    for act in self.explorer.acts_for(player, came[then], player.held[""].record):
+                        return player.play(act)
+                    return None
+                waiting.append(then)
+        return None
+
+    def _next(self, player: Player, last: ArrowKey, open_: dict[ArrowKey, list[ArrowKey]]) -> Played | None:
+        """Take a step that makes a new pair with the last one; None where no such step is possible."""
+        thens = open_.get(last, [])
+        record = player.held[""].record
+        while thens:
+            then = thens.pop(0)
+            for act in self.explorer.acts_for(player, then, record):
+                return player.play(attrs.evolve(act, after=act.after + self._pace))
+            self.coverage.impossible.add((last, then))
+        return None
+
+    def _misses(self) -> None:
+        """In every state, everything that must be refused, each time for one reason alone."""
+        told: set[tuple[str, str]] = set()
+        played: set[tuple[Act, ...]] = set()
+        for acts in self.explorer.states.values():
+            if acts in played:
+                continue
+            played.add(acts)
+            if not self._missed(acts, told):
+                return
+        for key, story in self.explorer.arrows.items():
+            if any(not self.coverage.held[rule.name] for rule in self.explorer.steps[key].guards):
+                self._beside_others(key, story)
+
+    def _missed(self, acts: Sequence[Act], told: set[tuple[str, str]]) -> bool:
+        player = self._at(acts)
+        if player is None:
+            return True
+        for act in list(NearMisses(self.explorer, player).all(told)):
+            done = player.play(act)
+            self.coverage.note(done)
+            changed = done.answer.done
+            if self.note(done.findings) or changed:
+                player = self._at(acts)
+                if player is None or len(self.found) >= _MOST_FINDINGS:
+                    return False
+        return True
+
+    def _at(self, acts: Sequence[Act]) -> Player | None:
+        """Return a player that is at the end of a story, or None where a promise broke on the way."""
+        player = self.player()
+        self.coverage.stories += 1
+        for act in acts:
+            played = player.play(act)
+            if self.note(played.findings):
+                return None
+        return player
+
+    def _beside_others(self, key: ArrowKey, story: Sequence[Act]) -> None:
+        """A guard that looks at linked records: with one that is new, it may hold the step back."""
+        for prepared in self.explorer.companions(self.explorer.steps[key]):
+            player = self._at(story[:-1])
+            if player is None or "b" in player.held:
+                return
+            try:
+                linked = [player.play(act) for act in prepared]
+            except ITIL4Error:
+                return
+            if any(self.note(each.findings) for each in linked) or not all(each.answer.done for each in linked):
+                continue
+            played = player.play(attrs.evolve(story[-1], on=""))
+            self.coverage.note(played)
+            self.note(played.findings)
+
+    def _facts(self) -> None:
+        """What a step rests on may not move before it commits: a linked record that its facts list."""
+        for key, story in self.explorer.arrows.items():
+            if not any(fact.startswith("links.") for fact in self.explorer.steps[key].facts):
+                continue
+            for acts in (story, *self._with_ended(key, story)):
+                self._played([*acts[:-1], attrs.evolve(acts[-1], late=True, refused=("stale",))])
+
+    def _with_ended(self, key: ArrowKey, story: Sequence[Act]) -> Iterator[list[Act]]:
+        """Yield the story beside a linked record that was led into each end."""
+        ends = {state.name for each in self.subject.lifecycles[:1] for state in each.states if not state.is_open}
+        for prepared in self.explorer.companions(self.explorer.steps[key]):
+            for end in ends:
+                way = self.explorer.states.get((self.subject.lifecycles[0].name, end))
+                if way is not None:
+                    others = [attrs.evolve(act, on="b") for act in way if not act.on]
+                    yield [*story[:-1], *others, *prepared[1:], story[-1]]
+
+    def _texts(self) -> None:
+        """Texts come back as they were given, with blanks at their ends and in any script."""
+        shape = self.subject.shape
+        names = [name for name in shape.checks if shape.checks and (field := shape.get(name)) and field.kind == "text"]
+        for value in _TEXTS:
+            self._played([*self._born(), *(Act("update", {name: value}, self._everybody()) for name in names[:3])])
+
+    def _born(self) -> list[Act]:
+        return list(next(iter(self.explorer.states.values())))[:1]
+
+    def _everybody(self) -> Actor:
+        return one_person(self.subject)
+
+    def _loops(self) -> None:
+        """Go round every loop with a guard until the guard, or a policy, ends it."""
+        for key, story in self.explorer.arrows.items():
+            step = self.explorer.steps[key]
+            if not step.guards or all(self.coverage.held[rule.name] for rule in step.guards):
+                continue
+            back = self._way(key.lifecycle, key.target, key.source)
+            if back is not None:
+                self._pumped(story, [*back, key])
+
+    def _pumped(self, story: Sequence[Act], loop: Sequence[ArrowKey]) -> None:
+        player = self._at(story)
+        for key in [*loop] * _ROUNDS if player is not None else ():
+            assert player is not None
+            played = player.play(Act(key.event))
+            self.coverage.note(played)
+            if self.note(played.findings) or not played.answer.done:
+                return
+
+    def _timers(self) -> None:
+        """Before its time a timer does nothing, and when it is due it does its step."""
+        for lifecycle in self.subject.lifecycles:
+            for state in lifecycle.states:
+                acts = self.explorer.states.get((lifecycle.name, state.name))
+                for timer in state.timers if acts is not None else ():
+                    assert acts is not None
+                    span = timer.after or timedelta(days=400)
+                    entered = [*acts[:-1], attrs.evolve(acts[-1], after=span - _MOMENT)]
+                    ticks = (Act("tick", after=span - _MOMENT), Act("tick", after=2 * _MOMENT))
+                    self._played([*entered, *ticks])
+
+    def _played(self, acts: Iterable[Act]) -> None:
+        """Play a story to its end, or to the first promise that it breaks."""
+        player = self.player()
+        self.coverage.stories += 1
+        for act in acts:
+            try:
+                played = player.play(act)
+            except ITIL4Error:
+                return
+            self.coverage.note(played)
+            if self.note(played.findings) or not played.answer.done:
+                return
+
+    def _way(self, lifecycle: str, source: str, target: str) -> list[ArrowKey] | None:
+        """Return a shortest way of known arrows from one state to another; None when there is none."""
+        came: dict[str, list[ArrowKey]] = {source: []}
+        waiting = [source]
+        for state in waiting:
+            if state == target:
+                return came[state]
+            for key in self.explorer.by_source.get((lifecycle, state), ()):
+                if key in self.explorer.arrows and key.target not in came:
+                    came[key.target] = [*came[state], key]
+                    waiting.append(key.target)
+        return None
+
+    def _candidates(self) -> None:
+        """Try what the graph could not tell: stories that would break a policy, if no guard held them back."""
+        for story in candidates(self.policies, self.subject):
+            self._played(story)
+
+
+def candidates(policies: Iterable[Policy], subject: Subject) -> Iterator[Story]:
+    """Yield stories that would break a policy: as whoever may, and as one person who may everything."""
+    one = one_person(subject)
+    for policy in policies:
+        for _, verdict in on_all(policy, subject.lifecycles):
+            if verdict.holds is None and verdict.story is not None:
+                story: Story = verdict.story
+                yield story
+                yield Story(attrs.evolve(act, who=one if act.who is None else act.who) for act in story)
+
+
+def one_person(subject: Subject) -> Actor:
+    """Return somebody who has every role that does not depend on the record."""
+    return Actor("one", {role for role in subject.roles if role not in subject.practice.relative_roles})

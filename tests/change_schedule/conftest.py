@@ -1,0 +1,6 @@
+"""Kits of the change schedule."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))

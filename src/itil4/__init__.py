@@ -36,7 +36,11 @@ if TYPE_CHECKING:
     from itil4.practices.change_enablement import Change, ChangeEnablement
     from itil4.practices.change_models import ChangeModel
     from itil4.practices.change_policy import ChangePolicy
+    from itil4.practices.change_schedule.desk import ChangeSchedule
     from itil4.practices.change_values import ChangeTask
+    from itil4.practices.configuration.item import ConfigurationItem
+    from itil4.practices.configuration.items import ConfigurationItems
+    from itil4.practices.configuration.policy import ConfigurationPolicy
     from itil4.practices.directory import Directory, People
     from itil4.practices.incident_management import Incident, IncidentManagement, IncidentModel, IncidentPolicy
     from itil4.practices.known_errors import KnownError, KnownErrors
@@ -76,7 +80,11 @@ _HOMES = {
     "itil4.practices.change_enablement": ("Change", "ChangeEnablement"),
     "itil4.practices.change_models": ("ChangeModel",),
     "itil4.practices.change_policy": ("ChangePolicy",),
+    "itil4.practices.change_schedule.desk": ("ChangeSchedule",),
     "itil4.practices.change_values": ("ChangeTask",),
+    "itil4.practices.configuration.item": ("ConfigurationItem",),
+    "itil4.practices.configuration.items": ("ConfigurationItems",),
+    "itil4.practices.configuration.policy": ("ConfigurationPolicy",),
     "itil4.practices.directory": ("Directory", "People"),
     "itil4.practices.incident_management": ("Incident", "IncidentManagement", "IncidentModel", "IncidentPolicy"),
     "itil4.practices.known_errors": ("KnownError", "KnownErrors"),
@@ -102,9 +110,13 @@ __all__ = [
     "ChangeEnablement",
     "ChangeModel",
     "ChangePolicy",
+    "ChangeSchedule",
     "ChangeTask",
     "Clock",
     "Comment",
+    "ConfigurationItem",
+    "ConfigurationItems",
+    "ConfigurationPolicy",
     "Context",
     "Decision",
     "DefinitionError",

@@ -144,3 +144,8 @@ def asked(itsm: itil4.ServiceManagement, by: Actor = ANA, **values: Any) -> Prop
     held = itsm.proposals.submit(held, by=by)
     made: Proposal = itsm.proposals.request_approval(held, by=by)
     return made
+
+
+def codes(error: Any) -> list[str]:
+    """Return the codes of a refusal, guards by their names."""
+    return [str(reason.detail.get("guard", reason.code)) for reason in error.value.reasons]

@@ -5,14 +5,12 @@ from typing import Any
 
 import pytest
 from approval_kit import ANA, Staff, asked, opened
+from approval_oracle import PEOPLE, WAYS, asked_in, ballots_in, could, endings, tree_stands, trees, verdict
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from oracle import WAYS, asked_in, ballots_in, could, endings, tree_stands, verdict
 
 from itil4 import Actor, Refused
 from itil4.practices.approval import ApprovalPolicy, Needs, tally
-
-PEOPLE = ("ben", "cem", "dia", "eve", "fay", "gus")
 
 
 def rules_for(count: int) -> list[Any]:
@@ -80,6 +78,8 @@ def test_votes_of_others_do_not_count_and_silence_approves_nothing() -> None:
     """Who is not asked is not counted; nobody's vote is nobody's consent."""
     assert tally(Needs("one"), {"ben": 1}, {"eve": "approve"}).status == "open"
     assert tally(Needs("all"), {}, {}).short
+    lonely = tally(Needs("count", 2), {"ben": 1}, {"ben": "reject"})
+    assert (lonely.short, lonely.status) == (True, "open"), "what nobody could give is not refused by anybody"
     assert tally(Needs("all"), {"ben": 1, "cem": 1}, {"ben": "abstain", "cem": "abstain"}).status == "rejected"
 
 
@@ -102,40 +102,6 @@ def test_a_count_says_how_many_approvals_it_lacks_at_least(data: st.DataObject) 
 
 
 # through the public door
-
-
-def _ballots(names: list[str]) -> st.SearchStrategy[dict[str, Any]]:
-    @st.composite
-    def ballot(draw: st.DrawFn) -> dict[str, Any]:
-        people = draw(st.lists(st.sampled_from(PEOPLE), min_size=1, max_size=4, unique=True))
-        enough: list[Any] = ["one", "all", {"count": draw(st.integers(1, len(people)))}, {"percentage": 50}]
-        needs = draw(st.sampled_from([*enough, {"percentage": 67}]))
-        names.append(f"b{len(names)}")
-        form = {"name": names[-1], "authority": [{"person": who} for who in people], "needs": needs}
-        if draw(st.booleans()):
-            form["quorum"] = draw(st.integers(1, len(people)))
-        if draw(st.booleans()):
-            form["abstentions"] = "count"
-        return form
-
-    return ballot()
-
-
-@st.composite
-def trees(draw: st.DrawFn) -> dict[str, Any]:
-    """Return a policy step of up to six ballots, as plain data."""
-    names: list[str] = []
-
-    def step(depth: int) -> dict[str, Any]:
-        if depth == 0 or len(names) > 3 or draw(st.integers(0, 2)) == 0:
-            return draw(_ballots(names))
-        steps = [step(depth - 1) for _ in range(draw(st.integers(1, 3)))]
-        if draw(st.booleans()):
-            return {"in_sequence": steps}
-        needs = draw(st.sampled_from(["one", "all", {"count": draw(st.integers(1, len(steps)))}]))
-        return {"in_parallel": steps, "needs": needs}
-
-    return step(2)
 
 
 @settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow])

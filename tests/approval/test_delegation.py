@@ -4,8 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from approval_kit import ANA, NOON, Hand, Staff, asked, opened
-from test_stories import codes
+from approval_kit import ANA, NOON, Hand, Staff, asked, codes, opened
 
 import itil4
 from itil4 import Actor, Refused
@@ -131,6 +130,16 @@ def test_a_vote_is_not_handed_to_who_asked_nor_to_who_has_left() -> None:
     with pytest.raises(Refused) as error:
         itsm.proposals.approve(held, by=ANA)
     assert codes(error) == ["is_independent"]
+
+
+def test_who_asked_does_not_make_two_of_themselves_by_a_delegation() -> None:
+    """Where they may vote, but not alone, a vote that they give for somebody else is theirs as well."""
+    policy = ApprovalPolicy.of("board", person("ana"), person("ben"), needs={"count": 1}, initiators="not_alone")
+    itsm = opened(policy)
+    held = itsm.proposals.delegate(asked(itsm), to="ana", by=BEN)
+    held = itsm.proposals.approve(itsm.proposals.approve(held, by=ANA), on_behalf_of="ben", by=ANA)
+    assert held.approval_state == "requested"
+    assert itsm.proposals.approve(held, by=BEN).state == "planned"
 
 
 def test_who_has_no_vote_gives_none_away() -> None:

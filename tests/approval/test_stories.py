@@ -1,14 +1,15 @@
 """Approvals as people live through them, through the public door, in memory and on SQLite."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from approval_kit import ANA, NOON, Hand, Staff, asked, opened
+from approval_kit import ANA, LIFECYCLE, NOON, Hand, Staff, asked, codes, opened
 
 import itil4
-from itil4 import Actor, InvalidInput, Refused
+from itil4 import Actor, InvalidInput, Refused, Transition
 from itil4.practices.approval import (
     ApprovalPolicy,
     Ballot,
@@ -25,11 +26,6 @@ from itil4.practices.approval import (
 
 BEN, CEM, DIA, EVE = Actor("ben"), Actor("cem"), Actor("dia"), Actor("eve")
 BOARD = group("cab")
-
-
-def codes(error: pytest.ExceptionInfo[Any]) -> list[str]:
-    """Return the codes of a refusal, guards by their names."""
-    return [str(reason.detail.get("guard", reason.code)) for reason in error.value.reasons]
 
 
 def events(itsm: itil4.ServiceManagement, held: Any) -> list[str | None]:
@@ -251,6 +247,33 @@ def _under(policy: ApprovalPolicy) -> Any:
     return practice(policy)
 
 
+def test_a_system_decides_nothing_whatever_roles_it_brings() -> None:
+    """Neither as itself nor in the name of a person; a person who votes through a system says so with `via`."""
+    itsm = opened(ApprovalPolicy.of("boss", role("boss")))
+    held = asked(itsm)
+    for bot in (Actor("bot", roles={"boss"}, kind="system"), Actor("ben", roles={"boss"}, kind="system")):
+        with pytest.raises(Refused) as error:
+            itsm.proposals.approve(held, by=bot)
+        assert codes(error) == ["is_person"]
+        assert itsm.proposals.awaiting(by=bot) == ()
+    held = itsm.proposals.approve(held, by=Actor("ben", roles={"boss"}, via="chat"))
+    assert (held.state, itsm.proposals.history(held)[-2].via) == ("planned", "chat")
+
+
+def test_an_outcome_that_the_record_is_not_ready_for_holds_the_deciding_vote_back() -> None:
+    """The vote is refused with what the record lacks, and may be given when it is there; nothing is half done."""
+    ready = LIFECYCLE.extend(replace={"authorize": Transition("authorize", "waiting", "planned", internal=True,
+                                                              requires="owner")})  # fmt: skip
+    itsm = opened(ApprovalPolicy.of("board", BOARD), lifecycle=ready)
+    held = asked(itsm)
+    assert itsm.proposals.explain(held, "approve", by=BEN).codes == ("missing",)
+    with pytest.raises(Refused, match="owner"):
+        itsm.proposals.approve(held, by=BEN)
+    assert itsm.proposals.get(held.number or "") == held
+    held = itsm.proposals.update(held, owner="mail team", by=ANA)
+    assert itsm.proposals.approve(held, by=BEN).state == "planned"
+
+
 def test_authority_by_field_by_team_by_rule_and_by_what_is_linked() -> None:
     """The owner, the owning team, a rule of the practice, and the owners of linked records."""
     from approval_kit import Proposals
@@ -396,22 +419,28 @@ def test_deadlines_count_service_time_where_the_policy_says_so(url: str | None) 
     assert [each.event for each in itsm.tick().fired] == ["expire_approval"]
 
 
-def test_a_timer_of_the_service_level_policy_lets_an_approval_expire() -> None:
-    """The expiry may also be agreed with the service levels, on the state of the approval."""
+def test_a_timer_of_the_service_level_policy_lets_an_approval_expire(url: str | None) -> None:
+    """The expiry may also be agreed with the service levels, in service time: a weekend counts nothing."""
     from approval_kit import practice
 
-    from itil4.lifecycle import Timer
-    from itil4.practices.service_policy import ServiceLevelPolicy, StateTimer
+    from itil4.practices.service_policy import ServiceLevelPolicy
+    from itil4.practices.service_timers import approval_expiry
+    from itil4.service_level import ServiceCalendar
 
-    timer = StateTimer(kind="proposal", state="requested", timer=Timer("expire_approval", after=timedelta(days=3)))
-    clock = Hand()
+    days = ("mon", "tue", "wed", "thu", "fri")
+    hours = ServiceCalendar.from_dict({"zone": "UTC", "weekly": {day: [["09:00", "17:00"]] for day in days}})
+    expiry = approval_expiry(timedelta(hours=8), kind="proposal", time="service")
+    clock = Hand(NOON + timedelta(days=4))  # a Friday
     itsm = itil4.connect(
-        practices=[practice(ApprovalPolicy.of("board", BOARD))], clock=clock, directory=Staff({"cab": ["ben"]}),
-        policies={"service_level": ServiceLevelPolicy(timers=[timer])},
+        url, practices=[practice(ApprovalPolicy.of("board", BOARD))], clock=clock, directory=Staff({"cab": ["ben"]}),
+        policies={"service_level": ServiceLevelPolicy(calendar=hours, timers=[expiry])},
     )  # fmt: skip
     held = asked(itsm)
-    clock.on(days=3)
-    assert [each.event for each in itsm.tick().fired] == ["expire_approval"]
+    clock.on(days=2, hours=23)
+    assert itsm.tick().fired == ()
+    clock.on(hours=1)
+    (fired,) = itsm.tick().fired
+    assert (fired.event, fired.at) == ("expire_approval", NOON + timedelta(days=7))
     assert itsm.proposals.get(held.number or "").approval_state == "expired"
 
 
@@ -453,6 +482,47 @@ def test_a_departure_decides_nothing_and_is_reported() -> None:
     assert itsm.proposals.approval(held).ballots[0].status == "open"
     staff.gone.clear()
     assert itsm.proposals.approve(held, by=CEM).state == "planned"
+
+
+def test_no_refusal_approves_whoever_has_left() -> None:
+    """Half of four are needed: one agrees, two leave, and the refusal of the last one carries nothing."""
+    staff = Staff({"cab": ["ben", "cem", "dia", "eve"]})
+    itsm = opened(ApprovalPolicy.of("board", BOARD, needs={"percentage": 50}), staff=staff)
+    held = itsm.proposals.approve(asked(itsm), by=BEN)
+    staff.gone |= {"dia", "eve"}
+    held = itsm.proposals.reject(held, by=CEM)
+    assert (held.state, held.approval_state) == ("waiting", "requested")
+    assert [each.code for each in itsm.proposals.approval(held).problems] == ["no_longer_asked", "votes_settled"]
+    assert itsm.proposals.approve(held, by=BEN).state == "planned"
+
+
+def test_an_owner_who_is_not_known_is_not_left_out() -> None:
+    """INV-059: of two services one has no owner, and then nobody can be asked for all of them."""
+    itsm = opened(ApprovalPolicy.of("services", owners_of("relates_to"), needs="all"))
+    held = itsm.proposals.log(summary="A relay", by=ANA)
+    for owner in ("ben", None):
+        other = itsm.proposals.log(summary="A service", owner=owner, by=EVE)
+        held = itsm.link(held, "relates_to", other, by=ANA)
+    held = itsm.proposals.submit(held, by=ANA)
+    with pytest.raises(Refused) as error:
+        itsm.proposals.request_approval(held, by=Actor("sys", roles={"system"}))
+    assert codes(error) == ["empty_authority"]
+
+
+def test_a_person_who_is_redacted_is_gone_from_the_approval_and_their_vote_still_counts(url: str | None) -> None:
+    """Votes, seats, delegations and the policy itself call them by the pseudonym, and the history still replays."""
+    itsm = opened(ApprovalPolicy.of("board", person("ben"), person("cem"), person("dia"), needs="all"), url=url)
+    held = itsm.proposals.delegate(asked(itsm), to="eve", by=BEN)
+    held = itsm.proposals.approve(itsm.proposals.approve(held, by=EVE), by=CEM)
+    officer = Actor("olga", roles={"data_protection_officer"})
+    for who in ("ben", "eve", "cem"):
+        itsm.redact_person(who, reason="They asked for it", by=officer, pseudonym=f"person-{len(who)}{who[0]}")
+    held = itsm.proposals.get(held.number or "")
+    told = [*map(repr, itsm.proposals.history(held)), repr(held), itsm.proposals.approval(held).explain()]
+    assert not [found for text in told for found in re.findall(r"\b(?:ben|eve|cem)\b", text)]
+    assert itsm.proposals.replayed(held) == held
+    assert itsm.proposals.approval(held).asked == ("dia",)
+    assert itsm.proposals.approve(held, by=DIA).state == "planned"
 
 
 def test_when_all_are_needed_a_departure_leaves_the_last_word_to_a_vote() -> None:

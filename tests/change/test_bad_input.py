@@ -35,13 +35,20 @@ GOOD: dict[str, Any] = {"name": "m", "type": "m", "authorities": ["board"]}
     [
         ({**GOOD, "autorities": []}, "Did you mean 'authorities'"),
         ({"type": "m", "authorities": "a"}, "it has no name"),
-        ({**GOOD, "name": ""}, "its name"),
-        ({**GOOD, "name": 3}, "its name"),
+        ({**GOOD, "name": ""}, "name is required"),
+        ({**GOOD, "name": 3}, "name is a text"),
+        ({**GOOD, "template": "x"}, "template"), ({**GOOD, "template": {"summary": 3}}, "template"),
+        ({**GOOD, "requires": [3]}, "requires"), ({**GOOD, "requesters": [{}]}, "requesters"),
+        ({**GOOD, "risk": 3}, "risk"), ({**GOOD, "risk": {"cases": 3}}, "cases"),
+        ({**GOOD, "tasks": 3}, "tasks"), ({**GOOD, "authorities": 3}, "authorities"),
+        ({**GOOD, "lifecycle": {"new": {"assess": 3}}}, "lifecycle"), ({**GOOD, "lifecycle": 3}, "lifecycle"),
         ({**GOOD, "review": "after"}, "review"),
         ({**GOOD, "preauthorized": "yes"}, "preauthorized"),
         ({**GOOD, "conditions": ["mail"]}, "conditions"),
         ({**GOOD, "authorities": [{"authority": "a", "risk": "hihg"}]}, "Did you mean 'high'"),
         ({**GOOD, "authorities": [{"authorty": "a"}]}, "Did you mean 'authority'"),
+        ({**GOOD, "authorities": [{"authority": "a", "approval": {"nam": "a"}}]}, "Did you mean 'name'"),
+        ({**GOOD, "authorities": [{"authority": "a", "approval": "board"}]}, "a mapping"),
         ({**GOOD, "lifecycle": {"new": ["assess"]}}, "lifecycle"),
         ({**GOOD, "lifecycle": {"assess": {"submit": "authorize"}}}, "begin at 'new'"),
         ({**GOOD, "lifecycle": {"new": {"cancel": "cancelled"}}}, "never close"),
@@ -82,7 +89,13 @@ def test_a_model_that_does_not_fit_the_practice_is_refused(model: Any, said: str
             opened().change_models.log(model=model, by=MANAGER)
 
 
-@pytest.mark.parametrize("model", [*BUILT_IN, ChangeModel.from_dict(RESTART)])
+BOARD = {"name": "board", "step": {"name": "board", "authority": [{"group": "cab", "seats": 3}], "needs": {"count": 2}}}
+
+
+@pytest.mark.parametrize("model", [
+    *BUILT_IN, ChangeModel.from_dict(RESTART),
+    ChangeModel.from_dict({**GOOD, "authorities": [{"authority": "board", "risk": "high", "approval": BOARD}, "lead"]}),
+])  # fmt: skip
 def test_a_model_is_the_same_as_data(model: ChangeModel) -> None:
     """There and back again, through what JSON can hold."""
     assert ChangeModel.from_dict(json.loads(json.dumps(model.to_dict()))) == model
@@ -92,7 +105,8 @@ def test_a_model_is_the_same_as_data(model: ChangeModel) -> None:
     "policy",
     [
         {"failures": 0}, {"least_success": 2}, {"enough": 0}, {"authorities": {"a": "b"}}, {"authorities": []},
-        {"models": RESTART}, {"initiators": "never"},
+        {"models": RESTART}, {"initiators": "never"}, {"models": 3}, {"windows": 3}, {"windows": {"night": 3}},
+        {"model_authority": ""}, {"default_owner": []}, {"schedule": "never"}, {"reopen_problems": "yes"},
     ],
 )  # fmt: skip
 def test_a_policy_that_cannot_be_is_refused(policy: Any) -> None:

@@ -30,7 +30,8 @@ from change_kit import (
 )
 
 import itil4
-from itil4 import Actor, InvalidInput, Origin, ProblemPolicy, Reason, Refused, ServiceCalendar, StaleRecord
+from itil4 import Actor, InvalidInput, Origin, People, ProblemPolicy, Reason, Refused, ServiceCalendar, StaleRecord
+from itil4.practices.configuration.policy import ConfigurationPolicy, ItemType
 from itil4.value import DEVELOP_NEW_SERVICE
 
 
@@ -351,6 +352,23 @@ def test_the_authority_follows_the_window_of_the_change() -> None:
         assert scheduled_by(itsm, "board", **late).state == "scheduled"
 
 
+def test_a_model_of_the_register_brings_its_own_board(url: str | None) -> None:
+    """Two of three members of the board decide, as the model itself says, also when it was stored in between."""
+    board = {"name": "board", "step": {"name": "cab", "authority": {"group": "cab", "seats": 3}, "needs": {"count": 2}}}
+    people = People(dict.fromkeys(("bea", "bob", "ben"), ("cab",)) | {"cat": (), "ana": (), "tom": (), "mia": ()})
+    with itil4.connect(url, clock=Ticking(), directory=people) as made:
+        itsm: Any = made
+        model = {"name": "big", "type": "big", "authorities": [{"authority": "board", "approval": board}]}
+        held = active_model(itsm, model)
+        change = itsm.changes.assess(normal(itsm, type="big", model=held), by=ASSESSOR)
+        change = itsm.changes.submit(itsm.changes.assess_risk(change, ANSWERS, by=ASSESSOR), by=ASSESSOR)
+        with pytest.raises(Refused):
+            itsm.changes.approve(change, by=AUTHORITY)
+        for name, state in (("bea", "authorize"), ("bob", "scheduled")):
+            change = itsm.changes.approve(change.id, by=Actor(name))
+            assert change.state == state
+
+
 def scheduled_by(itsm: Any, name: str, **values: Any) -> Any:
     """Return a change that somebody with this role authorized."""
     change = itsm.changes.assess(normal(itsm, **values), by=ASSESSOR)
@@ -362,8 +380,9 @@ def test_a_policy_may_object_to_the_time_of_a_change() -> None:
     """The hook for freezes and conflicts is asked where the time counts, and its reasons refuse the step."""
     asked: list[str] = []
 
-    def frozen(change: Any, at: Any, desk: Any) -> Any:
-        asked.append(change.summary)
+    def frozen(change: Any, event: str, desk: Any) -> Any:
+        asked.append(event)
+        assert desk.changes.get(change.id) == change  # it reads what the step is about to write
         if change.planned_start is not None and change.planned_start.day == 3:
             yield Reason.of("field_rule", field="planned_start", rule="inside a freeze", remedy="Take another day.")
 
@@ -371,8 +390,13 @@ def test_a_policy_may_object_to_the_time_of_a_change() -> None:
         change = itsm.changes.assess_risk(itsm.changes.assess(normal(itsm), by=ASSESSOR), ANSWERS, by=ASSESSOR)
         with pytest.raises(Refused) as caught:
             itsm.changes.submit(change, by=ASSESSOR)
-        assert codes(caught) == ["field_rule"] and asked
+        assert codes(caught) == ["field_rule"]
         assert not itsm.changes.explain(change, "submit", by=ASSESSOR)
+        days: dict[str, Any] = {name: each + timedelta(days=1) for name, each in PLANNED.items()}
+        change = itsm.changes.submit(itsm.changes.update(change, **days, by=ASSESSOR), by=ASSESSOR)
+        asked.clear()
+        itsm.changes.implement(itsm.changes.approve(change, by=AUTHORITY), by=IMPLEMENTER)
+        assert asked == ["authorize", "implement"]
 
 
 def test_the_conditions_of_a_model_are_met_before_it_counts(itsm: Any) -> None:
@@ -426,3 +450,30 @@ def test_a_standard_change_does_not_begin_on_a_preauthorization_that_is_withdraw
     with pytest.raises(StaleRecord):
         meanwhile()
     assert itsm.changes.get(change.number).state == "scheduled"
+
+
+def test_inv_069_a_change_updates_the_items_of_its_scope_and_no_others(url: str | None) -> None:
+    """INV-069: scope is settled before the authority decides; the item's history names the change."""
+    keeper = Actor("cora", {"configuration_manager"})
+    policy = ConfigurationPolicy(types=[ItemType(name="server", controlled=True)])
+    with itil4.connect(url, clock=Ticking(), policies={"configuration_item": policy}) as made:
+        itsm: Any = made
+        relay, other = (itsm.configuration_items.register(name=name, type="server", by=keeper) for name in ("r1", "r2"))
+        change = itsm.link(normal(itsm), "affects", relay, by=REQUESTER)
+        with pytest.raises(Refused):
+            itsm.configuration_items.update(relay.id, vendor="acme", change=change, by=keeper)
+        change = submitted(itsm, change)
+        with pytest.raises(Refused) as caught:
+            itsm.link(change, "affects", other, by=MANAGER)
+        assert "change_scope_fixed" in codes(caught)
+        change = itsm.changes.implement(itsm.changes.approve(change, by=AUTHORITY), by=IMPLEMENTER)
+        held = itsm.configuration_items.update(relay.id, vendor="acme", change=change, by=keeper)
+        assert itsm.configuration_items.history(held)[-1].cause.startswith(change.id)
+        with pytest.raises(Refused):
+            itsm.configuration_items.update(other.id, vendor="acme", change=change, by=keeper)
+        with pytest.raises(Refused):
+            itsm.unlink(change, "affects", relay.id, by=MANAGER)
+        done_one = itsm.changes.review(change.id, close_code="successful", by=IMPLEMENTER)
+        with pytest.raises(Refused):
+            itsm.configuration_items.update(relay.id, vendor="other", change=done_one, by=keeper)
+        assert itsm.changes.success_rate(item=relay.number).open == 1

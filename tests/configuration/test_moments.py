@@ -1,11 +1,12 @@
 """How the register stood: snapshots, baselines, and the graph as of a moment."""
 
 import random
+from datetime import timedelta
 
 import pytest
 from configuration_kit import DESK, KEEPER, START, Ticking, names, network, opened
 
-from itil4 import InvalidInput, Refused, ServiceManagement
+from itil4 import Actor, InvalidInput, Refused, ServiceManagement
 from itil4.practices.configuration import Redundancy
 
 
@@ -83,6 +84,27 @@ def test_a_baseline_stays_as_it_was_and_can_be_compared(itsm: ServiceManagement,
         baselines.update(first, snapshot=second.snapshot, by=KEEPER)
     with pytest.raises(Refused):
         baselines.take("mine", by=KEEPER) and baselines.update(first, name="other", by=DESK)
+
+
+def test_a_back_dated_correction_counts_from_the_moment_that_it_is_about(
+    itsm: ServiceManagement, clock: Ticking
+) -> None:
+    """What is now known to have been so then is what the register tells of then; today it is the same."""
+    items = itsm.configuration_items
+    host = items.register(name="host", type="server", location="Brest", by=KEEPER)
+    clock.move(hours=2)
+    host = items.update(host, vendor="acme", by=KEEPER)
+    clock.move(hours=2)
+    corrector = Actor("cora", {"corrector"})
+    moved = clock.now() - timedelta(hours=3)
+    items.correct(host, location="Nice", reason="It was moved that morning", at=moved, by=corrector)
+
+    def location(hours: float) -> str:
+        (held,) = items.snapshot(at=START + timedelta(hours=hours)).items
+        return str(held.values["location"])
+
+    assert [location(hours) for hours in (0, 0.9, 1, 2, 4)] == ["Brest", "Brest", "Nice", "Nice", "Nice"]
+    assert items.snapshot(at=clock.now()) == items.snapshot()
 
 
 def test_redundancy_is_part_of_a_snapshot(itsm: ServiceManagement) -> None:

@@ -143,7 +143,7 @@ postgres_stores = databases.postgres_stores
 
 
 @pytest.fixture(scope="session")
-def make_store() -> Callable[..., Callable[[], Any]]:
-    """`make_store(name, request, folder)`: what makes fresh stores of a name (see `databases.STORES`)."""
+def make_stores() -> Callable[..., Callable[[], Any]]:
+    """`make_stores(name, request, folder)`: what makes fresh stores of a name (see `databases.STORES`)."""
     made: Callable[..., Callable[[], Any]] = databases.make_store
     return made

@@ -168,8 +168,20 @@ def make_store(name: str, request: pytest.FixtureRequest, folder: Path) -> Calla
 
     if name == "sqlalchemy_sqlite":
         return lambda: SqlAlchemyStore(f"sqlite+pysqlite:///{folder}/{next(numbers)}.db")
+    if name == "mariadb":
+        return lambda: SqlAlchemyStore(new_mariadb())
     server = request.getfixturevalue("postgres")
     return lambda: SqlAlchemyStore(server.url, schema=new_schema(server))
+
+
+def new_mariadb() -> str:
+    """Make an empty database on the server that `mariadb.py` runs, and return its address."""
+    import pymysql
+
+    socket, name = os.environ["ITIL4_MARIADB"], f"d{os.getpid()}_{next(_schemas)}"
+    with pymysql.connect(unix_socket=socket, user="root") as raw, raw.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name}")
+    return f"mariadb+pymysql://root@/{name}?unix_socket={socket}"
 
 
 STORES = ("memory", "sqlite", "sqlalchemy_sqlite", "postgres")

@@ -262,7 +262,7 @@ def test_connections_end_with_their_threads(tmp_path: Path, rows: SimpleNamespac
         thread = threading.Thread(target=lambda: store.count("", Query("ticket")))
         thread.start()
         thread.join()
-    assert len(store._open) <= 2
+    assert len(store._connections) <= 2
     store.close()
     copy = tmp_path / "copy.db"
     shutil.copy(tmp_path / "store.db", copy)

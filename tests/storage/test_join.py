@@ -93,11 +93,11 @@ WAYS = [
 
 
 @pytest.fixture(params=WAYS)
-def host(request: pytest.FixtureRequest, tmp_path: Path, make_store: Any) -> Iterator[Host]:
+def host(request: pytest.FixtureRequest, tmp_path: Path, make_stores: Any) -> Iterator[Host]:
     """A host in each of the ways, whose tables and ours are in one database."""
     way = request.param
     name = "postgres" if way.endswith("PostgreSQL") or way == "psycopg" else "sqlalchemy_sqlite"
-    store = make_store(name, request, tmp_path)()
+    store = make_stores(name, request, tmp_path)()
     engine = store.engine
     end: Callable[[], Any] = lambda: None  # noqa: E731 - what Django alone needs
     begin: Callable[[], Any]
@@ -260,9 +260,9 @@ def test_a_kind_that_nobody_used_before_needs_no_change_of_tables_inside(host: H
     assert host.itsm.problems.get(problem.id).number == "PRB0000001"
 
 
-def test_django_tells_subscribers_on_commit(request: pytest.FixtureRequest, tmp_path: Path, make_store: Any) -> None:
+def test_django_tells_subscribers_on_commit(request: pytest.FixtureRequest, tmp_path: Path, make_stores: Any) -> None:
     """`transaction.on_commit(unit.committed)` tells of what was committed, and of nothing that was rolled back."""
-    store = make_store("sqlalchemy_sqlite", request, tmp_path)()
+    store = make_stores("sqlalchemy_sqlite", request, tmp_path)()
     begin, alias = _django(store.engine.url)
     from django.db import connections, transaction
 
@@ -285,9 +285,9 @@ def test_django_tells_subscribers_on_commit(request: pytest.FixtureRequest, tmp_
         del connections.databases[alias]
 
 
-def test_what_cannot_be_joined_is_refused(request: pytest.FixtureRequest, tmp_path: Path, make_store: Any) -> None:
+def test_what_cannot_be_joined_is_refused(request: pytest.FixtureRequest, tmp_path: Path, make_stores: Any) -> None:
     """No transaction, no connection, another database, or a store without tables of a host."""
-    store = make_store("sqlalchemy_sqlite", request, tmp_path)()
+    store = make_stores("sqlalchemy_sqlite", request, tmp_path)()
 
     def code(itsm: Any, connection: Any) -> str:
         with pytest.raises(InvalidInput) as caught, itsm.join(connection, by=SAM):
@@ -312,16 +312,16 @@ def test_what_cannot_be_joined_is_refused(request: pytest.FixtureRequest, tmp_pa
 
 
 def test_a_connection_to_another_database_is_refused(
-    postgres: Any, tmp_path: Path, make_store: Any, request: pytest.FixtureRequest
+    postgres: Any, tmp_path: Path, make_stores: Any, request: pytest.FixtureRequest
 ) -> None:
     """A store on SQLite cannot write through PostgreSQL; a connection that commits each statement holds nothing."""
     import psycopg
 
-    with itil4.connect(make_store("sqlalchemy_sqlite", request, tmp_path)()) as itsm:
+    with itil4.connect(make_stores("sqlalchemy_sqlite", request, tmp_path)()) as itsm:
         with psycopg.connect(postgres.dsn) as raw, pytest.raises(InvalidInput) as caught, itsm.join(raw, by=SAM):
             pass
         assert caught.value.code == "join_elsewhere"
-    with itil4.connect(make_store("postgres", request, tmp_path)()) as itsm:
+    with itil4.connect(make_stores("postgres", request, tmp_path)()) as itsm:
         with psycopg.connect(postgres.dsn, autocommit=True) as raw:
             with pytest.raises(InvalidInput) as free, itsm.join(raw, by=SAM):
                 pass

@@ -35,8 +35,8 @@ def clock() -> Hand:
 
 
 @pytest.fixture(params=["memory", "sqlite", "sqlalchemy_sqlite", "postgres"])
-def store(request: pytest.FixtureRequest, tmp_path: Path, make_store: Any) -> Any:
-    return make_store(request.param, request, tmp_path)()
+def store(request: pytest.FixtureRequest, tmp_path: Path, make_stores: Any) -> Any:
+    return make_stores(request.param, request, tmp_path)()
 
 
 @pytest.fixture

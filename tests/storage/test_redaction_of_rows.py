@@ -17,8 +17,8 @@ SECRET = "Grandmother-of-Ana"
 
 
 @pytest.fixture(params=["memory", "sqlite", "sqlalchemy_sqlite", "postgres"])
-def store(request: pytest.FixtureRequest, tmp_path: Path, rows: SimpleNamespace, make_store: Any) -> Iterator[Store]:
-    made: Store = make_store(request.param, request, tmp_path)()
+def store(request: pytest.FixtureRequest, tmp_path: Path, rows: SimpleNamespace, make_stores: Any) -> Iterator[Store]:
+    made: Store = make_stores(request.param, request, tmp_path)()
     made.migrate([rows.TICKET])
     yield made
     made.close()

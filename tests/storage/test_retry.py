@@ -97,9 +97,9 @@ def test_inside_a_unit_it_would_see_the_same_again() -> None:
 
 
 @pytest.mark.parametrize("name", ["memory", "sqlite", "sqlalchemy_sqlite", "postgres"])
-def test_threads_that_retry_lose_nothing(name: str, request: Any, tmp_path: Any, make_store: Any) -> None:
+def test_threads_that_retry_lose_nothing(name: str, request: Any, tmp_path: Any, make_stores: Any) -> None:
     """Four threads add 10 each to one field of one record, on every store."""
-    with itil4.connect(make_store(name, request, tmp_path)()) as itsm:
+    with itil4.connect(make_stores(name, request, tmp_path)()) as itsm:
         incident, failed = log(itsm), []
 
         def add(desk: Any) -> None:

@@ -21,8 +21,8 @@ EVE = Actor("eve", roles={"service_desk"})
 
 
 @pytest.fixture(params=["memory", "sqlite", "sqlalchemy_sqlite", "postgres"])
-def itsm(request: pytest.FixtureRequest, tmp_path: Path, make_store: Any) -> Iterator[itil4.ServiceManagement]:
-    with itil4.connect(make_store(request.param, request, tmp_path)()) as made:
+def itsm(request: pytest.FixtureRequest, tmp_path: Path, make_stores: Any) -> Iterator[itil4.ServiceManagement]:
+    with itil4.connect(make_stores(request.param, request, tmp_path)()) as made:
         yield made
 
 

@@ -156,8 +156,6 @@ class ChangeEnablement(Approving[C]):
         if event == "finish_task" and before is not None:
             yield from tasks_told(before.tasks, after.tasks)
         yield from self._against_model(before, after, context, event)
-        if event in _TIMED and self.rules.schedule is not None:
-            yield from self.rules.schedule(after, context.at, self.desk)
 
     def _against_model(self, before: C | None, after: C, context: Context, event: str) -> Iterable[Reason]:
         held = self.applied(after, self.desk.reading())
@@ -199,6 +197,14 @@ class ChangeEnablement(Approving[C]):
             model = self.applied(change, unit).model
             if model is None or not model.after_the_fact or op == "unlink":
                 yield Reason.of("change_scope_fixed", record=source.reference, state=source.state)
+
+    def schedule_objections(self, record: C, event: str, unit: Unit) -> Iterable[Reason]:
+        """Yield what speaks against the time of a change, at each of the steps of `TIMED`: what the policy finds.
+
+        The desk that the policy is given acts in the unit of the step: what it reads and depends on joins the commit.
+        """
+        if self.rules.schedule is not None:
+            yield from self.rules.schedule(record, event, self.desk.clone(unit=unit))
 
     # models
 
@@ -242,8 +248,9 @@ class ChangeEnablement(Approving[C]):
 
     def approval_policy(self, record: C) -> ApprovalPolicy | None:
         """Return how the authority for a change decides; None where the model names none, and nobody can be asked."""
-        name = self.authority_of(record)
-        return None if name is None else self.rules.authority(name)
+        model = self.applied(record, self.desk.reading()).model
+        rule = None if model is None else model.rule_for(record.risk, within(record, self.rules.windows))
+        return None if rule is None else rule.decides or self.rules.authority(rule.authority)
 
     def fact(self, name: str, record: C, unit: Unit) -> Any:
         """The policy, and the model by which a change goes, are facts of its steps."""
@@ -292,6 +299,8 @@ class ChangeEnablement(Approving[C]):
         if event == "reclassify":
             payload = taken_up(self, unit, payload, actor, current)
         new = super()._step(unit, current, event, actor, payload, at, reason, cause, seen)
+        if event in TIMED and (against := tuple(self.schedule_objections(new, event, unit))):
+            raise Refused(*against)
         if event in ("close", "record_review"):
             follow_outcome(self, unit, current, new, actor)
         return new
@@ -505,7 +514,8 @@ class ChangeEnablement(Approving[C]):
 
 _DEFAULT = ChangePolicy()
 _DRAFTED = frozenset({"new", "assess"})
-_TIMED = frozenset({"submit", "schedule", "reschedule", "implement"})
+TIMED = frozenset({"submit", AUTHORIZING, "schedule", "reschedule", "implement"})
+"""The steps at which the time of a change counts."""
 
 
 def _given(close_code: CloseCode | None, close_notes: Note | None) -> dict[str, Any]:
@@ -515,4 +525,5 @@ def _given(close_code: CloseCode | None, close_notes: Note | None) -> dict[str, 
 
 __all__ = [
     "BUILT_IN", "EMERGENCY", "LIFECYCLE", "NORMAL", "C", "Change", "ChangeEnablement", "ChangeModel", "ChangePolicy",
+    "TIMED",
 ]  # fmt: skip

@@ -20,8 +20,16 @@ from itil4.practices.change_values import (
     ReviewRule,
     RiskCase,
     RiskRule,
+    each_a,
+    flag,
     frozen_words,
+    line,
+    lines,
+    note,
+    one_of,
     refuse,
+    several,
+    table,
     task_problem,
     words,
 )
@@ -60,8 +68,8 @@ def _risk_rule(data: Mapping[str, Any]) -> RiskRule:
     return RiskRule(
         **{
             **_known(data, RiskRule, "a risk rule"),
-            "questions": tuple(made(Question, each) for each in data.get("questions", ())),
-            "cases": tuple(made(RiskCase, each) for each in data.get("cases", ())),
+            "questions": tuple(made(Question, each) for each in several("questions", data.get("questions", ()))),
+            "cases": tuple(made(RiskCase, each) for each in several("cases", data.get("cases", ()))),
         }
     )
 
@@ -70,17 +78,34 @@ def _authorities(value: Any) -> Any:
     if isinstance(value, (str, Mapping, AuthorityRule)):
         value = (value,)
     return tuple(
-        AuthorityRule(authority=each) if isinstance(each, str) else made(AuthorityRule, each) for each in value
+        AuthorityRule(authority=each) if isinstance(each, str) else made(AuthorityRule, each)
+        for each in several("authorities", value)
     )
 
 
 def _tasks(value: Any) -> tuple[ChangeTask, ...]:
-    return tuple(made(ChangeTask, each) for each in value)
+    return tuple(made(ChangeTask, each) for each in several("tasks", value))
 
 
-def _flag(_: Any, attribute: Any, value: Any) -> None:
-    if type(value) is not bool:
-        raise DefinitionError.of("ill_typed", field=attribute.name, expected="True or False", value=value)
+def _template(value: Any) -> Any:
+    return Frozen(value) if isinstance(value, Mapping) else value
+
+
+def _texts(_: Any, attribute: Any, value: Any) -> None:
+    if not isinstance(value, Mapping):
+        raise DefinitionError.of("ill_typed", field=attribute.name, expected="a mapping of texts", value=value)
+    for name, each in value.items():
+        line(None, attribute, name)
+        note(None, attribute, each)
+
+
+def _is_way(way: tuple[Any, Any]) -> bool:
+    event, targets = way
+    return isinstance(event, str) and isinstance(targets, tuple) and all(isinstance(each, str) for each in targets)
+
+
+def _is_rule(_: Any, attribute: Any, value: Any) -> None:
+    each_a(RiskRule)(None, attribute, (value,))
 
 
 def made(kind: Any, value: Any) -> Any:
@@ -143,19 +168,23 @@ class ChangeModel:
         DefinitionError: it contradicts itself, leads nowhere, has no authority, or skips authorization.
     """
 
-    name: str
-    type: str
+    name: str = attrs.field(validator=line)
+    type: str = attrs.field(validator=line)
     lifecycle: Ways = attrs.field(default=None, converter=_ways, hash=False)
-    preauthorized: bool = attrs.field(default=False, validator=_flag)
-    after_the_fact: bool = attrs.field(default=False, validator=_flag)
-    assessed: bool = attrs.field(default=True, validator=_flag)
-    conditions: Mapping[str, tuple[str, ...]] = attrs.field(factory=Frozen, converter=frozen_words, hash=False)
-    requesters: tuple[str, ...] = attrs.field(default=(), converter=words)
-    requires: tuple[str, ...] = attrs.field(default=("planned_start", "planned_end"), converter=words)
-    risk: RiskRule = attrs.field(factory=lambda: RISK, converter=_rule)
+    preauthorized: bool = attrs.field(default=False, validator=flag)
+    after_the_fact: bool = attrs.field(default=False, validator=flag)
+    assessed: bool = attrs.field(default=True, validator=flag)
+    conditions: Mapping[str, tuple[str, ...]] = attrs.field(
+        factory=Frozen, converter=frozen_words, validator=table, hash=False
+    )
+    requesters: tuple[str, ...] = attrs.field(default=(), converter=words, validator=lines)
+    requires: tuple[str, ...] = attrs.field(default=("planned_start", "planned_end"), converter=words, validator=lines)
+    risk: RiskRule = attrs.field(factory=lambda: RISK, converter=_rule, validator=_is_rule)
     authorities: tuple[AuthorityRule, ...] = attrs.field(default=(), converter=_authorities)
-    review: ReviewRule = "after_closure"
-    template: Mapping[str, str] = attrs.field(factory=Frozen, converter=Frozen, hash=False)
+    review: ReviewRule = attrs.field(
+        default="after_closure", validator=one_of("before_closure", "after_closure", "on_failure")
+    )
+    template: Mapping[str, str] = attrs.field(factory=Frozen, converter=_template, validator=_texts, hash=False)
     tasks: tuple[ChangeTask, ...] = attrs.field(default=(), converter=_tasks)
 
     def __attrs_post_init__(self) -> None:
@@ -174,18 +203,6 @@ class ChangeModel:
         Raises:
             DefinitionError: with what is wrong, and the story that shows it.
         """
-        for name in ("name", "type"):
-            value = getattr(self, name)
-            if not isinstance(value, str) or not value.strip() or not value.isprintable() or len(value) > 255:
-                raise refuse("a change model", f"its {name} is {value!r}.", "Give one line of text.")
-        if self.review not in ("before_closure", "after_closure", "on_failure"):
-            known = ("before_closure", "after_closure", "on_failure")
-            raise DefinitionError.of(
-                "not_a_choice", field="review", value=self.review, choices=known, nearest=nearest(self.review, known)
-            )
-        for name in ("conditions", "template"):
-            if not isinstance(getattr(self, name), Mapping):
-                raise DefinitionError.of("ill_typed", field=name, expected="a mapping", value=getattr(self, name))
         if not self.preauthorized and not self.authorities:
             raise refuse(self.where, "nobody authorizes its changes.", "Name an authority.")
         if (problem := task_problem(self.tasks)) is not None:
@@ -194,7 +211,11 @@ class ChangeModel:
 
     def _check_ways(self) -> None:
         ways = self.lifecycle
-        if not isinstance(ways, Mapping) or not all(isinstance(into, Mapping) for into in ways.values()):
+        sound = isinstance(ways, Mapping) and all(
+            isinstance(state, str) and isinstance(into, Mapping) and all(map(_is_way, into.items()))
+            for state, into in ways.items()
+        )
+        if not sound:
             expected = "a mapping from states to events and the states that they lead to"
             raise DefinitionError.of("ill_typed", field="lifecycle", expected=expected, value=ways)
         if BORN not in ways:
@@ -237,20 +258,25 @@ class ChangeModel:
 
     def unmet(self, change: Any) -> str | None:
         """Say which condition a change does not meet; None when it meets all."""
-        for name, several in self.conditions.items():
+        for name, known in self.conditions.items():
             value = getattr(change, name, change.extra.get(name))
             given = value if isinstance(value, tuple) else (value,)
-            if not given or any(each not in several for each in given):
-                return f"{name} is {value!r}; the model {self.name!r} is for: {', '.join(several)}."
+            if not given or any(each not in known for each in given):
+                return f"{name} is {value!r}; the model {self.name!r} is for: {', '.join(known)}."
+        return None
+
+    def rule_for(self, risk: str | None, within: Iterable[str] = ()) -> AuthorityRule | None:
+        """Return the first rule that holds for a risk and the windows in which the change lies; None: none does."""
+        windows = frozenset(within)
+        for rule in self.authorities:
+            if (not rule.risk or risk in rule.risk) and (rule.within is None or rule.within in windows):
+                return rule
         return None
 
     def authority(self, risk: str | None, within: Iterable[str] = ()) -> str | None:
         """Return the name of the authority for a risk and the windows in which the change lies; None: there is none."""
-        windows = frozenset(within)
-        for rule in self.authorities:
-            if (not rule.risk or risk in rule.risk) and (rule.within is None or rule.within in windows):
-                return rule.authority
-        return None
+        rule = self.rule_for(risk, within)
+        return None if rule is None else rule.authority
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain data that any JSON encoder takes."""

@@ -10,6 +10,7 @@ from itil4.errors import DefinitionError, Reason
 from itil4.practices.approval import ApprovalPolicy, role
 from itil4.practices.approval.policy import Initiators
 from itil4.practices.change_models import ChangeModel
+from itil4.practices.change_values import flag, line, several
 from itil4.record import Frozen
 
 
@@ -21,14 +22,25 @@ class Window(Protocol):
         ...
 
 
-Scheduling: TypeAlias = Callable[[Any, datetime, Any], Iterable[Reason]]
-"""`(change, at, desk)` -> what speaks against submitting, scheduling or implementing a change as it is planned."""
+Scheduling: TypeAlias = Callable[[Any, str, Any], Iterable[Reason]]
+"""`(change, event, desk)` -> what speaks against the time of a change at a step: submit, authorize, schedule,
+reschedule or implement. What is read through `desk.reading()` and depended on joins the commit."""
 
 
 def _models(value: Iterable[Any]) -> tuple[ChangeModel, ...]:
-    if isinstance(value, (str, Mapping)):
-        raise DefinitionError.of("ill_typed", field="models", expected="several change models", value=value)
-    return tuple(each if isinstance(each, ChangeModel) else ChangeModel.from_dict(each) for each in value)
+    models = several("models", value)
+    return tuple(each if isinstance(each, ChangeModel) else ChangeModel.from_dict(each) for each in models)
+
+
+def _windows(value: Any) -> Any:
+    if not isinstance(value, Mapping) or not all(hasattr(each, "elapsed") for each in value.values()):
+        raise DefinitionError.of("ill_typed", field="windows", expected="calendars by name", value=value)
+    return Frozen(value)
+
+
+def _callable(_: Any, attribute: Any, value: Any) -> None:
+    if value is not None and not callable(value):
+        raise DefinitionError.of("ill_typed", field=attribute.name, expected="a function", value=value)
 
 
 def _authorities(value: Any) -> Any:
@@ -78,14 +90,14 @@ class ChangePolicy:
     models: tuple[ChangeModel, ...] = attrs.field(default=(), converter=_models)
     authorities: Mapping[str, ApprovalPolicy] = attrs.field(factory=Frozen, converter=_authorities, hash=False)
     initiators: Initiators = "excluded"
-    windows: Mapping[str, Window] = attrs.field(factory=Frozen, converter=Frozen, hash=False)
-    model_authority: str = "change_authority"
-    default_owner: str = "change enablement"
+    windows: Mapping[str, Window] = attrs.field(factory=Frozen, converter=_windows, hash=False)
+    model_authority: str = attrs.field(default="change_authority", validator=line)
+    default_owner: str = attrs.field(default="change enablement", validator=line)
     failures: int | None = attrs.field(default=2, validator=_positive)
     least_success: float | None = attrs.field(default=None, validator=_share)
     enough: int = attrs.field(default=5, validator=_positive)
-    schedule: Scheduling | None = attrs.field(default=None, hash=False)
-    reopen_problems: bool = True
+    schedule: Scheduling | None = attrs.field(default=None, validator=_callable, hash=False)
+    reopen_problems: bool = attrs.field(default=True, validator=flag)
 
     def __attrs_post_init__(self) -> None:
         self.authority(self.model_authority)  # what cannot be is refused now

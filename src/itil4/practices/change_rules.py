@@ -238,8 +238,9 @@ def same_authority(change: "Change", context: Context) -> bool | str:
     if before is None or model is None or model.preauthorized:
         return True
     windows = policy_of(context).windows
-    old, new = (model.authority(each.risk, within(each, windows)) for each in (before, change))
-    return old == new or f"at that time {new} would have to authorize it, and {old} did."
+    old, new = (model.rule_for(each.risk, within(each, windows)) for each in (before, change))
+    said = "nobody" if new is None else new.authority
+    return old == new or f"at that time {said} would have to authorize it."
 
 
 def within(change: Any, windows: Mapping[str, Any]) -> tuple[str, ...]:

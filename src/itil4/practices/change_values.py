@@ -8,6 +8,7 @@ import attrs
 
 from itil4.clock import instant
 from itil4.errors import DefinitionError, Reason, nearest
+from itil4.practices.approval.policy import ApprovalPolicy
 from itil4.record import Frozen
 from itil4.record.door import text_problem
 from itil4.vocabulary import Level, choices
@@ -43,7 +44,47 @@ def frozen_words(value: Any) -> Any:
     return Frozen({name: words(each) for name, each in value.items()}) if isinstance(value, Mapping) else value
 
 
-def _line(_: Any, attribute: Any, value: Any) -> None:
+def _deep(value: Any) -> Any:
+    """Return plain data as records hold it: mappings frozen, lists as tuples."""
+    if isinstance(value, ApprovalPolicy):
+        value = value.to_dict()
+    if isinstance(value, Mapping):
+        return Frozen({str(name): _deep(each) for name, each in value.items()})
+    return tuple(_deep(each) for each in value) if isinstance(value, (list, tuple)) else value
+
+
+def several(what: str, value: Any) -> tuple[Any, ...]:
+    """Return a list or tuple as a tuple.
+
+    Raises:
+        DefinitionError: it is something else.
+    """
+    if isinstance(value, (list, tuple)):
+        return tuple(value)
+    raise DefinitionError.of("ill_typed", field=what, expected="several values", value=value)
+
+
+def each_a(kind: type) -> Any:
+    """Return the check that a tuple holds values of one class."""
+
+    def check(_: Any, attribute: Any, value: Any) -> None:
+        for each in several(attribute.name, value):
+            if not isinstance(each, kind):
+                raise DefinitionError.of(
+                    "ill_typed", field=attribute.name, expected=f"{kind.__name__} values", value=each
+                )
+
+    return check
+
+
+def flag(_: Any, attribute: Any, value: Any) -> None:
+    """Check that it is True or False."""
+    if type(value) is not bool:
+        raise DefinitionError.of("ill_typed", field=attribute.name, expected="True or False", value=value)
+
+
+def line(_: Any, attribute: Any, value: Any) -> None:
+    """Check that it is one line of text."""
     reason: Reason | None = Reason.of("ill_typed", field=attribute.name, expected="a text", value=value)
     if type(value) is str:
         reason = text_problem(attribute.name, value, longest=255, lines=False, may_be_blank=False)
@@ -51,7 +92,8 @@ def _line(_: Any, attribute: Any, value: Any) -> None:
         raise DefinitionError(reason)
 
 
-def _note(_: Any, attribute: Any, value: Any) -> None:
+def note(_: Any, attribute: Any, value: Any) -> None:
+    """Check that it is a text."""
     reason: Reason | None = Reason.of("ill_typed", field=attribute.name, expected="a text", value=value)
     if type(value) is str:
         reason = text_problem(attribute.name, value, longest=100_000)
@@ -59,22 +101,26 @@ def _note(_: Any, attribute: Any, value: Any) -> None:
         raise DefinitionError(reason)
 
 
-def _lines(_: Any, attribute: Any, value: Any) -> None:
+def lines(_: Any, attribute: Any, value: Any) -> None:
+    """Check that they are lines of text."""
     if type(value) is not tuple:
         raise DefinitionError.of("ill_typed", field=attribute.name, expected="several texts", value=value)
     for each in value:
-        _line(None, attribute, each)
+        line(None, attribute, each)
 
 
-def _table(_: Any, attribute: Any, value: Any) -> None:
+def table(_: Any, attribute: Any, value: Any) -> None:
+    """Check that it is a mapping from texts to several texts."""
     if not isinstance(value, Mapping):
         raise DefinitionError.of("ill_typed", field=attribute.name, expected="a mapping of texts", value=value)
     for name, several in value.items():
-        _line(None, attribute, name)
-        _lines(None, attribute, several)
+        line(None, attribute, name)
+        lines(None, attribute, several)
 
 
-def _one_of(*known: str) -> Any:
+def one_of(*known: str) -> Any:
+    """Return the check that it is one of these words."""
+
     def check(_: Any, attribute: Any, value: Any) -> None:
         if value not in known:
             raise DefinitionError.of(
@@ -91,9 +137,9 @@ def _one_of(*known: str) -> Any:
 class Question:
     """One question of a risk assessment, with the answers that it knows."""
 
-    name: str = attrs.field(validator=_line)
-    text: str = attrs.field(validator=_line)
-    choices: tuple[str, ...] = attrs.field(converter=words, validator=_lines)
+    name: str = attrs.field(validator=line)
+    text: str = attrs.field(validator=line)
+    choices: tuple[str, ...] = attrs.field(converter=words, validator=lines)
 
     def __attrs_post_init__(self) -> None:
         if len(set(self.choices)) < 2 or len(set(self.choices)) != len(self.choices):
@@ -104,9 +150,9 @@ class Question:
 class RiskCase:
     """A risk, and the answers at which it applies: every question that is named has one of the answers given."""
 
-    risk: Level = attrs.field(validator=_one_of(*_LEVELS))
+    risk: Level = attrs.field(validator=one_of(*_LEVELS))
     when: Mapping[str, tuple[str, ...]] = attrs.field(
-        factory=Frozen, converter=frozen_words, validator=_table, hash=False
+        factory=Frozen, converter=frozen_words, validator=table, hash=False
     )
 
     def holds(self, answers: Mapping[str, str]) -> bool:
@@ -132,9 +178,9 @@ class RiskRule:
         DefinitionError: a case asks for what no question knows.
     """
 
-    questions: tuple[Question, ...] = attrs.field(default=(), converter=words)
-    cases: tuple[RiskCase, ...] = attrs.field(default=(), converter=words)
-    otherwise: Level = attrs.field(default="high", validator=_one_of(*_LEVELS))
+    questions: tuple[Question, ...] = attrs.field(default=(), converter=words, validator=each_a(Question))
+    cases: tuple[RiskCase, ...] = attrs.field(default=(), converter=words, validator=each_a(RiskCase))
+    otherwise: Level = attrs.field(default="high", validator=one_of(*_LEVELS))
 
     def __attrs_post_init__(self) -> None:
         known = {each.name: each.choices for each in self.questions}
@@ -175,13 +221,26 @@ class AuthorityRule:
         authority: the name of the authority: one of the policy, or a role; a CAB is one of them.
         risk: the risks at which it holds; none means any, a risk that nobody has assessed too.
         within: the name of a window of the policy in which the whole of the planned time lies.
+        approval: how it decides, as an `ApprovalPolicy` or its plain data; where there is none, as the policy says.
+
+    >>> board = {"name": "board", "step": {"name": "cab", "authority": {"group": "cab", "seats": 3}, "needs": "all"}}
+    >>> AuthorityRule(authority="board", approval=board).decides.ballots[0].name
+    'cab'
     """
 
-    authority: str = attrs.field(validator=_line)
-    risk: tuple[str, ...] = attrs.field(default=(), converter=words)
-    within: str | None = attrs.field(default=None, validator=attrs.validators.optional(_line))
+    authority: str = attrs.field(validator=line)
+    risk: tuple[str, ...] = attrs.field(default=(), converter=words, validator=lines)
+    within: str | None = attrs.field(default=None, validator=attrs.validators.optional(line))
+
+    approval: Mapping[str, Any] = attrs.field(factory=Frozen, converter=_deep, hash=False)
+
+    @property
+    def decides(self) -> ApprovalPolicy | None:
+        """How it decides, where the rule says so itself."""
+        return ApprovalPolicy.from_dict(self.approval) if self.approval else None
 
     def __attrs_post_init__(self) -> None:
+        self.decides  # noqa: B018 - what cannot be read is refused when the rule is made
         for each in self.risk:
             if each not in _LEVELS:
                 raise DefinitionError.of(
@@ -204,12 +263,12 @@ class ChangeTask:
         state: open, done or skipped; with `at`, `by` and `note` of the moment when it was told.
     """
 
-    name: str = attrs.field(validator=_line)
-    text: str = attrs.field(default="", validator=_note)
-    after: tuple[str, ...] = attrs.field(default=(), converter=words, validator=_lines)
-    assignee: str | None = attrs.field(default=None, validator=attrs.validators.optional(_line))
-    state: TaskState = attrs.field(default="open", validator=_one_of("open", "done", "skipped"))
-    note: str = attrs.field(default="", validator=_note)
+    name: str = attrs.field(validator=line)
+    text: str = attrs.field(default="", validator=note)
+    after: tuple[str, ...] = attrs.field(default=(), converter=words, validator=lines)
+    assignee: str | None = attrs.field(default=None, validator=attrs.validators.optional(line))
+    state: TaskState = attrs.field(default="open", validator=one_of("open", "done", "skipped"))
+    note: str = attrs.field(default="", validator=note)
     at: datetime | None = attrs.field(default=None, converter=attrs.converters.optional(instant))
     by: str | None = None
 
@@ -272,5 +331,6 @@ def waiting_for(tasks: Iterable[ChangeTask], name: str) -> tuple[str, ...]:
 
 __all__ = [
     "FAILED", "SUCCEEDED", "AuthorityRule", "ChangeTask", "CloseCode", "Question", "ReviewRule", "RiskCase",
-    "RiskRule", "TaskState", "frozen_words", "refuse", "task_problem", "waiting_for", "words",
+    "RiskRule", "TaskState", "each_a", "flag", "frozen_words", "line", "lines", "note", "one_of", "refuse", "several",
+    "table", "task_problem", "waiting_for", "words",
 ]  # fmt: skip

@@ -40,6 +40,17 @@ def hold_review(
     return StateTimer(kind=kind, state="on_hold", timer=Timer("remind", after=every, since="step", time=time))
 
 
+def approval_expiry(after: timedelta, *, kind: str, time: Literal["calendar", "service"] = "calendar") -> StateTimer:
+    """End an approval that nobody decides about; a policy of approvals may say so for its own rounds as well.
+
+    Args:
+        after: how long after it was asked for.
+        kind: the kind of record; its practice extends `itil4.practices.approval.Approving`.
+        time: whether `after` counts calendar time, or service time only.
+    """
+    return StateTimer(kind=kind, state="requested", timer=Timer("expire_approval", after=after, time=time))
+
+
 def known_error_reviews() -> tuple[StateTimer, ...]:
     """Remind of open known errors whose next review is due: does the workaround still hold, is there a solution now?
 

@@ -5,6 +5,10 @@ row for a record with entries that no relay has acknowledged, none for a record 
 names the next entry to hand out, so a later one cannot go before it, and since every record has a row of its
 own there is no cursor over all of them that a late commit could be behind.
 
+The row knows the newest entry too, so an acknowledgement decides by its own row alone whether another one
+waits: where transactions overlap, a look at the history could miss one that is being committed. Entries are read
+when they are handed out, so what was redacted since is not in them.
+
 A claim leases what it returns. Until the lease ends nobody else gets it; afterwards it is handed out again.
 An acknowledgement counts for whoever holds the lease, which `until` proves: a worker that was away for
 too long, and whose entry another one has by now, cannot let the entry after it overtake.

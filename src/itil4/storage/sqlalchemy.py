@@ -365,7 +365,7 @@ def _after_fork() -> None:
 
 
 def _abandon(inherited: object) -> None:
-    """Keep what belongs to the parent for as long as this process lives: dropping it would close what the parent uses."""
+    """Keep what belongs to the parent as long as this process lives: dropping it would close what the parent uses."""
     import ctypes
 
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(inherited))

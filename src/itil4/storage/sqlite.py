@@ -47,10 +47,10 @@ class _Held:
 
 
 def _close_all(connections: set[sqlite3.Connection], pid: int) -> None:
-    """Close what a store that nobody closed leaves behind; not in a child that inherited it."""
+    """Close all connections of a store, or of one that is gone; not in a child that inherited them."""
     if pid == os.getpid():
         while connections:
-            with suppress(sqlite3.Error):
+            with suppress(sqlite3.Error, KeyError):  # a thread that ends takes its own out
                 connections.pop().close()
 
 
@@ -94,7 +94,6 @@ class SqliteStore(projections.SqliteDueTimes, SqliteWords, SqliteOutbox):
     def _forget(self) -> None:
         self._local = threading.local()
         self._lock = threading.Lock()
-        self._open: weakref.WeakSet[_Held] = weakref.WeakSet()
         self._connections: set[sqlite3.Connection] = set()
         weakref.finalize(self, _close_all, self._connections, os.getpid())
 
@@ -125,7 +124,6 @@ class SqliteStore(projections.SqliteDueTimes, SqliteWords, SqliteOutbox):
         with self._lock:
             if self._closed:
                 raise StoreError.of("store_closed")
-            self._open.add(held)
         return held
 
     def _write_ahead(self, connection: sqlite3.Connection) -> None:
@@ -195,11 +193,7 @@ class SqliteStore(projections.SqliteDueTimes, SqliteWords, SqliteOutbox):
         """Close every connection."""
         with self._lock:
             self._closed = True
-            held = list(self._open)
-            self._open.clear()
-        for each in held:
-            with suppress(sqlite3.Error):
-                each.close()
+        _close_all(self._connections, os.getpid())
 
     # reading
 
@@ -438,8 +432,8 @@ def _watch_forks() -> None:
 def _after_fork() -> None:
     """Let go of the parent's connections, which a child may neither use nor close, and of its locks."""
     for store in list(_stores):
-        for held in list(store._open):
-            _abandon(held.connection)
+        for connection in store._connections:
+            _abandon(connection)
         store._forget()
 
 

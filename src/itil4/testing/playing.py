@@ -29,12 +29,19 @@ SYSTEM, NOBODY = "system", "nobody"
 
 @attrs.define
 class Held:
-    """A record of a story: how the drivers call it, as it is, as it was before, and its policies' histories."""
+    """A record of a story: how the drivers call it, as it is and as it was before; the same at a host.
+
+    `hosted_version` and `hosted_older` are the versions at the host, now and before its last step;
+    `drifted` says that the library has done something that no driver can, so that versions differ.
+    """
 
     reference: str
     record: Any
     older: Any = None
     hosted: str | None = None
+    hosted_version: int | None = None
+    hosted_older: int | None = None
+    drifted: bool = False
 
 
 @attrs.frozen
@@ -230,7 +237,8 @@ class Player:
         try:
             verb = self._fields(act, before, payload)
             context = self.oracle.context(before, act.event, verb, actor, self.model.now())
-            return self.oracle.expected(before, act.event, context), None
+            expected = self.oracle.expected(before, act.event, context)
+            return (expected if verb is payload else attrs.evolve(expected, sure=False)), None
         except ITIL4Error as error:
             return None, str(error)
 
@@ -284,6 +292,7 @@ class Player:
             return Played(act, None, Answer(seen(before)), before, before)
         if act.event == "tick":
             return self._ticked(act, held)
+        held.drifted = held.drifted or act.event != "update"
         payload = self.given(act.payload)
         state = self.promises.before_other() if self.checks else None
         answer = self.model.attempt(lambda: self._done(act, held, payload, actor))
@@ -304,7 +313,7 @@ class Player:
 
     def _ticked(self, act: Act, held: Held) -> Played:
         """Do what fell due, and see whether it was that and nothing else."""
-        before = held.record
+        before, held.drifted = held.record, True
         due = timers_due(self, held)
         answer = self.model.attempt(lambda: (self.model.itsm.tick(), self.model.record(held.reference))[1])
         after = self.model.record(held.reference)

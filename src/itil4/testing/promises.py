@@ -369,21 +369,20 @@ class Promises:
             code = "crash" if answer.error else "wrongly_refused"
             yield self.told(code, f"the host does not record it: {text}", act, held)
             return
-        held.hosted = answer.seen.reference
-        yield from self._same(act, held, answer.seen, seen(held.record), held.record.version)
+        held.hosted, held.hosted_version = answer.seen.reference, answer.seen.version
+        yield from self._same(act, held, answer.seen, seen(held.record))
 
     def hosted_step(
         self, act: Act, held: "Held", payload: Mapping[str, Any], actor: Actor, answer: Answer, after: Any
     ) -> Iterator[Finding]:  # fmt: skip
         """A host takes and refuses what the library takes and refuses, and has the same record afterwards."""
         host = self.player.host
-        if host is None or held.hosted is None or act.late:  # two units at once are no matter of five words
+        if host is None or held.hosted is None:
             return
-        counted = host.get(held.hosted).version
-        if act.stale and counted is None:
-            return
-        # the host has its own count: comments and links of the story are not made there
-        expected = counted - 1 if act.stale and counted is not None else None
+        if act.late or (act.stale and held.hosted_older is None):
+            held.drifted = True
+            return  # no driver can play it
+        expected = held.hosted_older if act.stale else None
         theirs = host.fire(held.hosted, act.event, payload, actor, expected)
         if theirs.error:
             yield self.told("crash", f"the host failed: {theirs.error}", act, held)
@@ -400,16 +399,18 @@ class Promises:
         if not theirs.done and theirs.codes and frozenset(theirs.codes) != frozenset(answer.codes):
             text = f"the host refused for {_listed(frozenset(theirs.codes))}, not {_listed(frozenset(answer.codes))}."
             yield self.told("wrong_reason", text, act, held)
-        due = None if counted is None else counted + after.version - held.record.version
-        yield from self._same(act, held, host.get(held.hosted), seen(after), due)
+        now = host.get(held.hosted)
+        if now.version != held.hosted_version:
+            held.hosted_older, held.hosted_version = held.hosted_version, now.version
+        yield from self._same(act, held, now, seen(after))
 
-    def _same(self, act: Act, held: "Held", theirs: Seen, ours: Seen, due: int | None) -> Iterator[Finding]:
+    def _same(self, act: Act, held: "Held", theirs: Seen, ours: Seen) -> Iterator[Finding]:
         if theirs.state != ours.state:
             text = f"the host's record is {theirs.state!r} and must be {ours.state!r}."
             yield self.told("wrong_target", text, act, held)
             return
-        if theirs.version is not None and due is not None and theirs.version != due:
-            text = f"the host's record has version {theirs.version} and must have {due}."
+        if theirs.version is not None and not held.drifted and theirs.version != ours.version:
+            text = f"the host's record has version {theirs.version} and must have {ours.version}."
             yield self.told("version", text, act, held)
         differing = tuple(
             f"{name}: must be {written(ours.values.get(name))}, is {written(value)}"

@@ -20,7 +20,13 @@ prints the capability report. See docs/how-to/write-your-own-store.md.
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
-import pytest
+from itil4.errors import MissingExtra
+
+try:
+    import hypothesis  # noqa: F401 - so that both are missed in one place
+    import pytest
+except ModuleNotFoundError as error:
+    raise MissingExtra.of("missing_extra", what="the store contract", package=error.name, extra="testing") from None
 
 _GROUPS = (
     "writing", "reading", "races", "processes", "faults", "outbox", "abilities", "golden", "agreement", "redaction",

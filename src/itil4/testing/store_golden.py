@@ -43,7 +43,7 @@ RECORDS = (
 )  # fmt: skip
 """Rows at the edges: case, accents, no number, far times, quotes, wildcards, long texts, large numbers, separators."""
 
-_DETAILS = ("{}", '{"reason":"Ångström"}', '{"changes":{}}', f'{{"text":"{_LONG}"}}', '{"text":"\\u0000\\n"}')
+_DETAILS = ("{}", '{"reason":"Ångström"}', '{"changes":{}}', f'{{"text":"{_LONG}"}}', '{"text":"\\t\\n\\u00e4"}')
 
 ENTRIES = tuple(
     EntryRow(

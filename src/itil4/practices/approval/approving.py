@@ -56,6 +56,7 @@ class Approving(Practice[A]):
     lifecycle: ClassVar[Lifecycle] = _STARTING
     aspects: ClassVar[tuple[Lifecycle, ...]] = (APPROVAL,)
     indexed: ClassVar[tuple[str, ...]] = ("approval_state", "approval_expires_at")
+    people: ClassVar[frozenset[str]] = Practice.people | {"person", "to", "key", "seat", "on_behalf_of", "initiators"}
     approval_outcomes: ClassVar[Mapping[str, str]] = {}
     approval_states: ClassVar[tuple[str, ...]] = ()
     approval_voids: ClassVar[tuple[str, ...]] = ()
@@ -220,7 +221,7 @@ class Approving(Practice[A]):
         round_now = record.approval_rounds[-1]
         barred = round_now.initiators if round_now.rules.initiators == "excluded" else ()
         late = record.approval_expires_at is not None and record.approval_expires_at <= now
-        if late or actor.id in barred or not hearing.active(actor.id, now):
+        if late or actor.is_system or actor.id in barred or not hearing.active(actor.id, now):
             return False
         papers = hearing.ballot_papers(record, actor, self.roles_of(actor, record, now), now)
         voted = {(each.ballot, each.seat) for each in record.approval_votes if each.round == round_now.number}
@@ -270,7 +271,7 @@ class Approving(Practice[A]):
         self, unit: Unit, current: A, event: str, actor: Actor, payload: Mapping[str, Any], at: datetime | None,
         reason: str | None, cause: str | None, seen: frozenset[str] = frozenset(),
     ) -> A:  # fmt: skip
-        if event in self.approval_outcomes.values() and not self._is_outcome(unit, current, event, cause):
+        if event in self.approval_outcomes.values() and not self._is_outcome(unit, current, event):
             raise Refused.of("approval_decides", event=event, record=current.reference, state=current.approval_state)
         new: Any = super()._step(unit, current, event, actor, payload, at, reason, cause, seen)
         system = attrs.evolve(actor, kind="system")
@@ -301,10 +302,10 @@ class Approving(Practice[A]):
     def _is_void_in(self, state: str) -> bool:
         return state in (*self.approval_states, *self.approval_voids) or self.lifecycle.category(state) == "new"
 
-    def _is_outcome(self, unit: Unit, record: A, event: str, cause: str | None) -> bool:
+    def _is_outcome(self, unit: Unit, record: A, event: str) -> bool:
         """Say whether the step follows from a decision that this unit has just added, and that nothing followed yet."""
         decided = next((each for each in reversed(unit.entries) if each.record_id == record.id), None)
-        if decided is None or decided.id != cause or decided.seq != record.version:
+        if decided is None or decided.seq != record.version:
             return False
         changed = decided.from_state != decided.to_state and decided.lifecycle is not None
         lifecycle = next((each for each in self.aspects if each.name == decided.lifecycle), None)

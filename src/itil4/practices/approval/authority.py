@@ -79,7 +79,7 @@ class Hearing:
             if source in ("field", "rule", "owners_of") and self._is_group(found, at):
                 yield from self._of_several("group", found, authority, at)
             elif self.active(found, at):
-                yield Seat(found, authority.weight, authority.label, found)
+                yield Seat(found, authority.weight, "person" if source == "person" else authority.label, found)
 
     def _of_several(self, source: str, name: str, authority: Authority, at: datetime) -> Iterator[Seat]:
         listed = self._listed(source, name, at)
@@ -96,7 +96,8 @@ class Hearing:
         if source == "person":
             return (name,)
         if source == "rule":
-            return tuple(self.practice.approvers(name, record, self.unit, at))
+            found = self.practice.approvers(name, record, self.unit, at)
+            return (found,) if isinstance(found, str) else tuple(dict.fromkeys(found))
         if source == "owners_of":
             linked = self.practice.fact(f"links.{name}", record, self.unit)
             owners = tuple(getattr(each, "owner", None) for each in linked)
@@ -179,7 +180,7 @@ class Hearing:
                 BallotStanding(
                     ballot, "now" if ballot.name in turn else "over", statuses.get(ballot.name, "open"),
                     count(ballot, seats, self.dependent(now)), seats,
-                    tuple(seat for seat in held.seats if seat not in counted),
+                    tuple(seat for seat in held.seats if seat not in seats),
                 )
             )  # fmt: skip
         return tuple(found)

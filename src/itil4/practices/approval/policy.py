@@ -109,6 +109,8 @@ class Authority:
     @property
     def label(self) -> str:
         """How people call it, such as `role change_manager`."""
+        if self.source == "person":
+            return self.name
         return f"{self.source.replace('_', ' ')} {self.name}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -479,12 +481,8 @@ class ApprovalPolicy:
                 more[key] = duration_of(more[key])
         return cls(form["name"], _read_step(form["step"]), **more)
 
-    def to_json(self) -> str:
-        """Return it as one line of JSON, the same for equal policies."""
-        return json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
 
 @lru_cache(maxsize=256)
 def policy_of(text: str) -> ApprovalPolicy:
-    """Return the policy that `ApprovalPolicy.to_json` wrote."""
+    """Return the policy that is written as JSON; the same for the same text."""
     return ApprovalPolicy.from_dict(json.loads(text))

@@ -4,14 +4,16 @@ Each is a frozen value in a collection that only grows, so that every vote is an
 nothing is lost when somebody changes their mind: the last vote of a seat in the current round counts.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
 import attrs
 
 from itil4.practices.approval.counting import Choice, Status, Tally, combined, tally
 from itil4.practices.approval.policy import ApprovalPolicy, Ballot, InParallel, InSequence, Step, policy_of
-from itil4.record import Record
+from itil4.record import Frozen, Record
 
 
 @attrs.frozen
@@ -31,19 +33,30 @@ class Seat:
     person: str | None = None
 
 
+def frozen_plain(value: Any) -> Any:
+    """Return plain data that cannot be changed, in the form in which a store gives it back.
+
+    >>> frozen_plain({"needs": ["one"]})
+    {'needs': ('one',)}
+    """
+    if isinstance(value, Mapping):
+        return Frozen({name: frozen_plain(each) for name, each in value.items()})
+    return tuple(map(frozen_plain, value)) if isinstance(value, (list, tuple)) else value
+
+
 @attrs.frozen
 class Round:
     """One time that approval was asked for.
 
     Attributes:
         number: rounds count from 1; only the last one counts.
-        policy: the policy that it was asked under, as JSON, so that a later one changes nothing about it.
+        policy: the policy that it was asked under, as plain data, so that a later one changes nothing about it.
         by, at: who asked, and when.
         initiators: those whose own request it is.
     """
 
     number: int
-    policy: str
+    policy: Mapping[str, Any] = attrs.field(converter=frozen_plain, hash=False)
     by: str
     at: datetime
     initiators: tuple[str, ...] = ()
@@ -51,7 +64,7 @@ class Round:
     @property
     def rules(self) -> ApprovalPolicy:
         """The policy, as a value."""
-        return policy_of(self.policy)
+        return policy_of(json.dumps(self.policy, sort_keys=True))
 
 
 @attrs.frozen

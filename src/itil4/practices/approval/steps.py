@@ -51,7 +51,7 @@ def begin_round(record: Approvable, context: Context) -> Mapping[str, Any]:
     policy = hearing.practice.approval_policy(record)
     assert policy is not None  # the guard has seen it
     begun = Round(
-        len(record.approval_rounds) + 1, policy.to_json(), context.actor.id, context.at,
+        len(record.approval_rounds) + 1, policy.to_dict(), context.actor.id, context.at,
         tuple(sorted(hearing.practice.initiators(record, hearing.unit))),
     )  # fmt: skip
     rounds = (*record.approval_rounds, begun)
@@ -74,6 +74,12 @@ def is_in_time(record: Approvable, context: Context) -> bool | str:
     if expires is None or context.now < expires:
         return True
     return f"the time for votes ended at {expires:%Y-%m-%d %H:%M} UTC."
+
+
+@guard(text="a system decides nothing.", remedy="Let the person vote, and say via which channel they did.")
+def is_person(record: Approvable, context: Context) -> bool:
+    """People decide; a system that passes on what they said acts as them (`Actor.via`)."""
+    return not context.actor.is_system
 
 
 @guard()
@@ -188,7 +194,7 @@ def approval_lifecycle(roles: Iterable[str] = ASKERS) -> Lifecycle:
     asking: dict[str, Any] = {"guards": [has_policy, may_be_asked], "effects": [begin_round], "facts": FACT}
     voting: list[Transition] = []
     for event, choice in VOTES.items():
-        entitled = [is_in_time, is_active, is_independent, is_asked]
+        entitled = [is_in_time, is_person, is_active, is_independent, is_asked]
         voting += [
             Transition(
                 event, REQUESTED, status, guards=[*entitled, _settling(choice, status)],
@@ -221,7 +227,7 @@ def approval_lifecycle(roles: Iterable[str] = ASKERS) -> Lifecycle:
             *voting,
             Transition(
                 "delegate", REQUESTED, REQUESTED, requires="approval_delegations",
-                guards=[is_active, is_independent, is_own_delegation], facts=[FACT, "before"],
+                guards=[is_person, is_active, is_independent, is_own_delegation], facts=[FACT, "before"],
             ),
             Transition("remind_approval", REQUESTED, REQUESTED, internal=True, effects=[remind_later], facts=FACT),
             Transition("withdraw_approval", REQUESTED, WITHDRAWN, roles=may_ask, effects=[end_round]),

@@ -256,16 +256,18 @@ class ConfigurationGraph:
                     came[other] = each
                     queue.append(other)
             for number in counts.get(each, ()):
-                lost[number] = lost.get(number, 0) + 1
                 other, spare, _ = groups[number]
-                if lost[number] > spare and other not in came:
-                    came[other] = each
-                    queue.append(other)
+                if other not in came:
+                    failed_members = lost.get(number, 0) + 1
+                    if failed_members > spare:
+                        came[other] = each
+                        queue.append(other)
+                    else:
+                        lost[number] = failed_members
         at_risk: dict[str, tuple[str, ...]] = {}
-        for number in sorted(lost):
+        for number in sorted(number for number in lost if groups[number][0] not in came):
             other, _, name = groups[number]
-            if other not in came:
-                at_risk[other] = (*at_risk.get(other, ()), name)
+            at_risk[other] = (*at_risk.get(other, ()), name)
         return Reach(begun, came, at_risk)
 
     def dependencies(self, *items: str) -> Reach:

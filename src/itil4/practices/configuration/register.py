@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
-from itertools import groupby, takewhile
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -94,19 +94,18 @@ def links_now(items: "ConfigurationItems[Any]", ids: list[str]) -> tuple[Edge, .
 
 
 def register_at(items: "ConfigurationItems[Any]", at: datetime) -> Register:
-    """Return the items and relations as of a moment, from the entries that had happened by then."""
+    """Return the items and relations as of a moment, from what is now known to have happened by then."""
     at, desk = instant(at), items.desk
     known = {each.name for each in items.item_relations}
     held: dict[str, tuple[Any, str]] = {}
     edges: list[Edge] = []
     kinds = stored_kinds(items)
     for stored in kinds.values():
-        rows = desk.house.store.history(desk.house.tenant, kind=stored.name)
-        for identity, some in groupby(rows, key=lambda row: row.record_id):
-            entries = (stored.codec.entry(row, desk.house.tenant) for row in some)
+        for entries in desk.of_kind(stored.name).histories():
             past = list(takewhile(lambda entry: entry.at <= at, entries))
             if not past:
                 continue
+            identity = past[0].record_id
             record = replay(past, stored.shape)
             held[identity] = (record, stored.category(record.state))
             linked: dict[tuple[str, str], None] = {}

@@ -9,6 +9,10 @@ from functools import cache
 from itertools import product
 from typing import Any
 
+from hypothesis import strategies as st
+
+PEOPLE = ("ben", "cem", "dia", "eve", "fay", "gus")
+
 WAYS = ("approve", "reject", "abstain", None)
 """How somebody may vote, None: not at all."""
 
@@ -97,3 +101,40 @@ def asked_in(form: Mapping[str, Any], standing: Mapping[str, str]) -> list[str]:
         if tree_stands(each, {name: standing[name] for name in (b["name"] for b in ballots_in(each))}) != "approved":
             return asked_in(each, standing)
     return [form["name"]]
+
+
+# policies to try
+
+
+def _ballots(names: list[str]) -> st.SearchStrategy[dict[str, Any]]:
+    @st.composite
+    def ballot(draw: st.DrawFn) -> dict[str, Any]:
+        people = draw(st.lists(st.sampled_from(PEOPLE), min_size=1, max_size=4, unique=True))
+        enough: list[Any] = ["one", "all", {"count": draw(st.integers(1, len(people)))}, {"percentage": 50}]
+        needs = draw(st.sampled_from([*enough, {"percentage": 67}]))
+        names.append(f"b{len(names)}")
+        form = {"name": names[-1], "authority": [{"person": who} for who in people], "needs": needs}
+        if draw(st.booleans()):
+            form["quorum"] = draw(st.integers(1, len(people)))
+        if draw(st.booleans()):
+            form["abstentions"] = "count"
+        return form
+
+    return ballot()
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> dict[str, Any]:
+    """Return a policy step of up to six ballots, as plain data."""
+    names: list[str] = []
+
+    def step(depth: int) -> dict[str, Any]:
+        if depth == 0 or len(names) > 3 or draw(st.integers(0, 2)) == 0:
+            return draw(_ballots(names))
+        steps = [step(depth - 1) for _ in range(draw(st.integers(1, 3)))]
+        if draw(st.booleans()):
+            return {"in_sequence": steps}
+        needs = draw(st.sampled_from(["one", "all", {"count": draw(st.integers(1, len(steps)))}]))
+        return {"in_parallel": steps, "needs": needs}
+
+    return step(2)

@@ -49,6 +49,13 @@ def _parser() -> argparse.ArgumentParser:
     draw.set_defaults(run=_draw)
     check = commands.add_parser("check", help="what is wrong with a workflow, each finding with a story")
     check.add_argument("what", help="a kind such as incident, or package.module:Practice")
+    check.add_argument("--walk", action="store_true", help="also run through everything that the practice can do")
+    check.add_argument(
+        "--policies", type=Path, metavar="FILE.py",
+        help="a Python file with POLICIES, and where it is needed DOMAINS, SETTINGS and ACCEPT",
+    )  # fmt: skip
+    check.add_argument("--store", metavar="URL", help="where the walk keeps its records (default: in memory)")
+    check.add_argument("--pictures", type=Path, metavar="FOLDER", help="write pictures of what the walk exercised")
     check.set_defaults(run=_check)
     from itil4.interop import tick_command
     from itil4.interop.commands import COMMANDS  # late: the story needs none of what they load
@@ -106,15 +113,9 @@ def _draw(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from itil4.lifecycle.findings import check
+    from itil4.testing import check_command
 
-    practice = _practice(options.what)
-    code = 0
-    for lifecycle in practice.lifecycles():
-        text, found = check(lifecycle, practice.stored_kind(practice.fields).shape)
-        print(text, end="")
-        code = max(code, found)
-    return code
+    return check_command.run(_practice(options.what), options)
 
 
 def _practice(what: str) -> "type[Practice[Any]]":

@@ -37,7 +37,7 @@ except ImportError as missing:
     ) from missing
 
 _LABELS = ("", "b", "c", "d")
-_HANDS = ("able", "able", "able", "able", "anybody", "hostile", "stale", "late")
+_HANDS = ("able", "able", "able", "anybody", "anybody", "hostile", "stale", "late")
 """Who takes a step: mostly somebody who may, with what it needs."""
 _HOSTILE: tuple[Plain, ...] = (
     None, "", "  blanks  ", "Größe 漢字 😀", "'; DROP TABLE --", 0, -1, 17, 1.5, True, (), ("",), "x" * 300,
@@ -93,6 +93,8 @@ class LifecycleMachine(RuleBasedStateMachine):
         if not self.player.held:
             return
         label = self._label(which)
+        if choice % 4:
+            self._lead(event, label)
         record = self.player.held[label].record
         act = self._able(event, label, record, choice)
         if hand in ("stale", "late"):
@@ -108,6 +110,21 @@ class LifecycleMachine(RuleBasedStateMachine):
                 name = list(act.payload)[choice % len(act.payload)]
                 act = attrs.evolve(act, payload={**act.payload, name: value})
         self._play(act)
+
+    def _lead(self, event: str, label: str) -> None:
+        """Lead a record to where a step can be taken, on a shortest way; where there is none it stays."""
+        explorer, lifecycle = self.walk.explorer, self.subject.of_event[event]
+        state = getattr(self.player.held[label].record, lifecycle.field)
+        ways = [
+            way for key in explorer.keys
+            if key.event == event and (way := self.walk.way(lifecycle.name, state, key.source)) is not None
+        ]  # fmt: skip
+        for key in min(ways, key=len, default=[]):
+            record = self.player.held[label].record
+            act = next(explorer.acts_for(self.player, key, record), None)
+            if act is None:
+                return
+            self._play(attrs.evolve(act, on=label))
 
     def _able(self, event: str, label: str, record: Any, choice: int) -> Act:
         """Return an act of somebody who may take a step now; where nobody may, as it would be taken elsewhere."""

@@ -161,8 +161,17 @@ class NearMisses:
         for person in dict.fromkeys([entry.by for entry in history] + self._named()):
             yield attrs.evolve(legal, who=Actor(person, roles))
         for name in dict.fromkeys(name for rule in step.guards for name in rule.reads):
-            for value in self._values(name):
+            for value in (*self._values(name), *self._said(name)):
                 yield attrs.evolve(legal, payload={**legal.payload, name: value})
+
+    def _said(self, name: str) -> list[str]:
+        """Return what other fields of the record say, for a guard that compares two of them."""
+        shape = self.subject.shape
+        field = shape.get(name)
+        if field is None or field.kind != "text":
+            return []
+        said = [shape.read(self.record, other) for other in shape.checks if other != name]
+        return list(dict.fromkeys(each for each in said if isinstance(each, str) and each))[:8]
 
     def _named(self) -> list[str]:
         found = [getattr(self.record, role, None) for role in sorted(self.subject.practice.relative_roles)]

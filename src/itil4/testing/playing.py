@@ -21,7 +21,7 @@ from itil4.testing.promises import Promises
 from itil4.testing.rules_watched import Watch
 from itil4.testing.story import Act, Story
 from itil4.testing.subject import OTHERS, Subject
-from itil4.testing.timing import timers_due
+from itil4.testing.timing import due_wrong, timers_due
 from itil4.testing.values import played
 
 SYSTEM, NOBODY = "system", "nobody"
@@ -29,12 +29,19 @@ SYSTEM, NOBODY = "system", "nobody"
 
 @attrs.define
 class Held:
-    """A record of a story: how the drivers call it, as it is, as it was before, and its policies' histories."""
+    """A record of a story: how the drivers call it, as it is and as it was before; the same at a host.
+
+    `hosted_version` and `hosted_older` are the versions at the host, now and before its last step;
+    `drifted` says that the library has done something that no driver can, so that versions differ.
+    """
 
     reference: str
     record: Any
     older: Any = None
     hosted: str | None = None
+    hosted_version: int | None = None
+    hosted_older: int | None = None
+    drifted: bool = False
 
 
 @attrs.frozen
@@ -107,11 +114,22 @@ class Player:
         return held
 
     def play(self, act: Act) -> Played:
-        """Play one step.
+        """Play one step. Whatever breaks on the way, but for what the story itself says wrong, is a finding.
 
         Raises:
             InvalidInput: the step names a record, type or event that is not there.
         """
+        try:
+            return self._play(act)
+        except InvalidInput:
+            raise
+        except Exception as error:  # a store that fails, a rule that raises, a record that cannot be read
+            held = self.held.get(act.on)
+            found = self.promises.told("crash", f"{type(error).__name__}: {error}", act, held)
+            record = held.record if held is not None else None
+            return Played(act, None, Answer.failed(error), record, record, (found,))
+
+    def _play(self, act: Act) -> Played:
         if act.after:
             self.advance(act.after)
         if act.event in self.subject.births:
@@ -230,7 +248,8 @@ class Player:
         try:
             verb = self._fields(act, before, payload)
             context = self.oracle.context(before, act.event, verb, actor, self.model.now())
-            return self.oracle.expected(before, act.event, context), None
+            expected = self.oracle.expected(before, act.event, context)
+            return (expected if verb is payload else attrs.evolve(expected, sure=False)), None
         except ITIL4Error as error:
             return None, str(error)
 
@@ -252,20 +271,25 @@ class Player:
         """Take a step in a unit of work, and let somebody else write before it commits."""
         with self.model.itsm.unit(by=actor) as desk:
             desk[self.subject.practice].fire(held.reference, act.event, **self._fields(act, held.record, payload))
-            self.model.desk.comment(self.meddled(act, held), "Meanwhile", by=Actor(NOBODY))
+            self._meddle(act, held)
         return self.model.record(held.reference)
 
-    def meddled(self, act: Act, held: Held) -> str:
-        """Return the record that a late step rests on: one that its facts list, or its own."""
+    def _meddle(self, act: Act, held: Held) -> None:
+        """Write to what a late step rests on: a new link, a record that its facts list, or its own."""
         lifecycle = self.subject.of_event.get(act.event)
-        steps = lifecycle.transitions if lifecycle else ()
-        facts = {fact for step in steps if step.event == act.event for fact in step.facts}
+        steps = [step for step in lifecycle.transitions if step.event == act.event] if lifecycle else []
         unit = self.model.desk.desk.reading()
-        for fact in sorted(fact for fact in facts if fact.startswith("links.")):
-            for other in self.model.desk.fact(fact, held.record, unit):
-                if any(other.id == each.reference for each in self.held.values()):
-                    return str(other.id)
-        return held.reference
+        others = [each.reference for each in self.held.values() if each is not held]
+        target = held.reference
+        for fact in sorted({fact for step in steps for fact in step.facts if fact.startswith("links.")}):
+            listed = {other.id for other in self.model.desk.fact(fact, held.record, unit)}
+            for other in others:
+                if other not in listed:
+                    editor = Actor("editor", set(self.subject.roles) - self.subject.practice.relative_roles)
+                    self.model.itsm.link(held.reference, fact.partition(".")[2], other, by=editor)
+                    return
+                target = other
+        self.model.desk.comment(target, "Meanwhile", by=Actor(NOBODY))
 
     def _refresh(self, done: Held) -> None:
         """Read the other records of the story again: a step may have brought steps of theirs with it."""
@@ -284,6 +308,7 @@ class Player:
             return Played(act, None, Answer(seen(before)), before, before)
         if act.event == "tick":
             return self._ticked(act, held)
+        held.drifted = held.drifted or act.event != "update"
         payload = self.given(act.payload)
         state = self.promises.before_other() if self.checks else None
         answer = self.model.attempt(lambda: self._done(act, held, payload, actor))
@@ -293,6 +318,10 @@ class Player:
             found += self.promises.after_other(act, held, state, answer, after)
         if self.host is not None and act.event == "update":
             found += self.promises.hosted_step(act, held, payload, actor, answer, after)
+        if act.event in ("link", "unlink") and answer.done:  # a driver has no word for links: the host lacks it
+            for each in self.held.values():
+                if each is held or each.reference == payload.get("to"):
+                    each.hosted = None
         if after.version != before.version:
             held.older, held.record = before, after
         self._refresh(held)
@@ -300,11 +329,12 @@ class Player:
 
     def _ticked(self, act: Act, held: Held) -> Played:
         """Do what fell due, and see whether it was that and nothing else."""
-        before = held.record
-        due = timers_due(self, held)
+        before, held.drifted = held.record, True
+        due, wrong = timers_due(self, held), list(due_wrong(self, held))
         answer = self.model.attempt(lambda: (self.model.itsm.tick(), self.model.record(held.reference))[1])
         after = self.model.record(held.reference)
-        found = list(self.promises.after_tick(act, held, due, answer, after)) if self.checks else []
+        found = [self.promises.told("due", text, act, held) for text in wrong]
+        found += self.promises.after_tick(act, held, due, answer, after) if self.checks else []
         if after.version != before.version:
             held.older, held.record = before, after
         self._refresh(held)

@@ -61,7 +61,10 @@ class Watch:
         self.found: dict[tuple[str, str], Improper] = {}
         self.asked: set[Any] = set()
         """What was asked already in this walk, so that it need not be asked after every step."""
+        self.error = ""
+        """Why a step could not even be judged, the last time that this happened."""
         self._runs: dict[Any, int] = {}
+        self._stopped: dict[Any, str] = {}
 
     def guard(self, rule: Guard, proposed: Any, context: Context) -> Any:
         """Return what a guard answers.
@@ -90,6 +93,8 @@ class Watch:
 
     def _run(self, rule: Any, call: Callable[..., Any], what: str, proposed: Any, context: Context) -> Any:
         runs = self._runs[call] = self._runs.get(call, 0) + 1
+        if call in self._stopped:
+            raise broken(what, proposed, self._stopped[call])
         try:
             if runs > _WATCHED or sys.getprofile() is not None:  # a profiler that is at work is left alone
                 return call(proposed, context)
@@ -120,6 +125,7 @@ class Watch:
         except _Stopped:
             sys.setprofile(None)
             self.note(what, "unsteady", seen[0])
+            self._stopped[call] = seen[0]
             raise broken(what, proposed, seen[0]) from None
         finally:
             sys.setprofile(None)

@@ -182,7 +182,8 @@ def judged(player: "Player", act: Act, record: Any, wait: timedelta = timedelta(
         actor = player.actor(act.who, record)
         fields = player._fields(act, record, payload)
         return player.oracle.expected(record, act.event, player.oracle.context(record, act.event, fields, actor, at))
-    except (ITIL4Error, TypeError):
+    except (ITIL4Error, TypeError) as error:
+        player.oracle.watch.error = str(error)
         return None
 
 
@@ -202,16 +203,33 @@ def filled(player: "Player", act: Act, held: "Held") -> Act:
     if given is not None and (given.allowed if wanted is None else _fits(given, wanted)):
         return act
     spare: Act | None = None
+    legal: Act | None = None
     for step in own:
         for target in step.targets:
-            for option in itertools.islice(options(player, lifecycle, step, target, act, held.record), _MOST_OPTIONS):
+            ways = options(player, lifecycle, step, target, act, held.record)
+            if wanted is not None:
+                ways = itertools.chain(_amiss(player, lifecycle, step, target, act, held.record), ways)
+            for option in itertools.islice(ways, 2 * _MOST_OPTIONS):
                 found = judged(player, option, held.record)
                 if found is None:
                     continue
                 spare = spare or option
+                legal = legal or (option if found.allowed else None)
                 if (wanted is None and found.allowed) or (wanted is not None and _fits(found, wanted)):
                     return option
-    return spare or act
+    return legal or spare or act
+
+
+def _amiss(
+    player: "Player", lifecycle: Lifecycle, step: Transition, target: str, act: Act, record: Any
+) -> Iterator[Act]:  # fmt: skip
+    """Yield ways of taking a step that are likely refused: with nothing given, and by somebody else."""
+    for who in list(_takers(player.subject, step, act.who))[:2]:
+        yield attrs.evolve(act, who=who)
+    for who in people(player.subject, act.who, ("nobody", "user")):
+        yield from itertools.islice(
+            options(player, lifecycle, step, target, attrs.evolve(act, who=who), record), 2
+        )  # fmt: skip
 
 
 def _fits(found: Expected, wanted: frozenset[str]) -> bool:
@@ -441,7 +459,7 @@ class Explorer:
             if name not in shape.checks:
                 continue
             value = shape.read(record, name)
-            if name in self.subject.values_of or field.kind in ("choice", "boolean", "integer"):
+            if name in self.subject.values_of or field.kind in ("choice", "boolean", "number"):
                 kept.append(repr(value))
             else:
                 kept.append(str(len(value) if isinstance(value, tuple) else not blank(value)))
@@ -457,6 +475,7 @@ class Explorer:
         for option in itertools.islice(ways, _MOST_OPTIONS):
             found = judged(player, option, record, wait)
             if found is None:
+                self.lost.setdefault(key, self.watch.error)
                 continue
             if found.transition is step and found.target == key.target:
                 mark = repr(sorted(option.payload.items()))

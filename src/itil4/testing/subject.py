@@ -30,7 +30,6 @@ _DAY = timedelta(days=1)
 _NOBODY: frozenset[str] = frozenset()
 
 _SCALARS: Mapping[str, tuple[Any, ...]] = {
-    "number": (1.0, 0.0, 2.5),
     "boolean": (True, False),
     "moment": (Later(_DAY), Later(timedelta(0)), Later(400 * _DAY), Later(-_DAY)),
     "duration": (timedelta(hours=1), timedelta(days=3)),
@@ -183,7 +182,7 @@ def _values(field: FieldType, name: str, depth: int) -> tuple[Plain, ...] | None
             said = name if limits is not None and not limits.lines else f"some {name.replace('_', ' ')}"
             longest = limits.max if limits is not None else len(said)
             return (said[:longest], f"other {name}"[:longest])
-        case "integer" | "decimal" | "number" | "date":
+        case "decimal" | "number" | "date":
             return _numbers(field, name)
         case "list" | "set":
             if field.items is None or depth > _DEEPEST:
@@ -204,7 +203,7 @@ def _numbers(field: FieldType, name: str) -> tuple[Plain, ...]:
     from datetime import date
     from decimal import Decimal
 
-    offered = (1, 0, 2, 1.0, Decimal(1), Decimal("0.5"), date(2026, 3, 3))
+    offered = (1, 0, 2, 1.0, 2.5, Decimal(1), Decimal("0.5"), date(2026, 3, 3))
     return tuple(value for value in offered if field.check(name, value) is None)
 
 

@@ -2,7 +2,7 @@
 
 >>> from itil4 import IncidentManagement
 >>> print(walk(IncidentManagement).table().splitlines()[1])
-  transitions                52 of   52
+  transitions                51 of   52
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,8 +27,9 @@ from itil4.testing.searching import ArrowKey, Explorer
 from itil4.testing.shrinking import shrunk
 from itil4.testing.story import Act, Story
 from itil4.testing.subject import Subject
+from itil4.testing.values import Ref
 
-_LONGEST = 24
+_LONGEST = 14
 """After so many steps a tour begins again with a new record."""
 _ROUNDS = 4
 """So often a loop is gone round, to find the bound that a guard may set."""
@@ -96,7 +97,7 @@ class Walk:
         """Walk until everything was exercised, or enough was found."""
         started = perf_counter()
         try:
-            rest = (self._facts, self._timers, self._texts, self._candidates)
+            rest = (self._follow_ups, self._facts, self._links, self._timers, self._texts, self._candidates)
             for part in (self._explore, self._pairs, self._misses, self._loops, *rest):
                 part()
                 self._rules()
@@ -188,7 +189,7 @@ class Walk:
         for first, then in self.coverage.possible_pairs():
             if first in self.explorer.arrows and then in self.explorer.arrows:
                 open_.setdefault(first, []).append(then)
-        for key, acts in self.explorer.arrows.items():
+        for key, acts in sorted(self.explorer.arrows.items(), key=lambda item: -len(item[1])):
             rounds = 0
             while rounds < _MOST_ROUNDS and (open_.get(key) or not (rounds or self.coverage.arrows[key])):
                 rounds += 1
@@ -203,7 +204,10 @@ class Walk:
         self.coverage.stories += 1
         for act in acts:
             played = player.play(act)
-            last = self.coverage.note(played, last) or last
+            key = self.coverage.note(played, last)
+            if last is not None and key is not None and key in open_.get(last, ()):
+                open_[last].remove(key)
+            last = key or last
             if self.note(played.findings) or not played.answer.done:
                 return False
         while last is not None and len(player.acts) < len(acts) + _LONGEST:
@@ -301,18 +305,43 @@ class Walk:
         for key, story in self.explorer.arrows.items():
             if not any(fact.startswith("links.") for fact in self.explorer.steps[key].facts):
                 continue
-            for acts in (story, *self._with_ended(key, story)):
+            unlinked = [*story[:-1], *self._another(), story[-1]]
+            for acts in (story, unlinked, *self._with_ended(key, story)):
                 self._played([*acts[:-1], attrs.evolve(acts[-1], late=True, refused=("stale",))])
+
+    def _follow_ups(self) -> None:
+        """What follows on a linked record, in each state in which it must."""
+        for key, story in self.explorer.arrows.items():
+            states = [state for row in self.explorer.steps[key].follow_ups for state in row.states or (key.source,)]
+            for acts in self._beside_one_in(key, story, dict.fromkeys(states)):
+                self._played(acts)
 
     def _with_ended(self, key: ArrowKey, story: Sequence[Act]) -> Iterator[list[Act]]:
         """Yield the story beside a linked record that was led into each end."""
-        ends = {state.name for each in self.subject.lifecycles[:1] for state in each.states if not state.is_open}
+        ends = [state.name for each in self.subject.lifecycles[:1] for state in each.states if not state.is_open]
+        yield from self._beside_one_in(key, story, ends)
+
+    def _beside_one_in(self, key: ArrowKey, story: Sequence[Act], states: Iterable[str]) -> Iterator[list[Act]]:
+        """Yield the story beside a linked record that was led into each of some states."""
         for prepared in self.explorer.companions(self.explorer.steps[key]):
-            for end in ends:
+            for end in states:
                 way = self.explorer.states.get((self.subject.lifecycles[0].name, end))
                 if way is not None:
                     others = [attrs.evolve(act, on="b") for act in way if not act.on]
                     yield [*story[:-1], *others, *prepared[1:], story[-1]]
+
+    def _another(self) -> list[Act]:
+        """Return the birth of another record, which is linked to nothing."""
+        return [attrs.evolve(act, on="b") for act in self._born()]
+
+    def _links(self) -> None:
+        """Records of the practice are linked and unlinked, and both ends see it."""
+        for relation in self.subject.practice.relations:
+            between = relation.of(self.subject.practice.kind)
+            if between.allows(self.subject.practice.kind, self.subject.practice.kind):
+                given = {"relation": relation.name, "to": Ref("b")}
+                linked = [Act(event, given, self._everybody()) for event in ("link", "unlink")]
+                self._played([*self._born(), *self._another(), *linked])
 
     def _texts(self) -> None:
         """Texts come back as they were given, with blanks at their ends and in any script."""
@@ -333,7 +362,7 @@ class Walk:
             step = self.explorer.steps[key]
             if not step.guards or all(self.coverage.held[rule.name] for rule in step.guards):
                 continue
-            back = self._way(key.lifecycle, key.target, key.source)
+            back = self.way(key.lifecycle, key.target, key.source)
             if back is not None:
                 self._pumped(story, [*back, key])
 
@@ -355,7 +384,7 @@ class Walk:
                     assert acts is not None
                     span = timer.after or timedelta(days=400)
                     entered = [*acts[:-1], attrs.evolve(acts[-1], after=span - _MOMENT)]
-                    ticks = (Act("tick", after=span - _MOMENT), Act("tick", after=2 * _MOMENT))
+                    ticks = (Act("tick", after=span - _MOMENT), Act("tick", after=_MOMENT))
                     self._played([*entered, *ticks])
 
     def _played(self, acts: Iterable[Act]) -> None:
@@ -371,7 +400,7 @@ class Walk:
             if self.note(played.findings) or not played.answer.done:
                 return
 
-    def _way(self, lifecycle: str, source: str, target: str) -> list[ArrowKey] | None:
+    def way(self, lifecycle: str, source: str, target: str) -> list[ArrowKey] | None:
         """Return a shortest way of known arrows from one state to another; None when there is none."""
         came: dict[str, list[ArrowKey]] = {source: []}
         waiting = [source]
@@ -393,12 +422,15 @@ class Walk:
 def candidates(policies: Iterable[Policy], subject: Subject) -> Iterator[Story]:
     """Yield stories that would break a policy: as whoever may, and as one person who may everything."""
     one = one_person(subject)
+    relative = subject.practice.relative_roles
+    named = [attrs.evolve(one, id=role) for role in subject.roles if role in relative and subject.shape.get(role)]
     for policy in policies:
         for _, verdict in on_all(policy, subject.lifecycles):
             if verdict.holds is None and verdict.story is not None:
                 story: Story = verdict.story
                 yield story
-                yield Story(attrs.evolve(act, who=one if act.who is None else act.who) for act in story)
+                for person in (one, *named):
+                    yield Story(attrs.evolve(act, who=person if act.who is None else act.who) for act in story)
 
 
 def one_person(subject: Subject) -> Actor:

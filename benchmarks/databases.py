@@ -14,8 +14,6 @@ import gc
 import importlib.util
 import json
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -143,7 +141,8 @@ def postgresql(rounds: int, size: int) -> dict[str, dict[str, float]]:
                 engine, inner = stores[1].engine, stores[1].engine.raw_connection
                 engine.raw_connection = lambda inner=inner, said=said: Held(inner(), said)  # type: ignore[method-assign]  # noted
                 works[1]()
-                given = [_moved(each, names[1], names[2], desks, kind) for each in said]
+                places = {} if kind == "birth" else _places(*desks[1:])
+                given = [_moved(each, names[1], names[2], places) for each in said]
                 ours = timed(works[0])
                 with psycopg.connect(held.dsn) as raw:
                     theirs = timed(lambda raw=raw, given=given: replay(raw, given))
@@ -155,20 +154,22 @@ def postgresql(rounds: int, size: int) -> dict[str, dict[str, float]]:
     return {kind: _medians(rows, size) for kind, rows in found.items()}
 
 
-def _moved(one: Any, old: str, new: str, desks: Any, kind: str) -> Any:
+def _places(first: Any, other: Any) -> dict[str, str]:
+    """Return which record of one desk stands for which of another: those that were logged at the same place."""
+    pairs = zip(first.incidents.each(), other.incidents.each(), strict=True)
+    return {one.id: two.id for one, two in pairs}
+
+
+def _moved(one: Any, old: str, new: str, places: dict[str, str]) -> Any:
+    """Return what was noted on one schema so that it can be done on another."""
     if one[0] in ("set", "commit"):
         return one
-    text = one[1].replace(f'"{old}"', f'"{new}"')
-    if kind == "birth":
-        return (one[0], text, *one[2:])
-    first, third = ([each.id for each in desk.incidents.each()] for desk in desks[1:])
-    places = dict(zip(first, third, strict=True))
 
     def there(values: Any) -> Any:
-        return tuple(places.get(each, each) for each in values)
+        return tuple(places.get(each, each) if isinstance(each, str) else each for each in values)
 
     values = there(one[2]) if one[0] == "execute" else [there(row) for row in one[2]]
-    return (one[0], text, values)
+    return (one[0], one[1].replace(f'"{old}"', f'"{new}"'), values)
 
 
 def _work(desk: Any, kind: str, size: int) -> Callable[[], Any]:
@@ -225,56 +226,18 @@ def _pages(desk: Any, size: int) -> Callable[[], Any]:
     return lambda: [desk.incidents.find(order_by="priority") for _ in range(size // 10)]
 
 
-WORKER = """
-import sys, itil4
-from itil4 import Actor
-from itil4.storage import SqlAlchemyStore
-url, schema, target, count = sys.argv[1:]
-sam = Actor("sam", roles={"service_desk"})
-itsm = itil4.connect(SqlAlchemyStore(url, schema=schema or None))
-print("ready", flush=True)
-sys.stdin.readline()
-tried = 0
-def add(desk):
-    global tried
-    tried += 1
-    held = desk.incidents.get(target)
-    desk.incidents.update(held, rank=(held.rank or 0) + 1)
-for _ in range(int(count)):
-    itsm.retry(add, attempts=10_000, by=sam)
-print(tried)
-itsm.close()
-"""
+def lost_updates(total: int) -> dict[str, Any]:
+    """Let 8 processes change one record, and return the figures of `lost_updates.py` for each database."""
+    from lost_updates import measure
 
-
-def lost_updates(total: int, workers: int = 8) -> dict[str, dict[str, int]]:
-    """Let 8 processes add 1 to one field of one record, and return how many of the additions are lost."""
-    held, found = server(), {}
+    found, held = {}, server()
     with tempfile.TemporaryDirectory() as folder:
-        places = [("SQLite", f"sqlite+pysqlite:///{folder}/desk.db", "")]
-        if held is not None:
-            places.append(("PostgreSQL", held.url, ""))
-        for name, url, schema in places:
-            with itil4.connect(SqlAlchemyStore(url)) as itsm:
-                incident = log(itsm, 0, by=SAM)
-                given = [sys.executable, "-c", WORKER, url, schema, incident.id, str(total // workers)]
-                pipe = subprocess.PIPE
-                running = [subprocess.Popen(given, stdin=pipe, stdout=pipe, text=True) for _ in range(workers)]
-                for each in running:
-                    assert each.stdout is not None
-                    assert each.stdout.readline() == "ready\n"
-                for each in running:  # only now, so that all of them are at it together
-                    assert each.stdin is not None
-                    each.stdin.write("go\n")
-                    each.stdin.flush()
-                tried = sum(int(each.communicate()[0]) for each in running)
-                now = itsm.incidents.get(incident.id)
-                found[name] = {
-                    "updates": total, "lost": total - (now.rank or 0), "tried": tried, "version": now.version,
-                    "entries": len(itsm.incidents.history(now)),
-                }  # fmt: skip
+        found["SQLite through SQLAlchemy"] = measure(f"sqlite+pysqlite:///{folder}/desk.db", 8, total)
     if held is not None:
-        held.remove()
+        try:
+            found["PostgreSQL"] = measure(held.url, 8, total)
+        finally:
+            held.remove()
     return found
 
 

@@ -11,11 +11,12 @@ from itil4.clock import Calendar, Clock, SystemClock, TimeOrderedIds
 from itil4.errors import DefinitionError, InvalidInput, StoreError, nearest
 from itil4.practices.base import Practice
 from itil4.practices.built_in import placed_with
-from itil4.practices.desk import Desk, House, Subscriber
+from itil4.practices.desk import House, Subscriber
 from itil4.practices.directory import Anybody, Directory
 from itil4.practices.due_times import DueTimes
 from itil4.practices.linking import link, locate, unlink
 from itil4.practices.places import Kinds, Practices
+from itil4.practices.stewardship import Stewardship
 from itil4.record import Actor, Entry, FieldSet, Relation
 from itil4.storage import opening
 from itil4.storage.outbox import keeps_outbox
@@ -36,12 +37,9 @@ if TYPE_CHECKING:
     from itil4.practices.known_errors import KnownError, KnownErrors
     from itil4.practices.outbox import Outbox
     from itil4.practices.problem_management import Problem, ProblemManagement
-    from itil4.practices.redacting import Redaction
     from itil4.practices.service_agreements import ServiceLevel
     from itil4.practices.service_level_management import ServiceLevelManagement
     from itil4.practices.ticks import Notify, Ticked
-    from itil4.practices.verifying import Difference
-    from itil4.storage.past import View
     from itil4.value import Dora, StreamMap, ValueStream
 
 T = TypeVar("T")
@@ -50,7 +48,7 @@ RELATIONS = (Relation("relates_to", "relates_to"),)
 """The relations that any two records may have."""
 
 
-class ServiceManagement(Desk):
+class ServiceManagement(Stewardship):
     """The practices on one store; `connect` makes it.
 
     >>> itsm = connect()
@@ -285,61 +283,6 @@ class ServiceManagement(Desk):
     ) -> Any:  # fmt: skip
         """Remove a link; the history keeps that it was there."""
         return unlink(self, source, relation, target, by, reason, at, once, expected)
-
-    # what becomes of it later
-
-    def redact_person(
-        self, identity: str, *, reason: str, by: Actor | None = None, pseudonym: str | None = None
-    ) -> "Redaction":
-        """Call a person by a pseudonym wherever this tenant's records, links and history say who.
-
-        That is as who acted or for whom, as requester, owner, assignee and in every other field of people
-        (`Practice.people`), and at the ends of links. What people wrote about them in texts is
-        found by no id: `redact` takes that out, record by record. Each record is a unit of its own.
-
-        Args:
-            identity: the id of the person, as in `Actor`.
-            reason: why; it is kept.
-            by: who does it; every practice whose records name the person asks for one of its `redactors`
-                roles, and `visible` does not limit what they reach.
-            pseudonym: what to write instead, the same as before to go on after a crash; by default a new one.
-
-        Raises:
-            Refused: the role is missing, before anything is written.
-        """
-        from itil4.practices.redacting import redact_person
-
-        return redact_person(self, identity, reason=reason, by=by, pseudonym=pseudonym)
-
-    def as_of(self, moment: datetime, *, view: "View" = "known") -> Self:
-        """Return a desk that shows how everything stood at a moment: records, links, lists, counts and history.
-
-        It is for reading only, its clock stands at that moment, and `visible` holds as it is today. One record
-        costs its own history; the first list, count or way back along links costs the whole history once.
-
-        Args:
-            moment: not in the future.
-            view: `known` is what had been written down by then. `happened` is what had happened by then
-                as it is known today, back-dated entries and corrections in their places.
-
-        Raises:
-            InvalidInput: the moment lies ahead or has no zone, or there is no such view.
-        """
-        from itil4.practices.as_of import past_of
-
-        return type(self)(past_of(self.house, moment, view), self.actor)
-
-    def verify(self, *, kind: str | None = None) -> "Iterator[Difference]":
-        """Yield every difference between what is stored and what history rebuilds, a record at a time.
-
-        None means that rows, histories and links agree. Records that change meanwhile are looked at again.
-
-        Args:
-            kind: look at the records of one kind; by default at all.
-        """
-        from itil4.practices.verifying import differences
-
-        return differences(self, kind)
 
     # afterwards
 

@@ -414,6 +414,10 @@ ENGLISH: Catalogue = {
         "The history of {record} cannot be read: {error}",
         "Let upcasters read with get and pop(name, default): in history a field at its default may be missing.",
     ),
+    "run_in_unit": (
+        "A unit of work cannot be handed to a thread: this desk is in one.",
+        "Call run on the service management itself.",
+    ),
     "past": (
         "{event!r} is not possible: this desk shows how things stood at {moment}, and is for reading only.",
         "Do it on the service management itself.",
@@ -514,6 +518,10 @@ ENGLISH: Catalogue = {
         "Plan it at another time: next_slot(change) proposes one.",
     ),
     "not_planned": ("{change} has no planned start and end.", "Plan both first, or tell a duration."),
+    "assessment_birth": (
+        "An impact assessment is not logged: it is computed.",
+        "Call itsm.configuration_items.refresh_impacted(record).",
+    ),
     "idle_members": (
         "{item} is not related to {members} of its group {group!r}, so they do not count.",
         "Relate them, or declare the group without them.",

@@ -91,16 +91,15 @@ def ballots_in(form: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def asked_in(form: Mapping[str, Any], standing: Mapping[str, str]) -> list[str]:
-    """Return the open ballots that are asked now: of a sequence, those of the first step that has not carried."""
-    own = {each["name"]: standing[each["name"]] for each in ballots_in(form)}
-    if tree_stands(form, own) != "open":
-        return []
+    """Return the ballots whose votes count now: of a sequence, those of its first step that has not carried."""
     if "in_parallel" in form:
         return [name for each in form["in_parallel"] for name in asked_in(each, standing)]
-    for each in form.get("in_sequence", ()):
-        if tree_stands(each, {name: standing[name] for name in (b["name"] for b in ballots_in(each))}) != "approved":
-            return asked_in(each, standing)
-    return [form["name"]]
+    if "in_sequence" not in form:
+        return [form["name"]]
+    for each in form["in_sequence"]:
+        if tree_stands(each, {ballot["name"]: standing[ballot["name"]] for ballot in ballots_in(each)}) != "approved":
+            break
+    return asked_in(each, standing)
 
 
 # policies to try

@@ -171,6 +171,76 @@ def test_a_changed_vote_counts_until_the_round_is_decided(url: str | None) -> No
     assert [each.choice for each in itsm.proposals.approval(held).voted] == ["approve", "approve"]
 
 
+def test_a_vote_on_a_decided_ballot_may_be_changed_while_the_round_is_open(url: str | None) -> None:
+    """Ben agreed for his service and changes his mind before the other owner has said anything."""
+    two = [Ballot("mail", person("ben")), Ballot("web", [person("cem"), person("dia")])]
+    policy = ApprovalPolicy("p", InParallel(two, needs={"count": 2}))
+    itsm = opened(policy, url=url)
+    held = itsm.proposals.approve(asked(itsm), by=BEN)
+    assert [each.status for each in itsm.proposals.approval(held).ballots] == ["approved", "open"]
+    assert itsm.proposals.awaiting(by=BEN) == ()
+    held = itsm.proposals.abstain(itsm.proposals.reject(held, by=DIA), by=DIA)
+    assert itsm.proposals.reject(held, by=BEN).state == "refused"
+    either = ApprovalPolicy("p", InParallel([Ballot("mail", person("ben")), Ballot("web", person("cem"))], needs="one"))
+    itsm = opened(either, url=url)
+    held = itsm.proposals.reject(asked(itsm), by=BEN)
+    assert held.approval_state == "requested"
+    assert itsm.proposals.approve(held, by=BEN).state == "planned"
+
+
+def test_a_changed_vote_opens_a_decided_ballot_again(url: str | None) -> None:
+    """Two of three had agreed; when one of them turns round, the third is asked again, and the round goes on."""
+    board = Ballot("board", BOARD, needs={"count": 2})
+    itsm = opened(ApprovalPolicy("p", InParallel([board, Ballot("eve", person("eve"))])), url=url)
+    held = asked(itsm)
+    for who in (BEN, CEM):
+        held = itsm.proposals.approve(held, by=who)
+    with pytest.raises(Refused) as error:
+        itsm.proposals.reject(held, by=DIA)
+    assert codes(error) == ["is_asked"], "who had not voted when it was decided adds nothing"
+    held = itsm.proposals.reject(held, by=BEN)
+    assert [each.status for each in itsm.proposals.approval(held).ballots] == ["open", "open"]
+    assert itsm.proposals.approval(held).asked == ("dia", "eve")
+    held = itsm.proposals.approve(held, by=EVE)
+    assert held.approval_state == "requested"
+    assert itsm.proposals.approve(held, by=DIA).state == "planned"
+
+
+def test_a_group_that_the_directory_does_not_have_leads_to_nobody() -> None:
+    """INV-059: also where it lists no members, so that a group is an office."""
+
+    class Names:
+        """A directory that knows which groups there are, and lists nobody's members."""
+
+        def groups(self, person: str, at: Any, /) -> tuple[str, ...]:
+            return ("cab",) if person == "ben" else ()
+
+        def manager(self, person: str, at: Any, /) -> None:
+            return None
+
+        def active(self, person: str, at: Any, /) -> bool:
+            return True
+
+        def is_group(self, name: str, at: Any, /) -> bool:
+            return name == "cab"
+
+    itsm = opened(ApprovalPolicy.of("board", BOARD), staff=Names())
+    assert itsm.proposals.approve(asked(itsm), by=BEN).state == "planned"
+    with pytest.raises(Refused) as error:
+        asked(opened(ApprovalPolicy.of("board", group("cabb")), staff=Names()))
+    assert codes(error) == ["empty_authority"]
+
+
+def test_what_a_step_decided_stands_once_the_next_one_has_begun() -> None:
+    """The manager's word was the ground on which the board was asked."""
+    policy = ApprovalPolicy("p", InSequence([Ballot("line", person("ida")), Ballot("board", BOARD, needs="all")]))
+    itsm = opened(policy)
+    held = itsm.proposals.approve(asked(itsm), by=Actor("ida"))
+    with pytest.raises(Refused) as error:
+        itsm.proposals.reject(held, by=Actor("ida"))
+    assert codes(error) == ["is_asked"]
+
+
 def test_only_the_current_round_counts(url: str | None) -> None:
     """A vote of an earlier round is history: after a withdrawal everybody is asked anew."""
     itsm = opened(ApprovalPolicy.of("board", BOARD, needs={"count": 2}), url=url)
@@ -221,6 +291,16 @@ def test_what_was_approved_does_not_change_afterwards() -> None:
         itsm.proposals.fire(held, "finish", text="Two relays", by=ANA)
     held = itsm.proposals.finish(held, by=ANA)
     assert itsm.proposals.update(held, text="One relay, done", by=ANA).text == "One relay, done"
+
+
+def test_the_step_that_sends_a_record_back_may_change_what_was_approved() -> None:
+    """The approval ends with that very step, asked for or given."""
+    itsm = opened(ApprovalPolicy.of("board", BOARD))
+    held = itsm.proposals.fire(asked(itsm, text="One relay"), "rework", text="Two relays", by=ANA)
+    assert (held.text, held.approval_state) == ("Two relays", "withdrawn")
+    held = itsm.proposals.approve(asked(itsm, text="One relay"), by=BEN)
+    held = itsm.proposals.fire(held, "rework", text="Two relays", by=ANA)
+    assert (held.text, held.approval_state) == ("Two relays", "withdrawn")
 
 
 def test_offices_are_filled_by_whoever_holds_them_where_the_directory_lists_nobody() -> None:

@@ -1,6 +1,7 @@
 """The published lifecycles of changes, driven through the practice, and those of other tools as models of a host."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,9 @@ import attrs
 import pytest
 from change_kit import ANSWERS, ASSESSOR, AUTHORITY, IMPLEMENTER, MANAGER, PLANNED, PLANS, RESTART, active_model, opened
 
-from itil4 import Actor, Change, ChangeEnablement, ChangeModel, Lifecycle, Refused, State, Transition
+from itil4 import Actor, Change, ChangeEnablement, ChangeModel, InvalidInput, Lifecycle, Refused, State, Transition
 from itil4.errors import DefinitionError
+from itil4.practices.change_values import AuthorityRule, RiskRule
 
 CASES = Path(__file__).parents[3] / "shared" / "cases" / "lifecycles.json"
 
@@ -171,3 +173,36 @@ def test_a_subclass_with_fields_of_its_own_may_require_them() -> None:
         assert itsm.changes.submit(change, vessel="Aurora", by=MANAGER).state == "authorize"
     with pytest.raises(DefinitionError, match="vessel"):
         opened(models=[model]).changes.log(summary="Swap", by=MANAGER)
+
+
+@attrs.frozen(kw_only=True)
+class QuarterModel(ChangeModel):
+    """A model of a host, by subclass: its authority is who keeps the quarter, and it wants a service."""
+
+    keeper: str = "quarter keeper"
+
+    def rule_for(self, risk: str | None, within: Iterable[str] = ()) -> AuthorityRule | None:
+        return AuthorityRule(authority=self.keeper)
+
+    def unmet(self, change: Any) -> str | None:
+        return super().unmet(change) or (None if change.service else "it names no service.")
+
+
+def test_a_host_brings_a_model_by_subclass() -> None:
+    """What a subclass decides otherwise is asked wherever the model is; it stands on the class, not in the register."""
+    quarter = QuarterModel(name="quarter", type="normal", authorities="board", risk=RiskRule(otherwise="low"))
+
+    class Changes(ChangeEnablement[Change]):
+        models = (*ChangeEnablement.models, quarter)
+
+    with opened(practices=[Changes]) as itsm:
+        change = itsm.changes.assess(itsm.changes.log(summary="Swap", model="quarter", by=MANAGER), by=ASSESSOR)
+        change = itsm.changes.assess_risk(change, by=ASSESSOR)
+        with pytest.raises(Refused):
+            itsm.changes.submit(change, **PLANNED, by=MANAGER)
+        change = itsm.changes.submit(itsm.changes.update(change, service="mail", by=MANAGER), **PLANNED, by=MANAGER)
+        with pytest.raises(Refused):
+            itsm.changes.approve(change, by=AUTHORITY)
+        assert itsm.changes.approve(change, by=Actor("kim", {"quarter keeper"})).state == "scheduled"
+        with pytest.raises(InvalidInput):
+            itsm.change_models.log(model=quarter, by=MANAGER)

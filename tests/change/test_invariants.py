@@ -71,6 +71,9 @@ def test_inv_054_the_type_changes_only_before_assessment_and_voids_what_was_asse
     assert codes(caught) == ["wrong_state"]
     with pytest.raises(Refused):
         itsm.changes.update(change, type="emergency", by=MANAGER)
+    with pytest.raises(Refused) as caught:
+        itsm.changes.fire(normal(itsm), "reclassify", by=MANAGER)
+    assert codes(caught) == ["missing"]
     with pytest.raises(InvalidInput):
         itsm.changes.log(summary="x", review_rule="on_failure", by=REQUESTER)
 
@@ -209,8 +212,13 @@ def test_inv_058_an_emergency_change_may_be_recorded_after_the_fact(itsm: Any, c
     with pytest.raises(Refused) as caught:
         itsm.changes.close(change, by=MANAGER)
     assert guards(caught.value.reasons) == ["is_reviewed"]
+    change = itsm.changes.assess_risk(change, ANSWERS, by=ASSESSOR)
+    assert (change.risk, change.state) == ("medium", "review")
     change = itsm.changes.record_review(change, "It held.", by=ASSESSOR)
     assert itsm.changes.close(change, by=MANAGER).succeeded
+    with pytest.raises(Refused) as caught:
+        itsm.changes.assess_risk(done(itsm), ANSWERS, by=ASSESSOR)
+    assert guards(caught.value.reasons) == ["may_be_assessed_late"]
 
 
 def test_inv_058_only_a_model_that_says_so_is_recorded_after_the_fact(itsm: Any, clock: Ticking) -> None:

@@ -11,6 +11,7 @@ from schedule_kit import HOUR, PLACES, at, graphs, periods, work, works
 
 from itil4 import InvalidInput
 from itil4.practices.change_schedule import Fixed, Period, conflicts, next_slot
+from itil4.practices.configuration import ConfigurationGraph
 
 
 def touches(mine: Any, planned: Any, graph: Any, given_periods: Any) -> bool:
@@ -43,6 +44,14 @@ def test_the_proposal_is_the_first_hour_at_which_nothing_is_in_conflict(
             assert found.end == wanted + hours * HOUR  # type: ignore[operator]  # it is a time where something was found
 
 
+def test_work_that_rests_on_mine_is_in_the_way_too() -> None:
+    """What is placed makes no conflict for others: neither for what rests on it nor for its whole and its parts."""
+    graph = ConfigurationGraph([("shop", "database"), ("disk", "part_of", "server")])
+    for mine, other in (("database", "shop"), ("shop", "database"), ("disk", "server"), ("server", "disk")):
+        found = next_slot(work("mine", 0, 1, mine), [work("held", 0, 3, other)], graph)
+        assert found.start == at(3), (mine, other)
+
+
 def test_a_slot_may_begin_between_the_hours() -> None:
     """It begins when the last thing in its way ends."""
     held = work("held", 0, 1.25, "i0")
@@ -73,4 +82,4 @@ def test_the_start_horizon_and_length_can_be_told() -> None:
     assert next_slot(mine, [mine]).start == at(0)
     for given_time in ({"duration": timedelta(0)}, {"horizon": -HOUR}, {"duration": 3}):
         with pytest.raises(InvalidInput):
-            next_slot(mine, **given_time)  # type: ignore[arg-type]  # the test is that it is refused
+            next_slot(mine, **given_time)

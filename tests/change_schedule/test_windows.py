@@ -15,6 +15,7 @@ from itil4.practices.change_schedule import Fixed, Period, Place, PlannedWork, R
 from itil4.practices.change_schedule.conflict import first_gap
 from itil4.practices.change_schedule.when import joined, when_of
 
+NOTHING: Any = None
 PARIS = ZoneInfo("Europe/Paris")
 SUNDAYS = Weekly(ServiceCalendar(zone="Europe/Paris", weekly={"sun": [("01:30", "03:30")]}, holidays=["2026-04-05"]))
 
@@ -44,7 +45,7 @@ def test_a_fixed_window_is_told_in_the_time_of_its_zone() -> None:
         (lambda: Fixed("2026-01-01", at(1), zone="Europe/Pairs"), "unknown_zone"),
         (lambda: Fixed("tomorrow", at(1)), "unreadable"),
         (lambda: Fixed(3, at(1)), "ill_typed"),
-        (lambda: Recurring(rule="FREQ=DAILY", start=datetime(2026, 1, 1, 9), duration=None), "window_endless"),
+        (lambda: Recurring(rule="FREQ=DAILY", start=datetime(2026, 1, 1, 9), duration=NOTHING), "window_endless"),
         (lambda: Recurring(rule="FREQ=DAILY", start=datetime(2026, 1, 1, 9), duration=-HOUR), "window_backwards"),
         (lambda: Recurring(rule="FREQ=DAILY", start=datetime(2026, 1, 1, 9), duration=0 * HOUR), "window_backwards"),
         (

@@ -71,11 +71,12 @@ def test_inv_086_nothing_is_related_to_what_is_missing_or_gone(itsm: ServiceMana
     never = items.withdraw(items.log(name="never", by=KEEPER), by=KEEPER)
     incident = itsm.incidents.log(summary="It is slow", by=DESK)
     for gone in (old, never):
-        for call in (
+        calls: tuple[Any, ...] = (
             lambda gone=gone: items.relate(shop, "depends_on", gone, by=KEEPER),
             lambda gone=gone: items.relate(gone, "depends_on", shop, by=KEEPER),
             lambda gone=gone: itsm.link(incident, "affects", gone, by=DESK),
-        ):
+        )
+        for call in calls:
             with pytest.raises(Refused) as caught:
                 call()
             assert caught.value.code == "item_over"
@@ -181,12 +182,13 @@ def test_inv_069_relations_and_retirement_are_changes_too(desk: ServiceManagemen
     items: Any = desk.configuration_items
     server, other = (items.register(name=name, type="server", by=MAKER) for name in ("s1", "s2"))
     part = items.register(name="p", type="part", by=MAKER)
-    for call in (
+    calls: tuple[Any, ...] = (
         lambda: items.relate(server.id, "depends_on", other.id, by=MAKER),
         lambda: items.relate(part.id, "part_of", server.id, by=MAKER),
         lambda: items.retire(server.id, by=MAKER),
         lambda: items.set_redundancy(server.id, "g", needs=1, members=[other], by=MAKER),
-    ):
+    )
+    for call in calls:
         with pytest.raises(Refused) as caught:
             call()
         assert caught.value.code == "needs_change"
@@ -202,7 +204,7 @@ def test_inv_069_relations_and_retirement_are_changes_too(desk: ServiceManagemen
 
 
 def test_inv_069_what_is_planned_is_not_under_control_yet(desk: ServiceManagement) -> None:
-    """INV-069: an item is drawn up freely, and comes into service by a change."""
+    """INV-069: an item is drawn up and taken into service freely; from then on it is under control."""
     items: Any = desk.configuration_items
     server = items.update(items.log(name="s1", type="server", by=MAKER), vendor="acme", by=MAKER)
     assert items.is_controlled(server) is False

@@ -99,7 +99,7 @@ def test_a_type_as_data_brings_its_own_attributes(typed: ServiceManagement) -> N
 
     assert code(lambda: items.register(name="s2", type="server", by=KEEPER)) == ("blank", "memory")
     assert code(lambda: items.register(name="s2", type="server", memory="64", by=KEEPER)) == ("ill_typed", "memory")
-    told = {"name": "a2", "type": "application", "memory": 64, "by": KEEPER}
+    told: Any = {"name": "a2", "type": "application", "memory": 64, "by": KEEPER}
     assert code(lambda: items.register(**told)) == ("unknown_field", "memory")
     assert code(lambda: items.register(name="x", type="srever", by=KEEPER)) == ("not_a_choice", "type")
     assert code(lambda: items.update(server, memory=None, by=KEEPER)) == ("blank", "memory")
@@ -214,7 +214,8 @@ def test_impact_names_services_agreements_and_customers(itsm: ServiceManagement)
         )  # fmt: skip
         if not active:
             return draft
-        return itsm.service_levels.activate(itsm.service_levels.negotiate(draft, by=SLM), by=SLM)
+        levels: Any = itsm.service_levels
+        return levels.activate(levels.negotiate(draft, by=SLM), by=SLM)
 
     acme = agree("acme", "shop")
     agree("sales", "mail")
@@ -279,6 +280,8 @@ def test_affected_and_impacted_are_kept_apart_and_refreshed_on_demand(itsm: Serv
     assert items.impacted(incident.number) == second
     assert items.affected(incident) == (items.get(made["disk"].id),)
     assert itsm.incidents.get(incident.id).version == incident.version
+    with pytest.raises(InvalidInput, match="is not logged"):
+        itsm.impact_assessments.log(about=incident.id, impacted=(), by=KEEPER)
     with pytest.raises(Refused):
         itsm.impact_assessments.update(first, services=(), by=KEEPER)
     problem = itsm.problems.log(summary="Disks fail", by=DESK)
@@ -316,6 +319,16 @@ def test_a_reader_sees_only_items_that_they_may_see(url: str | None) -> None:
         assert "server" not in seen.svg() + seen.mermaid() + seen.dot()
         with pytest.raises(itil4.NotFound):
             items.impact(made["server"], by=USER)
+
+
+def test_a_member_that_is_gone_stands_in_for_nothing(itsm: ServiceManagement) -> None:
+    """When one of two relays is retired, the other one is needed; the baseline taken then says the same."""
+    items, made = itsm.configuration_items, network(itsm)
+    items.retire(made["relay 1"].id, retirement_note="Worn out", by=KEEPER)
+    assert names(items.impact(made["relay 2"].id)) == ["shop"]
+    assert items.snapshot().graph() == items.graph()
+    items.retire(made["relay 2"].id, retirement_note="Worn out", by=KEEPER)
+    assert items.graph().redundancy == {}
 
 
 def test_members_of_a_group_that_are_not_related_are_found_by_the_audit(itsm: ServiceManagement) -> None:

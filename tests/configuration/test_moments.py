@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from configuration_kit import DESK, KEEPER, START, Ticking, names, network, opened
 
-from itil4 import Actor, InvalidInput, Refused, ServiceManagement
+from itil4 import Actor, InvalidInput, Link, Refused, ServiceManagement
 from itil4.practices.configuration import Redundancy
 
 
@@ -14,7 +14,7 @@ def test_the_graph_as_of_a_moment_is_the_one_that_was_stored_then(itsm: ServiceM
     """After random changes, the graph of each moment as histories tell it is the graph that was read at that moment."""
     chance, items = random.Random(7), itsm.configuration_items
     made = [items.register(name=f"i{n}", by=KEEPER).id for n in range(6)]
-    seen = [(clock.now(), items.graph(), items.snapshot())]
+    seen, gone = [(clock.now(), items.graph(), items.snapshot())], 0
     for step in range(40):
         clock.move(minutes=1)
         a, b = chance.sample(made, 2)
@@ -23,7 +23,10 @@ def test_the_graph_as_of_a_moment_is_the_one_that_was_stored_then(itsm: ServiceM
             if act == "relate":
                 items.relate(a, chance.choice(["depends_on", "part_of", "connected_to"]), b, by=KEEPER)
             elif act == "unrelate":
-                items.unrelate(a, "depends_on", b, by=KEEPER)
+                held = [link for each in made for link in items.links(each) if link.relation == "depends_on"]
+                link = chance.choice(held or [Link(a, "depends_on", b, clock.now(), "kim")])
+                items.unrelate(link.source, "depends_on", link.target, by=KEEPER)
+                gone += bool(held)
             elif act == "group":
                 items.set_redundancy(a, "g", needs=1, members=[b], by=KEEPER)
             elif act == "birth":
@@ -33,6 +36,7 @@ def test_the_graph_as_of_a_moment_is_the_one_that_was_stored_then(itsm: ServiceM
         except Refused:
             pass
         seen.append((clock.now(), items.graph(), items.snapshot()))
+    assert gone > 1
     assert items.graph(at=START.replace(year=2020)).items == ()
     for at, graph, snapshot in seen:
         assert items.graph(at=at) == graph

@@ -394,11 +394,12 @@ class _Broken(StoreContract):
     store_class: type[Any]
 
     @pytest.fixture
-    def make_store(self, tmp_path: Path) -> Callable[[], Store]:
+    def make_store(self, request: pytest.FixtureRequest) -> Callable[[], Store]:
+        if not issubclass(self.store_class, SqliteStore):
+            return self.store_class
+        folder: Path = request.getfixturevalue("tmp_path")
         numbers = itertools.count()
-        if issubclass(self.store_class, SqliteStore):
-            return lambda: self.store_class(tmp_path / f"{next(numbers)}.db")
-        return self.store_class
+        return lambda: self.store_class(folder / f"{next(numbers)}.db")
 
     def open_again(self, store: Any) -> Callable[[], Store] | None:
         return (lambda: self.store_class(store.path)) if isinstance(store, SqliteStore) else None

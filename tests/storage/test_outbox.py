@@ -1,6 +1,9 @@
 """Relays outside the process: everything that was committed is delivered, in order for each record, at least once."""
 
+import json
 import pickle
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -288,3 +291,19 @@ def test_a_store_that_cannot_says_so(tmp_path: Path) -> None:
     for store in (MemoryStore(), SqliteStore(tmp_path / "s.db")):
         assert capabilities_of(store) <= CAPABILITIES.keys()
         store.close()
+
+
+def test_relays_that_are_killed_lose_nothing_and_let_nothing_overtake() -> None:
+    """Whatever a relay was doing when it died, its entries go to another one, in order for each record.
+
+    The long form: `python benchmarks/outbox.py --units 2000 --kills 50`.
+    """
+    script = Path(__file__).parents[2] / "benchmarks" / "outbox.py"
+    done = subprocess.run(
+        [sys.executable, str(script), "--units", "150", "--kills", "3", "--json"],
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    figures = json.loads(done.stdout)
+    assert {name: figures[name] for name in ("entries", "lost", "overtaken")} == {
+        "entries": 150, "lost": 0, "overtaken": 0,
+    }  # fmt: skip

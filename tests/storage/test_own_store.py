@@ -43,6 +43,7 @@ def test_the_store_of_the_page_keeps_the_contract(folder: Path) -> None:
     }
     assert reasons == lacking | {
         "is_shared says that one process at a time may have the data open",
+        "break_statements() returns None, or outbox is not among the capabilities",
         "the store lists neither outbox nor text_search among its capabilities",
     }
     assert skipped < 30

@@ -20,7 +20,8 @@ FAULTS = dict(re.findall(r'^    (\w+): +"(test_\w+)",$', BROKEN.read_text(encodi
 def failed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     """Run the contract on all of them; return the promises that failed by store."""
     report = tmp_path_factory.mktemp("planted") / "report.xml"
-    command = [sys.executable, "-m", "pytest", str(BROKEN), "-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
+    quick = ["-q", "-p", "no:cacheprovider", "--assert=plain", "--tb=no"]
+    command = [sys.executable, "-m", "pytest", str(BROKEN), *quick, f"--junitxml={report}"]
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=900, check=False, cwd=HERE.parents[1], env=dict(os.environ)
     )

@@ -8,10 +8,14 @@ from typing import Any, Literal
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from itil4.errors import InvalidInput, SchemaTooNew, StoreError
+from itil4.practices.built_in import BUILT_IN
+from itil4.practices.configuration.graph import Redundancy
+from itil4.practices.places import Place
+from itil4.practices.service_agreements import AgreedTarget
 from itil4.record import (
     PROTECTED,
     Added,
@@ -29,7 +33,11 @@ from itil4.record import (
     Record,
     make_shape,
 )
+from itil4.storage import codec, plain
+from itil4.storage.json_text import Json, fastest, standard
 from itil4.storage.kinds import Kind
+from itil4.storage.plain_input import values_from
+from itil4.testing.field_strategies import values_of
 
 
 class Deck(enum.Enum):
@@ -132,11 +140,25 @@ VESSELS = st.builds(
 )  # fmt: skip
 
 
+@pytest.fixture(params=["standard", "orjson"], scope="module")
+def text(request: pytest.FixtureRequest) -> Any:
+    """Write and read JSON by the standard library, or by orjson."""
+    if request.param == "orjson":
+        pytest.importorskip("orjson", reason="orjson comes with the extra `fast`")
+    made = standard() if request.param == "standard" else fastest()
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (codec, plain):
+            patch.setattr(module, "dumps", made.dumps)
+            patch.setattr(module, "loads", made.loads)
+        yield made
+
+
 @settings(max_examples=100, deadline=None)
 @given(VESSELS)
-def test_a_record_is_read_as_it_was_written(vessel: Vessel) -> None:
+def test_a_record_is_read_as_it_was_written(text: Json, vessel: Vessel) -> None:
     """INV-124: equal in every field, of the same types, and writing it again gives the same row."""
     row = CODEC.row(vessel, vessel.number, 3)
+    assert fastest().loads(row.body) == standard().loads(row.body)
     read = CODEC.record(row)
     assert read == vessel
     assert type(read) is Vessel
@@ -162,7 +184,9 @@ def _utc(value: Any) -> Any:
 
 @settings(max_examples=30, deadline=None)
 @given(old=VESSELS, new=VESSELS, reason=st.none() | TEXT, said=st.none() | TEXT)
-def test_an_entry_is_read_as_it_was_written(old: Vessel, new: Vessel, reason: str | None, said: str | None) -> None:
+def test_an_entry_is_read_as_it_was_written(
+    text: Json, old: Vessel, new: Vessel, reason: str | None, said: str | None
+) -> None:
     """With the change of every field, added elements, a comment with an attachment, a link and its headers."""
     changes: dict[str, Any] = {
         name: Change(SHAPE.read(old, name), SHAPE.read(new, name))
@@ -207,12 +231,15 @@ def _vessel(**fields: Any) -> Vessel:
         ("anything", object()),
         ("anything", [1]),
         ("anything", float("nan")),
+        ("anything", (1, Frozen(deep=float("inf")))),
+        ("anything", datetime(2026, 3, 2, tzinfo=UTC)),
+        ("anything", Deck.UPPER),
         ("anything", "\ud800"),
         ("ports", {"\ud800": Decimal(1)}),
         ("berth", Berth("\ud800", Decimal(1))),
     ],
 )
-def test_what_no_row_can_hold_is_refused_by_its_field(field: str, value: Any) -> None:
+def test_what_no_row_can_hold_is_refused_by_its_field(text: Json, field: str, value: Any) -> None:
     """Bad input is told before anything is written, and names the field."""
     with pytest.raises(InvalidInput) as caught:
         CODEC.row(_vessel(**{field: value}), None, 0)
@@ -229,7 +256,7 @@ def test_what_no_row_can_hold_is_refused_by_its_field(field: str, value: Any) ->
         '{"name":"A","mixed":["rocket",1]}', '{"name":"A","stay":1e400}',
     ],
 )  # fmt: skip
-def test_a_damaged_body_is_told_with_its_record(body: str) -> None:
+def test_a_damaged_body_is_told_with_its_record(text: Json, body: str) -> None:
     """Never a bare error of the parser: the message names the record and what is wrong with it."""
     row = CODEC.row(_vessel(), "VES0000001", 0)._replace(body=body)
     with pytest.raises(StoreError) as caught:
@@ -263,3 +290,84 @@ def test_an_older_schema_is_led_up_step_by_step() -> None:
     codec = Kind("vessel", "VES", SHAPE, (), lambda state: "active", 3, ups).codec
     row = CODEC.row(_vessel(), None, 0)._replace(body='{"boat":"aurora"}')
     assert codec.record(row).name == "AURORA"
+
+
+# the record types of the library
+
+_TARGET = AgreedTarget(
+    duration=timedelta(hours=4), priority=(1, 2), warnings=(0.5,), conditions={"stop": [{"states": ["x"]}]}
+)
+RULED: dict[tuple[str, str], tuple[Any, ...]] = {
+    ("service_level", "targets"): ((), (_TARGET,)),
+    ("service_level_requirement", "targets"): ((), (_TARGET, _TARGET)),
+    ("configuration_item", "redundancy"): ((), (Redundancy("relays", needs=1, members=("a", "b")),)),
+}
+"""Values of types whose own rules hardly any drawn value keeps."""
+
+
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+@given(data=st.data())
+@pytest.mark.parametrize("place", BUILT_IN, ids=lambda place: place.kind)
+def test_every_record_type_is_read_as_it_was_written(text: Json, place: Place, data: st.DataObject) -> None:
+    """INV-124 for every kind that the library keeps: any values that its fields take, in the row and in an entry."""
+    practice: Any = place.practice
+    kind = practice.stored_kind(practice.fields)
+    shape = kind.shape
+    given = {"id": "r", "created_at": datetime(2026, 3, 2, tzinfo=UTC), "updated_at": datetime(2026, 3, 2, tzinfo=UTC)}
+    given |= {"state": practice.lifecycle.initial[0], "created_by": "ana", "number": "X1"}
+    for name, field in shape.fields.items():
+        if name in PROTECTED or name == "extra":
+            continue
+        ruled = RULED.get((place.kind, name))
+        try:
+            given[name] = data.draw(values_of(field, place.kind) if ruled is None else st.sampled_from(ruled))
+        except InvalidInput:  # no value that was drawn kept the rules of its type
+            assert not field.required
+    record = shape.made(given)
+    assert kind.codec.record(kind.codec.row(record, "X1", 0)) == record
+    changes = {name: Change(None, value) for name, value in given.items() if name not in PROTECTED}
+    entry = Entry(
+        record_id="r", kind=place.kind, seq=1, op="birth", at=record.created_at, recorded_at=record.created_at,
+        by="ana", details=Details({"changes": changes}),
+    )  # fmt: skip
+    assert kind.codec.entry(kind.codec.entry_row(entry), "") == entry
+
+
+# what people send
+
+
+def test_plain_data_becomes_values(text: Json) -> None:
+    """What a row holds of each field, given as JSON, is the value again."""
+    given = {
+        "name": "Aurora", "worth": "12.50", "arrived_at": "2026-03-02T09:00:00+01:00", "built": "1999-12-31",
+        "stay": 5, "deck": "UPPER", "berth": {"name": "A", "depth": "4", "word": "yes", "tags": ["x"]},
+        "crates": ["a"], "berths": [{"name": "B", "depth": "1"}], "ports": {"home": "2"},
+        "anything": {"a": [1]}, "vhf": 16, "seen": None,
+    }  # fmt: skip
+    found = values_from(SHAPE, given)
+    assert found["arrived_at"] == datetime(2026, 3, 2, 8, tzinfo=UTC)
+    assert found["berth"] == Berth("A", Decimal(4), word=Word.YES, tags=frozenset({"x"}))
+    assert (found["berths"], found["worth"]) == ((Berth("B", Decimal(1)),), Decimal("12.50"))
+    assert found["ports"] == {"home": Decimal(2)} and found["stay"] == timedelta(microseconds=5)
+
+
+@pytest.mark.parametrize(
+    ("given", "place"),
+    [
+        ({"nam": "x"}, "nam"), ({5: "x"}, "5"), ({"extra": {"vhf": 1}}, "extra"),
+        ({"berth": {"name": "A", "depth": "1", "anchor": 1}}, "berth.anchor"),
+        ({"berths": [{"name": "A", "depth": "1"}, {"name": "B", "depth": "1", "depht": 1}]}, "berths[1].depht"),
+        ({"berth": {"name": "A"}}, "berth.depth"), ({"berth": {"name": 1, "depth": "1"}}, "berth.name"),
+        ({"berth": {"name": "A", "depth": "much"}}, "berth.depth"), ({"berth": ["A"]}, "berth"),
+        ({"ports": {"home": "x"}}, "ports.home"), ({"ports": [1]}, "ports"), ({"days": "2026"}, "days"),
+        ({"days": ["2026"]}, "days[0]"), ({"crates": "abc"}, "crates"), ({"arrived_at": "noon"}, "arrived_at"),
+        ({"arrived_at": "2026-03-02T08:00:00"}, "arrived_at"), ({"worth": 1.5}, "worth"), ({"deck": "cellar"}, "deck"),
+        ({"afloat": 1}, "afloat"), ({"crew": "1"}, "crew"), ({"flag": "DE"}, "flag"), ({"vhf": True}, "vhf"),
+        ({"stay": "PT1H"}, "stay"),
+    ],
+)  # fmt: skip
+def test_what_people_send_is_refused_by_its_place(given: Any, place: str) -> None:
+    """Unknown names and values that do not fit, inside values too, each with the path that leads there."""
+    with pytest.raises(InvalidInput) as caught:
+        values_from(SHAPE, given)
+    assert [str(each.detail["field"]) for each in caught.value.reasons] == [place]

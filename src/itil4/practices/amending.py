@@ -30,6 +30,24 @@ class Amending(Working[R]):
          "informed")
     )  # fmt: skip
 
+    def values(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Return plain JSON, such as the body of a request, as values of fields that verbs take.
+
+        Moments are ISO 8601 with an offset, dates ISO 8601, durations whole microseconds, Decimals text, values of
+        a type mappings of their parts. Nothing is coerced.
+
+        >>> import itil4
+        >>> itil4.connect().incidents.values({"summary": "Mail", "occurred_at": "2026-03-02T08:00:00Z"})["occurred_at"]
+        datetime.datetime(2026, 3, 2, 8, 0, tzinfo=datetime.timezone.utc)
+
+        Raises:
+            InvalidInput: with every name that is unknown and every value that does not fit, each with its place,
+                such as `berths[0].anchor`.
+        """
+        from itil4.storage.plain_input import values_from
+
+        return values_from(self.shape, data)
+
     def correct(
         self,
         record: str | R,

@@ -23,11 +23,11 @@ from itil4.errors import InvalidInput, Reason, Refused, nearest
 from itil4.lifecycle import Context
 from itil4.practices.approval import ApprovalPolicy, Approving, approval_lifecycle
 from itil4.practices.change_lifecycle import COMPUTED_BY_STEPS, COVERED, LIFECYCLE, SET_BY, Change
-from itil4.practices.change_models import AUTHORIZING, BUILT_IN, CARRIED_OUT, EMERGENCY, NORMAL, ChangeModel, made
+from itil4.practices.change_models import BUILT_IN, CARRIED_OUT, EMERGENCY, NORMAL, ChangeModel, made
 from itil4.practices.change_outcomes import follow_outcome
 from itil4.practices.change_policy import ChangePolicy
 from itil4.practices.change_rules import REQUESTERS, Applied, opened_by_models, within
-from itil4.practices.change_taking import check_lifecycle, check_model, sound, taken_up, tasks_told
+from itil4.practices.change_taking import against_model, check_lifecycle, check_model, sound, taken_up, tasks_told
 from itil4.practices.change_values import FAILED, ChangeTask, CloseCode, Question, task_problem
 from itil4.practices.linking import link
 from itil4.record import SELF, Actor, Line, Note, Relation, blank
@@ -155,34 +155,7 @@ class ChangeEnablement(Approving[C]):
                 yield Reason.of("future", event=event, at=told, now=context.now)
         if event == "finish_task" and before is not None:
             yield from tasks_told(before.tasks, after.tasks)
-        yield from self._against_model(before, after, context, event)
-
-    def _against_model(self, before: C | None, after: C, context: Context, event: str) -> Iterable[Reason]:
-        held = self.applied(after, self.desk.reading())
-        model = held.model
-        if model is None:
-            if before is None:
-                yield self._no_model(after.model)
-            return
-        if model.preauthorized and (before is None or before.model == after.model):
-            for name, value in model.template.items():
-                if self.shape.read(after, name) != value:
-                    rule = f"fixed by the model {model.name!r}"
-                    yield Reason.of("field_rule", field=name, rule=rule, remedy="Leave it out, or log a normal change.")
-            if [each.plan for each in after.tasks] != [each.plan for each in model.tasks]:
-                rule = f"fixed by the model {model.name!r}"
-                yield Reason.of("field_rule", field="tasks", rule=rule, remedy="Leave it out, or log a normal change.")
-        if before is None and not model.after_the_fact:
-            for name in ("actual_start", "actual_end"):
-                if getattr(after, name) is not None:
-                    yield Reason.of("after_the_fact", model=model.name, event=event)
-                    return
-        if model.after_the_fact:
-            return
-        since = held.since if model.preauthorized else after.authorized_at
-        begun = after.actual_start if event in ("implement", "review") else None
-        if (event == AUTHORIZING and context.at < context.now) or (begun and since and begun < since):
-            yield Reason.of("after_the_fact", model=model.name, event=event)
+        yield from against_model(self, before, after, context, event)
 
     def link_objections(
         self, unit: Unit, op: str, relation: Relation, source: Any, target: Any, context: Context
@@ -198,19 +171,15 @@ class ChangeEnablement(Approving[C]):
             if model is None or not model.after_the_fact or op == "unlink":
                 yield Reason.of("change_scope_fixed", record=source.reference, state=source.state)
 
-    def schedule_objections(self, record: C, event: str, unit: Unit) -> Iterable[Reason]:
-        """Yield what speaks against the time of a change, at each of the steps of `TIMED`: what the policy finds.
+    def schedule_objections(self, record: C, unit: Unit) -> Iterable[Reason]:
+        """Yield what speaks against the time of a change, after each of the steps of `TIMED`: what the policy finds.
 
         The desk that the policy is given acts in the unit of the step: what it reads and depends on joins the commit.
         """
         if self.rules.schedule is not None:
-            yield from self.rules.schedule(record, event, self.desk.clone(unit=unit))
+            yield from self.rules.schedule(record, record.updated_at, self.desk.clone(unit=unit))
 
     # models
-
-    def _no_model(self, name: object) -> Reason:
-        known = self.known_models
-        return Reason.of("not_a_choice", field="model", value=name, choices=tuple(known), nearest=nearest(name, known))
 
     def applied(self, record: C, unit: Unit) -> Applied:
         """Return the model by which a change goes, as it was when the change took it up, and how it stands now."""
@@ -299,7 +268,7 @@ class ChangeEnablement(Approving[C]):
         if event == "reclassify":
             payload = taken_up(self, unit, payload, actor, current)
         new = super()._step(unit, current, event, actor, payload, at, reason, cause, seen)
-        if event in TIMED and (against := tuple(self.schedule_objections(new, event, unit))):
+        if event in TIMED and (against := tuple(self.schedule_objections(new, unit))):
             raise Refused(*against)
         if event in ("close", "record_review"):
             follow_outcome(self, unit, current, new, actor)
@@ -514,7 +483,7 @@ class ChangeEnablement(Approving[C]):
 
 _DEFAULT = ChangePolicy()
 _DRAFTED = frozenset({"new", "assess"})
-TIMED = frozenset({"submit", AUTHORIZING, "schedule", "reschedule", "implement"})
+TIMED = frozenset({"submit", "schedule", "reschedule", "implement"})
 """The steps at which the time of a change counts."""
 
 

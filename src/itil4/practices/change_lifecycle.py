@@ -25,6 +25,7 @@ from itil4.practices.change_rules import (
     is_reviewed,
     is_told,
     keeps_failure,
+    may_be_assessed_late,
     meets_conditions,
     opened_by_models,
     same_authority,
@@ -184,6 +185,8 @@ LIFECYCLE = opened_by_models(Lifecycle(
         Transition("assess", "new", "assess", roles=REQUESTERS),
         *loops("assess_risk", ["new", "assess"], roles=ASSESSORS, fields={"answers": _ANSWERS}, guards=[is_answered],
                effects=[stamp_risk], facts="model"),
+        *loops("assess_risk", ["scheduled", "implement", "review"], roles=ASSESSORS, fields={"answers": _ANSWERS},
+               guards=[may_be_assessed_late, is_answered], effects=[stamp_risk], facts="model"),
         *loops("plan_tasks", ["new", "assess"], roles=REQUESTERS, guards=[is_open_to_tasks],
                facts="model"),
         Transition(

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from itil4.errors import Refused
 from itil4.practices.change_values import FAILED
+from itil4.practices.error_control import MANAGER
 from itil4.practices.work import NOTHING
 from itil4.record import Actor, Comment
 from itil4.storage.unit import Unit
@@ -43,7 +44,7 @@ def _cause(change: Any) -> str:
 
 def _reopen(practice: "ChangeEnablement[Any]", unit: Unit, change: Any, actor: Actor) -> None:
     """Take up again what the change should have resolved, and tell those problems that are open anyway."""
-    system = Actor(_SYSTEM, roles={"problem_manager"}, kind="system", on_behalf_of=actor.on_behalf_of or actor.id)
+    system = Actor(_SYSTEM, roles={MANAGER}, kind="system", on_behalf_of=actor.on_behalf_of or actor.id)
     said = f"{change.reference} failed: {str(change.close_code).replace('_', ' ')}."
     found = {each.id: each for each in practice.fact("links.resolves", change, unit)}
     problems = [each for each in found.values() if unit.kind_of(each.id).name == "problem"]

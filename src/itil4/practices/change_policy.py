@@ -22,9 +22,9 @@ class Window(Protocol):
         ...
 
 
-Scheduling: TypeAlias = Callable[[Any, str, Any], Iterable[Reason]]
-"""`(change, event, desk)` -> what speaks against the time of a change at a step: submit, authorize, schedule,
-reschedule or implement. What is read through `desk.reading()` and depended on joins the commit."""
+Scheduling: TypeAlias = Callable[[Any, datetime, Any], Iterable[Reason]]
+"""`(change, at, desk)` -> what speaks against the time of a change that was just submitted, scheduled, rescheduled or
+begun, at `at`. What is read through `desk.reading()` and depended on joins the commit."""
 
 
 def _models(value: Iterable[Any]) -> tuple[ChangeModel, ...]:

@@ -145,6 +145,13 @@ def is_answered(change: "Change", context: Context) -> bool | str:
     return model.risk.gaps(change.answers) or True
 
 
+@guard(text="its model wants it assessed before.", remedy="Send it back to new.")
+def may_be_assessed_late(change: "Change", context: Context) -> bool:
+    """An emergency change may be assessed while or after it is carried out (INV-058)."""
+    model = applied(context).model
+    return model is not None and model.after_the_fact
+
+
 @guard()
 def asks_questions(change: "Change", context: Context) -> bool:
     """A model without questions has one risk for all of its changes."""

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from itil4.errors import DefinitionError, InvalidInput, Reason, Refused, nearest
+from itil4.lifecycle import Context
 from itil4.practices.change_models import AUTHORIZING, PREAUTHORIZED, ChangeModel
 from itil4.practices.change_policy import ChangePolicy
 from itil4.practices.change_values import ChangeTask, refuse, waiting_for
@@ -78,6 +79,38 @@ def sound(cls: "type[ChangeEnablement[Any]]", policy: ChangePolicy, shape: Shape
     return Frozen(found)
 
 
+# what a model says against a change
+
+
+def against_model(
+    practice: "ChangeEnablement[Any]", before: Any | None, after: Any, context: Context, event: str
+) -> Iterable[Reason]:
+    """Yield what speaks against a change by its model: a procedure altered, or something recorded after the fact."""
+    held = practice.applied(after, practice.desk.reading())
+    model = held.model
+    if model is None:
+        if before is None:
+            known = practice.known_models
+            near = nearest(after.model, known)
+            yield Reason.of("not_a_choice", field="model", value=after.model, choices=tuple(known), nearest=near)
+        return
+    if model.preauthorized:
+        fixed = {"rule": f"fixed by the model {model.name!r}", "remedy": "Leave it out, or log a normal change."}
+        for name, value in model.template.items():
+            if practice.shape.read(after, name) != value:
+                yield Reason.of("field_rule", field=name, **fixed)
+        if [each.plan for each in after.tasks] != [each.plan for each in model.tasks]:
+            yield Reason.of("field_rule", field="tasks", **fixed)
+    if model.after_the_fact:
+        return
+    told = before is None and (after.actual_start is not None or after.actual_end is not None)
+    since = held.since if model.preauthorized else after.authorized_at
+    begun = after.actual_start if event in ("implement", "review") else None
+    early = begun is not None and since is not None and begun < since
+    if told or early or (event == AUTHORIZING and context.at < context.now):
+        yield Reason.of("after_the_fact", model=model.name, event=event)
+
+
 # taking one up
 
 
@@ -98,6 +131,8 @@ def taken_up(
     if kind is not None and not isinstance(kind, str):
         raise InvalidInput.of("ill_typed", field="type", expected="a text", value=kind)
     if wanted is None and kind is None:
+        if current is not None:
+            raise Refused.of("missing", event=event, fields=("type", "model"))
         kind = "normal"
     model, held = _found(practice, unit, wanted, kind)
     if kind is not None and model.type != kind:
@@ -185,4 +220,4 @@ def tasks_told(before: Iterable[ChangeTask], after: Iterable[ChangeTask]) -> Ite
             yield Reason.of("task_waits", task=was.name, tasks=ahead)
 
 
-__all__ = ["check_lifecycle", "check_model", "sound", "taken_up", "tasks_told"]
+__all__ = ["against_model", "check_lifecycle", "check_model", "sound", "taken_up", "tasks_told"]

@@ -21,6 +21,8 @@ from itil4.vocabulary import OPEN
 R = TypeVar("R", bound=Record)
 
 _MOST = 1_000
+_NAMING = frozenset(("skipped", "moved", "cause"))
+"""What the details of an entry may say about other records."""
 
 
 @attrs.frozen
@@ -363,13 +365,13 @@ class Reading(Generic[R]):
             elif entry.op in ("link", "unlink"):
                 if entry.link is not None and not self._end_is_seen(unit, entry.link[1], by):
                     continue
-            elif entry.op == "step" and ("skipped" in entry.details or "moved" in entry.details):
+            elif not _NAMING.isdisjoint(entry.details):
                 entry = self._veiled(entry, by, unit)  # noqa: PLW2901 - the same entry, with less in it
             shown.append(entry)
         return tuple(shown)
 
     def _veiled(self, entry: Entry, by: Actor, unit: Unit) -> Entry:
-        """Leave out what the details of a step say about records that an actor may not see."""
+        """Leave out what the details of an entry say about records that an actor may not see."""
         from itil4.practices.linking import locate  # linking stands on this module
 
         def is_known(reference: str) -> bool:
@@ -386,6 +388,8 @@ class Reading(Generic[R]):
         data = dict(entry.details.data)
         data["skipped"] = [each for each in data.get("skipped", ()) if is_known(each[0])]
         data["moved"] = [each for each in data.get("moved", ()) if is_seen(each)]
+        if "cause" in data and not self._end_is_seen(unit, data["cause"].rpartition(":")[0], by):
+            del data["cause"]
         return attrs.evolve(entry, details=Details({key: value for key, value in data.items() if value != []}))
 
     def histories(self, *, by: Actor | None = None) -> Iterator[tuple[Entry, ...]]:

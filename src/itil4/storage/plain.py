@@ -6,7 +6,7 @@ and sets as lists (sets sorted). Where a field may hold one of several types tha
 apart, the value stands behind a word for its type (see `itil4.record.stored_as`).
 """
 
-import json
+import math
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -22,6 +22,7 @@ from itil4.errors import DefinitionError
 from itil4.record import FieldType, Frozen
 from itil4.record.door import field_type
 from itil4.record.tags import tags_of
+from itil4.storage.json_text import fastest
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -31,20 +32,7 @@ Hook = Callable[[Any], Any]
 _MICROSECOND = timedelta(microseconds=1)
 _SCALARS = (str, int, float, bool, type(None))
 
-loads = json.JSONDecoder().decode
-
-
-def _encoder() -> Callable[[Any], str]:
-    """Return what writes JSON, with the encoder of C made once; `JSONEncoder.encode` makes it at every call."""
-    slow = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False)
-    make = getattr(json.encoder, "c_make_encoder", None)
-    if make is None:
-        return slow.encode
-    fast = make(None, slow.default, json.encoder.encode_basestring, None, ":", ",", False, False, False)
-    return lambda value: "".join(fast(value, 0))
-
-
-dumps = _encoder()
+dumps, loads = fastest()
 
 
 def write_moment(value: datetime) -> str:
@@ -139,12 +127,18 @@ def _value(field: FieldType) -> tuple[Hook | None, Hook | None]:
 
 def _write_anything(value: Any) -> Any:
     if type(value) in _SCALARS:
-        return value
+        return _finite(value) if type(value) is float else value
     if type(value) is tuple:
         return [_write_anything(each) for each in value]
     if isinstance(value, Mapping):
         return {str(name): _write_anything(each) for name, each in value.items()}
     raise TypeError(f"{value!r} is neither text, number, True, False, nothing, nor a tuple or mapping of these")
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise ValueError(f"{value!r} has no form in JSON")
+    return value
 
 
 def _read_anything(plain: Any) -> Any:
@@ -206,6 +200,7 @@ def converter() -> "Converter":
         write, read = _SCALAR_HOOKS[kind]
         made.register_unstructure_hook(python, write)
         made.register_structure_hook(python, lambda plain, _, read=read: read(plain))
+    made.register_unstructure_hook(float, _finite)
     made.register_structure_hook_func(lambda kind: kind in (str, int, float, bool), lambda plain, _: plain)
     made.register_unstructure_hook_factory(_is_ours, lambda kind: _of(kind)[0])
     made.register_structure_hook_factory(_is_ours, lambda kind: _structure(_of(kind)[1]))

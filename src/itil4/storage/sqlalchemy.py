@@ -137,12 +137,21 @@ class SqlAlchemyStore(SqlStore):
 
     def _read(self, action: str, work: Callable[[Any], T]) -> T:
         def call() -> T:
-            with self._connected() as raw, self.names.words.reading(raw):
-                try:
-                    with closing(raw.cursor()) as cursor:  # an answer that is not read to its end would hold a view
+            if self._closed:
+                raise StoreError.of("store_closed")
+            held = self.engine.raw_connection()
+            raw: Any = held.driver_connection
+            try:
+                with self.names.words.reading(raw):
+                    cursor = raw.cursor()
+                    try:
                         return work(cursor)
-                except raw.Error as error:
-                    raise _kept(self._sort(error, raw), error) from error
+                    except raw.Error as error:
+                        raise _kept(self._sort(error, raw), error) from error
+                    finally:
+                        cursor.close()  # an answer that is not read to its end would hold a view
+            finally:
+                held.close()
 
         return self._attempt(action, call)
 
@@ -221,16 +230,32 @@ class SqlAlchemyStore(SqlStore):
         if not missing and layout is not None:
             return
         if self._owned_by_host:
-            own = [name for name, _ in tables.tables(self.names) if name in missing and "_" in name]
-            if own:
-                raise StoreError.of("tables_missing", missing=own, dialect=self.names.words.dialect)
+            lacking = [name for name in tables.needed(self.names) if name not in there]
+            if lacking:
+                raise StoreError.of("tables_missing", missing=lacking, dialect=self.names.words.dialect)
             return
         with suppress(Taken):  # another process was there first
             self._write("make its tables", lambda cursor: self._make(cursor, wanted))
 
     def _make(self, cursor: Any, wanted: list[tuple[str, str]]) -> None:
-        if self.names.words.dialect == "postgresql":
+        with self._alone(cursor):
+            self._complete(cursor, wanted)
+
+    @contextmanager
+    def _alone(self, cursor: Any) -> Iterator[None]:
+        """Let other processes wait that want to make tables; in SQLite whoever writes is alone anyway."""
+        dialect = self.names.words.dialect
+        if dialect == "postgresql":
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        if dialect == "mysql":  # where each statement that makes something commits by itself
+            cursor.execute("SELECT GET_LOCK(%s, 60)", (str(_LOCK),))
+        try:
+            yield
+        finally:
+            if dialect == "mysql":
+                cursor.execute("SELECT RELEASE_LOCK(%s)", (str(_LOCK),))
+
+    def _complete(self, cursor: Any, wanted: list[tuple[str, str]]) -> None:
         there, layout = self._there(cursor)
         for name, statement in wanted:
             if name not in there:
@@ -256,11 +281,6 @@ class SqlAlchemyStore(SqlStore):
             return there, None
         cursor.execute(f"SELECT max(layout) FROM {names('layout')}")
         return there, cursor.fetchone()[0]
-
-    # afterwards
-
-    def __reduce__(self) -> Any:
-        raise TypeError("A store holds connections and cannot be pickled; connect again in the other process.")
 
 
 _THERE = {
@@ -311,7 +331,7 @@ def _engine(url: str, timeout: float) -> "Engine":
         made = sqlalchemy.make_url(f"{_DRIVERS.get(scheme, scheme)}://{rest}")
         if family == "sqlite" and made.database in (None, "", ":memory:"):
             raise InvalidInput.of("bad_url", value=shown(url))
-        engine = sqlalchemy.create_engine(made, **_settings(family, timeout))
+        engine = sqlalchemy.create_engine(made, **_settings(family, timeout, made.query.get("options", "")))
     except ModuleNotFoundError as error:
         raise MissingExtra.of("missing_extra", what=f"{scheme}://", package=error.name, extra=extra) from None
     except sqlalchemy.exc.ArgumentError as error:
@@ -321,11 +341,11 @@ def _engine(url: str, timeout: float) -> "Engine":
     return engine
 
 
-def _settings(family: str, timeout: float) -> dict[str, Any]:
+def _settings(family: str, timeout: float, options: Any) -> dict[str, Any]:
     if family == "sqlite":
         return {"connect_args": {"timeout": timeout}}
     if family == "postgresql":
-        return {"connect_args": {"options": f"-c lock_timeout={int(timeout * 1000)}"}}
+        return {"connect_args": {"options": f"-c lock_timeout={int(timeout * 1000)} {options}".strip()}}
     if family in ("mysql", "mariadb"):
         waits = f"SET SESSION innodb_lock_wait_timeout={max(1, int(timeout))}"
         return {"connect_args": {"init_command": waits}, "isolation_level": "READ COMMITTED"}
@@ -411,7 +431,7 @@ def metadata(
         key = {each.name for each in table.columns[: table.key]}
         columns = []
         for each in tables.columns(table, words.dialect):
-            computed = [sa.Computed("CAST(body AS jsonb)", persisted=True)] if each.type == "document" else []
+            computed = [sa.Computed("body::jsonb", persisted=True)] if each.type == "document" else []
             columns.append(
                 sa.Column(
                     each.name, types[each.type], *computed, primary_key=each.name in key, nullable=each.nullable,

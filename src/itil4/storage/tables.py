@@ -236,6 +236,14 @@ def tables(names: Names) -> list[tuple[str, str]]:
     return made
 
 
+def needed(names: Names) -> list[str]:
+    """Return the plain names of what no store can do without: the tables, and the indexes that keep keys unique."""
+    made = [names.plain(table.name) for table in TABLES]
+    return made + [
+        names.plain(f"{table.name}_{index.name}") for table in TABLES for index in table.indexes if index.unique
+    ]
+
+
 def _index(names: Names, table: Table, index: Index) -> tuple[str, str]:
     quote = names.words.quote
     name = names.plain(f"{table.name}_{index.name}")
@@ -301,7 +309,7 @@ def outbox_trigger(names: Names) -> tuple[list[str], list[str]]:
     on = f"AFTER INSERT ON {names('entry')} FOR EACH ROW"
     if words.dialect == "mysql":
         upsert = f"{row} ON DUPLICATE KEY UPDATE {quote('last')} = VALUES({quote('last')})"
-        made = f"CREATE TRIGGER {names.qualified(name)} {on} {upsert}"
+        made = f"CREATE TRIGGER IF NOT EXISTS {names.qualified(name)} {on} {upsert}"
         return [made], [f"DROP TRIGGER IF EXISTS {names.qualified(name)}"]
     function = names.qualified(name)
     body = f"BEGIN {upsert}; RETURN NULL; END"
@@ -404,7 +412,7 @@ def _mysql(names: Names) -> list[str]:
         signal = f"SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{says}'"
         body = f"IF NOT ({unless}) THEN {signal}; END IF" if unless else signal
         return (
-            f"CREATE TRIGGER {names.qualified(names.plain(name))} BEFORE {when} ON {names(table)} "
+            f"CREATE TRIGGER IF NOT EXISTS {names.qualified(names.plain(name))} BEFORE {when} ON {names(table)} "
             f"FOR EACH ROW BEGIN {body}; END"
         )
 

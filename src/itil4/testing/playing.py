@@ -347,6 +347,10 @@ class Player:
             found += self.promises.after_other(act, held, state, answer, after)
         if self.host is not None and act.event == "update":
             found += self.promises.hosted_step(act, held, payload, actor, answer, after)
+        if act.event in ("link", "unlink") and answer.done:  # a driver has no word for links: the host lacks it
+            for each in self.held.values():
+                if each is held or each.reference == payload.get("to"):
+                    each.hosted = None
         if after.version != before.version:
             held.older, held.record = before, after
         self._refresh(held)

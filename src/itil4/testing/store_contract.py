@@ -29,7 +29,7 @@ except ModuleNotFoundError as error:
     raise MissingExtra.of("missing_extra", what="the store contract", package=error.name, extra="testing") from None
 
 _GROUPS = (
-    "writing", "reading", "races", "processes", "faults", "outbox", "abilities", "golden", "agreement", "redaction",
+    "outbox", "writing", "reading", "races", "processes", "faults", "abilities", "golden", "agreement", "redaction",
 )  # fmt: skip
 pytest.register_assert_rewrite(*(f"itil4.testing.store_{name}" for name in _GROUPS))
 

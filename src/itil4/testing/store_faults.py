@@ -1,14 +1,17 @@
 """What holds when the medium fails: the state is the one before or the one after, and nothing between."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from itil4.errors import StoreError
-from itil4.storage import Batch, Store
+from itil4.storage import Batch, Compare, Query, Store
+from itil4.storage.capabilities import capabilities_of
 from itil4.testing.store_base import Fault, StoreTest
-from itil4.testing.store_rows import TICKET, births, entry, everything, link, once, record
+from itil4.testing.store_outbox import LEASE, NOW, claimed, drained
+from itil4.testing.store_rows import TICKET, births, entry, everything, link, once, record, update
 
 _MOST = 200
 
@@ -47,6 +50,60 @@ class FaultPromises(StoreTest):
             if not fault.happened:
                 break
         assert 2 <= reached < _MOST - 1, f"{reached} statements were reached"
+
+    @pytest.mark.parametrize("is_after", [False, True], ids=["before", "after"])
+    def test_a_fault_while_relays_claim_or_acknowledge_loses_nothing(
+        self, make_store: Callable[[], Store], is_after: bool
+    ) -> None:
+        """What was not acknowledged is handed out again when the lease is over, and in order."""
+        for acknowledges in (False, True):
+            for at in range(1, _MOST):
+                store: Any = make_store()
+                fault = Fault(at, is_after=is_after)
+                failing = self.break_statements(store, fault)
+                if failing is None or "outbox" not in capabilities_of(store):
+                    store.close()
+                    pytest.skip("break_statements() returns None, or outbox is not among the capabilities")
+                store.migrate([TICKET])
+                store.keep_outbox(True)
+                store.write("", births(record("a"), record("b")))
+                store.write("", update(record("a", version=2)))
+                held = claimed(store, "one", NOW) if acknowledges else []
+                with failing, contextlib.suppress(StoreError):
+                    if acknowledges:
+                        store.ack("", held, NOW)
+                    else:
+                        claimed(store, "one", NOW)
+                found = drained(store, NOW + 2 * LEASE)
+                counted = {each[:2] for each in held} - set(found)
+                assert acknowledges or not counted
+                assert sorted([*counted, *found]) == [("a", 1), ("a", 2), ("b", 1)]
+                assert [seq for name, seq in found if name == "a"] in ([1, 2], [2])
+                store.close()
+                if not fault.happened:
+                    break
+            assert at > 1, "no statement of a claim or an acknowledgement went through the fault"
+
+    @pytest.mark.parametrize("is_after", [False, True], ids=["before", "after"])
+    def test_a_fault_while_migrating_is_mended_by_migrating_again(
+        self, make_store: Callable[[], Store], is_after: bool
+    ) -> None:
+        """Whatever was made by then; it is told as a StoreError."""
+        for at in range(1, _MOST):
+            store = make_store()
+            fault = Fault(at, is_after=is_after)
+            failing = self.break_statements(store, fault)
+            if failing is None:
+                store.close()
+                pytest.skip("break_statements() says that no faults can be injected")
+            with failing, contextlib.suppress(StoreError):
+                store.migrate([TICKET])
+            store.migrate([TICKET])
+            store.write("", births(record("a", priority=1)))
+            assert store.count("", Query("ticket", Compare("priority", "eq", 1))) == 1
+            store.close()
+            if not fault.happened:
+                break
 
     @staticmethod
     def _whole(make_store: Callable[[], Store]) -> Any:

@@ -11,7 +11,7 @@ from itil4.errors import DefinitionError, InvalidInput, ITIL4Error, Reason, Refu
 from itil4.lifecycle import Context, Lifecycle, State
 from itil4.practices.approval.authority import Hearing
 from itil4.practices.approval.policy import ApprovalPolicy
-from itil4.practices.approval.rounds import OWN_FIELDS, Approvable, Delegation, Vote
+from itil4.practices.approval.rounds import OWN_FIELDS, Approvable, Delegation
 from itil4.practices.approval.standing import ApprovalReading, read
 from itil4.practices.approval.steps import (
     APPROVAL,
@@ -47,7 +47,8 @@ class Approving(Practice[A]):
         approval_voids: further states in which an approval that was given holds no longer (besides `approval_states`
             and those of category new).
         approval_steps: steps of the main lifecycle that ask for approval in the same unit.
-        approval_covers: fields that do not change while approval is asked for, or given and not yet used up.
+        approval_covers: fields that do not change while approval is asked for, or given and the record is open, but
+            with the step that sends the record back.
         default_approval_policy: what `approval_policy` answers unless it is overridden.
     """
 
@@ -248,7 +249,8 @@ class Approving(Practice[A]):
             return
         used_up = self.lifecycle.category(before.state) not in OPEN
         held = before.approval_state == APPROVED and not used_up
-        if held or (before.approval_state == REQUESTED == after.approval_state):
+        ends = self._following(before, after, event) == "void_approval"
+        if not ends and (held or before.approval_state == REQUESTED == after.approval_state):
             for name in self.approval_covers:
                 if self.shape.read(before, name) != self.shape.read(after, name):
                     yield Reason.of("under_approval", field=name, state=before.approval_state)
@@ -305,7 +307,7 @@ class Approving(Practice[A]):
     def _is_outcome(self, unit: Unit, record: A, event: str) -> bool:
         """Say whether the step follows from a decision that this unit has just added, and that nothing followed yet."""
         decided = next((each for each in reversed(unit.entries) if each.record_id == record.id), None)
-        if decided is None or decided.seq != record.version:
+        if decided is None:
             return False
         changed = decided.from_state != decided.to_state and decided.lifecycle is not None
         lifecycle = next((each for each in self.aspects if each.name == decided.lifecycle), None)
@@ -356,4 +358,4 @@ def _check(cls: type[Approving[Any]]) -> None:
                 )  # fmt: skip
 
 
-__all__ = ["A", "Approving", "Vote"]
+__all__ = ["A", "Approving"]

@@ -278,8 +278,9 @@ class Hearing:
         ended = tuple(
             Decided(number, each.ballot.name, each.tally.status, at)
             for each in self.standings(voted, at)
-            if each.ballot.name in ballots and each.tally is not None and each.tally.status in ENDS[choice]
-        )
+            if each.ballot.name in ballots and each.tally is not None
+            and each.tally.status != each.status and each.tally.status in ("open", *ENDS[choice])
+        )  # fmt: skip
         made["approval_decided"] = (*record.approval_decided, *ended)
         voted = self.practice.shape.copy(record, made)
         return {**made, "approval_asked": (*record.approval_asked, *self.opening(voted, at))}
@@ -302,9 +303,14 @@ class Hearing:
 
 
 def _seat_of(standing: BallotStanding, person: str, offices: frozenset[str]) -> Seat | None:
-    """Return the seat of a person in a ballot: their own, the office that they filled, or the first free one."""
+    """Return the seat of a person in a ballot: their own, the office that they filled, or the first free one.
+
+    In a ballot that is decided votes are changed, and none are added.
+    """
     free = None
     for seat, vote in standing.seats.items():
+        if vote is None and standing.status != "open":
+            continue
         if seat.person == person or (seat.person is None and vote is not None and vote.person == person):
             return seat
         if free is None and seat.person is None and vote is None and seat.via in offices:

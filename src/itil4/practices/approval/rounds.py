@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 from itil4.practices.approval.counting import Choice, Status, Tally, combined, tally
-from itil4.practices.approval.policy import ApprovalPolicy, Ballot, InParallel, InSequence, Step, policy_of
+from itil4.practices.approval.policy import ApprovalPolicy, Ballot, InParallel, Step, policy_of
 from itil4.record import Frozen, Record
 
 
@@ -103,7 +103,10 @@ class Vote:
 
 @attrs.frozen
 class Decided:
-    """That a vote decided a ballot. Nothing but a vote does: nobody's departure carries or loses anything."""
+    """That a vote decided a ballot, or opened it again because somebody changed theirs.
+
+    Nothing but a vote does: nobody's departure carries or loses anything.
+    """
 
     round: int
     ballot: str
@@ -210,7 +213,8 @@ class BallotStanding:
     @property
     def outstanding(self) -> tuple[Seat, ...]:
         """The seats that are still asked."""
-        return tuple(seat for seat, vote in self.seats.items() if vote is None) if self.turn == "now" else ()
+        is_asked = self.turn == "now" and self.status == "open"
+        return tuple(seat for seat, vote in self.seats.items() if vote is None) if is_asked else ()
 
 
 def votes_of(record: Approvable, number: int, ballot: str) -> dict[str, Vote]:
@@ -224,7 +228,7 @@ def opened(record: Approvable, number: int) -> dict[str, Asked]:
 
 
 def decided(record: Approvable, number: int) -> dict[str, Status]:
-    """Return the ballots of a round that votes have decided, and how."""
+    """Return how votes have left the ballots of a round."""
     return {each.ballot: each.status for each in record.approval_decided if each.round == number}
 
 
@@ -248,7 +252,7 @@ def _people(seat: Seat, vote: Vote | None) -> set[str | None]:
 def outcome(step: Step, standings: Mapping[str, Status]) -> Status:
     """Return how a step stands, from how its ballots stand; those that are not in `standings` are open.
 
-    >>> from itil4.practices.approval.policy import group, manager_of
+    >>> from itil4.practices.approval.policy import InSequence, group, manager_of
     >>> first, second = Ballot("line", manager_of("requester")), Ballot("board", group("cab"))
     >>> outcome(InSequence([first, second]), {"line": "approved"})
     'open'
@@ -264,15 +268,18 @@ def outcome(step: Step, standings: Mapping[str, Status]) -> Status:
 
 
 def at_turn(step: Step, standings: Mapping[str, Status]) -> Iterator[Ballot]:
-    """Yield the ballots whose turn it is and that are not decided."""
+    """Yield the ballots whose turn it is: all of those in parallel, and of a sequence those of its present step.
+
+    Those that are decided are among them, while nothing that comes after them has begun: a vote may be changed.
+    """
     if isinstance(step, Ballot):
-        if standings.get(step.name, "open") == "open":
-            yield step
-    elif outcome(step, standings) == "open":
+        yield step
+    elif isinstance(step, InParallel):
         for each in step.steps:
             yield from at_turn(each, standings)
-            if isinstance(step, InSequence) and outcome(each, standings) != "approved":
-                return
+    else:
+        ahead = (each for each in step.steps if outcome(each, standings) != "approved")
+        yield from at_turn(next(ahead, step.steps[-1]), standings)
 
 
 __all__ = [

@@ -90,7 +90,7 @@ def _problems(
     hearing: Hearing, record: Approvable, standings: tuple[BallotStanding, ...], at: datetime
 ) -> Iterator[Reason]:
     for each in standings:
-        if each.turn != "now":
+        if each.turn != "now" or each.status != "open":
             continue
         if each.gone:
             yield Reason.of("no_longer_asked", ballot=each.ballot.name, people=[seat.key for seat in each.gone])

@@ -31,6 +31,10 @@ def _periods(value: Iterable[Any]) -> tuple[Period, ...]:
     return tuple(each if isinstance(each, Period) else Period.from_dict(each) for each in value)
 
 
+def _names(value: Iterable[str]) -> frozenset[str]:
+    return frozenset(value)
+
+
 def _kinds(_: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
     for each in value:
         if each not in KINDS:
@@ -65,7 +69,7 @@ class ChangeSchedule:
     """
 
     periods: tuple[Period, ...] = attrs.field(default=(), converter=_periods)
-    refuse: frozenset[str] = attrs.field(default=frozenset(), converter=frozenset, validator=_kinds)
+    refuse: frozenset[str] = attrs.field(default=frozenset(), converter=_names, validator=_kinds)
 
     @classmethod
     def from_dict(cls, form: Mapping[str, Any]) -> Self:
@@ -79,16 +83,15 @@ class ChangeSchedule:
         return cls(**form)
 
     def __call__(self, change: Any, at: datetime, desk: "Desk") -> Iterator[Reason]:
-        """Yield what speaks against the time of a change: `at` where it begins now, else its planned start."""
+        """Yield what speaks against the time of a change: its planned start, or `at` where the work has just begun."""
         begins = change.state == "implement"
-        start, end = (at if begins else change.planned_start), change.planned_end
-        if start is None:
+        start, end = (change.actual_start or at if begins else change.planned_start), change.planned_end
+        if start is None or not (self.periods or self.refuse):
             return
         if end is None or end <= start:
             end = start + timedelta(microseconds=1)
-        if not self.periods and not self.refuse:
-            return
         setting = Setting(self, desk)
+        desk.reading().depend([change.id])  # its scope stays as it is until the step is written
         (work,) = setting.works([change], start=start, end=end)
         yield from frozen(work, setting)
         if self.refuse and not begins:
@@ -121,7 +124,7 @@ def frozen(work: PlannedWork, setting: "Setting") -> Iterator[Reason]:
 class Setting:
     """What conflicts are judged against: the items of a service management, and its periods with items by their ids."""
 
-    def __init__(self, schedule: ChangeSchedule, desk: "Desk") -> None:
+    def __init__(self, schedule: ChangeSchedule, desk: "Desk", by: Actor | None = None) -> None:
         self.desk = desk
         items: Any = desk.in_slot("configuration_items")
         self.register: Register = items._register()
@@ -136,6 +139,22 @@ class Setting:
             if record.provides is not None or record.location is not None:
                 self.places[identity] = Place(record.provides, record.location)
         self.periods = tuple(self._by_ids(each) for each in schedule.periods)
+        self.hidden = self._hidden(by)
+
+    def _hidden(self, by: Actor | None) -> frozenset[str]:
+        """Return the items that a reader may not see."""
+        if by is None or all(
+            self.desk.of_kind(each.name).visible(by) is None for each in self.register.stored.values()
+        ):
+            return frozenset()
+        items: Any = self.desk.in_slot("configuration_items")
+        unit = self.desk.reading()
+        unit.get_all(self.register.held)
+        return frozenset(each for each in self.register.held if not items._end_is_seen(unit, each, by))
+
+    def shown(self, found: Iterable[Conflict]) -> tuple[Conflict, ...]:
+        """Return the conflicts that tell nothing of items that the reader may not see."""
+        return tuple(each for each in found if self.hidden.isdisjoint((each.item, each.other_item)))
 
     def _by_ids(self, period: Period) -> Period:
         items = {identity for name in period.items for identity in self.ids.get(name, [name])}
@@ -206,10 +225,10 @@ def _planned(changes: Any, change: Any, by: Actor | None) -> Any:
 def conflicts_of(changes: Any, change: Any, by: Actor | None) -> tuple[Conflict, ...]:
     """Return the conflicts of one change as it is planned."""
     record = _planned(changes, change, by)
-    setting = Setting(schedule_of(changes), changes.desk)
+    setting = Setting(schedule_of(changes), changes.desk, by)
     others = setting.scheduled(record.planned_start, record.planned_end, by)
     work = setting.works([record])
-    return conflicts(work, setting.graph, setting.periods, places=setting.places, against=others)
+    return setting.shown(conflicts(work, setting.graph, setting.periods, places=setting.places, against=others))
 
 
 def next_slot_of(
@@ -300,15 +319,17 @@ def forward_schedule_of(
     end = begin + AHEAD if until is None else instant(until, "until")
     if end <= begin:
         raise InvalidInput.of("bad_period", since=begin, until=end)
-    setting = Setting(schedule_of(changes), changes.desk)
+    setting = Setting(schedule_of(changes), changes.desk, by)
     works = setting.scheduled(begin, end, by, states)
     whole = min((each.start for each in works), default=begin), max((each.end for each in works), default=end)
     around = setting.scheduled(*whole, by, states)
     found: dict[str, list[Conflict]] = {}
-    for each in conflicts(works, setting.graph, setting.periods, places=setting.places, against=around):
+    everything = conflicts(works, setting.graph, setting.periods, places=setting.places, against=around)
+    for each in setting.shown(everything):
         found.setdefault(each.work, []).append(each)
     entries = [
-        ScheduledChange(work, tuple(found.get(work.id, ()))) for work in sorted(works, key=lambda w: (w.start, w.id))
+        ScheduledChange(attrs.evolve(work, items=work.items - setting.hidden), tuple(found.get(work.id, ())))
+        for work in sorted(works, key=lambda work: (work.start, work.id))
     ]
     return ForwardSchedule(begin, end, tuple(entries), now, setting.periods, setting.labels)
 

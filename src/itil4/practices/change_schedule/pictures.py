@@ -16,6 +16,7 @@ from itil4.practices.change_schedule.planned import PlannedWork
 from itil4.service_level.zone import find_zone
 
 _WIDTH, _LEFT, _TOP, _LANE, _BAR, _SHADE = 1120, 20, 46, 30, 24, 16
+_CHAR, _SPACE, _LONGEST = 7, 6, 40
 _MOST_WEEKS = 520
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _TYPE = {"standard": "#c8e6c9", "normal": "#bbdefb", "emergency": "#ffccbc"}
@@ -46,7 +47,12 @@ def week_svg(
     starts = [_midnight(monday + timedelta(days=n), where) for n in range(8)]
     begin, end = starts[0], starts[-1]
     works = sorted((each for each in planned if each.start < end and each.end > begin), key=lambda w: (w.start, w.id))
-    lanes, count = _lanes(works)
+    labels = {each.id: each.label for each in works}
+    against: dict[str, list[str]] = {}
+    for each in conflicts:
+        against.setdefault(each.work, []).append(told(each, labels, items))
+    bars = [_Bar(work, against.get(work.id, ()), begin, end) for work in works]
+    lanes, count = _lanes(bars)
     shaded = [(each, each.when.between(begin, end)) for each in periods]
     shaded = [(each, spans) for each, spans in shaded if spans]
     top = _TOP + len(shaded) * _SHADE + (8 if shaded else 0)
@@ -65,13 +71,7 @@ def week_svg(
             parts.append(f'<text x="{x + 4}" y="{_TOP - 14}" fill="#455a64">{_DAYS[number]} {shown.isoformat()}</text>')
     for row, (period, spans) in enumerate(shaded):
         parts += _shade(period, spans, _TOP + row * _SHADE, begin, end)
-    labels = {each.id: each.label for each in works}
-    against: dict[str, list[str]] = {}
-    for each in conflicts:
-        against.setdefault(each.work, []).append(told(each, labels, items))
-    for work in works:
-        y = top + lanes[work.id] * _LANE
-        parts.append(_bar(work, against.get(work.id, ()), y, begin, end, where))
+    parts += [bar.svg(top + lanes[bar.work.id] * _LANE, where) for bar in bars]
     return "\n".join((*parts, "</svg>")) + "\n"
 
 
@@ -155,16 +155,16 @@ def _x(at: datetime, begin: datetime, end: datetime) -> int:
     return _LEFT + round(share * (_WIDTH - 2 * _LEFT))
 
 
-def _lanes(works: Sequence[PlannedWork]) -> tuple[dict[str, int], int]:
-    """Return the lane of each work, as few as there can be: work in one lane does not overlap."""
-    free: list[datetime] = []
+def _lanes(bars: Sequence["_Bar"]) -> tuple[dict[str, int], int]:
+    """Return the lane of each bar, as few as there can be: neither bars nor what is written on them overlap in one."""
+    free: list[int] = []
     lanes: dict[str, int] = {}
-    for work in works:
-        lane = next((number for number, until in enumerate(free) if until <= work.start), len(free))
+    for bar in sorted(bars, key=lambda bar: (bar.left, bar.work.id)):
+        lane = next((number for number, until in enumerate(free) if until <= bar.left), len(free))
         if lane == len(free):
-            free.append(work.end)
-        free[lane] = work.end
-        lanes[work.id] = lane
+            free.append(0)
+        free[lane] = bar.right + _SPACE
+        lanes[bar.work.id] = lane
     return lanes, len(free)
 
 
@@ -183,21 +183,34 @@ def _shade(
     return parts
 
 
-def _bar(work: PlannedWork, against: Sequence[str], y: int, begin: datetime, end: datetime, where: tzinfo) -> str:
-    x, right = _x(work.start, begin, end), _x(work.end, begin, end)
-    width = max(right - x, 4)
-    shown = ("! " if against else "") + " ".join(part for part in (work.label, work.title) if part)
-    room = max(width // 7, 12)
-    shown = shown if len(shown) <= room else shown[: room - 1] + "…"
-    fill = _TYPE.get(work.type, "#e1bee7")
-    edge = 'stroke="#b71c1c" stroke-width="2"' if against else 'stroke="#546e7a"'
-    lines = [f"{work.label} {work.title}", f"{_shown(work.start, where)} to {_shown(work.end, where)}", *against]
-    anchor = f'x="{x + 4}"' if x < _WIDTH - 160 else f'x="{right - 4}" text-anchor="end"'
-    return (
-        f'<g class="{"conflict" if against else "planned"}"><title>{_text(chr(10).join(lines))}</title>'
-        f'<rect x="{x}" y="{y}" width="{width}" height="{_BAR}" rx="4" fill="{fill}" {edge}/>'
-        f'<text {anchor} y="{y + 16}">{_text(shown)}</text></g>'
-    )
+class _Bar:
+    """Where a piece of work stands in a week, with what is written on it."""
+
+    def __init__(self, work: PlannedWork, against: Sequence[str], begin: datetime, end: datetime) -> None:
+        self.work = work
+        self.against = against
+        self.x = _x(work.start, begin, end)
+        self.width = max(_x(work.end, begin, end) - self.x, 4)
+        shown = ("! " if against else "") + " ".join(part for part in (work.label, work.title) if part)
+        self.shown = shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"
+        written = len(self.shown) * _CHAR + 8
+        self.is_late = self.x + written > _WIDTH - _LEFT
+        """Whether what is written ends with the bar, as there is no room to the right."""
+        self.left = min(self.x, self.x + self.width - written) if self.is_late else self.x
+        self.right = self.x + (self.width if self.is_late else max(self.width, written))
+
+    def svg(self, y: int, where: tzinfo) -> str:
+        """Return it as SVG, at a height."""
+        work, against = self.work, self.against
+        fill = _TYPE.get(work.type, "#e1bee7")
+        edge = 'stroke="#b71c1c" stroke-width="2"' if against else 'stroke="#546e7a"'
+        lines = [f"{work.label} {work.title}", f"{_shown(work.start, where)} to {_shown(work.end, where)}", *against]
+        anchor = f'x="{self.x + self.width - 4}" text-anchor="end"' if self.is_late else f'x="{self.x + 4}"'
+        return (
+            f'<g class="{"conflict" if against else "planned"}"><title>{_text(chr(10).join(lines))}</title>'
+            f'<rect x="{self.x}" y="{y}" width="{self.width}" height="{_BAR}" rx="4" fill="{fill}" {edge}/>'
+            f'<text {anchor} y="{y + 16}">{_text(self.shown)}</text></g>'
+        )
 
 
 def _text(text: str) -> str:

@@ -4,14 +4,17 @@ Affected items are what people said; impacted items are computed. An assessment 
 somebody asked, so that a later reader knows on what a decision rested.
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar
 
 import attrs
 
+from itil4.errors import InvalidInput
 from itil4.lifecycle import Lifecycle, State
 from itil4.practices.base import Practice
 from itil4.practices.linking import end_of
 from itil4.record import Actor, Line, Record
+from itil4.storage.unit import Unit
 
 
 @attrs.frozen(kw_only=True)
@@ -56,6 +59,24 @@ class ImpactAssessments(Practice[A]):
         """An assessment stays as it was: nobody edits it."""
         return frozenset()
 
+    def log(self, **values: Any) -> A:
+        """Refuse: an assessment is computed, by `itsm.configuration_items.refresh_impacted(record)`.
+
+        Raises:
+            InvalidInput: always.
+        """
+        raise InvalidInput.of("assessment_birth")
+
+    def keep(self, actor: Actor, values: Mapping[str, Any]) -> A:
+        """Keep what was computed; called by `refresh_impacted` only."""
+
+        def work(unit: Unit) -> A:
+            record, entry = self._newborn(self._context(unit, actor, None, "log", values, None, None), values)
+            unit.born(self.stored, record, entry)
+            return record
+
+        return self._run("refresh_impacted", None, work, None, actor)
+
     def items(self, assessment: str | A, part: str = "impacted", *, by: Actor | None = None) -> tuple[Any, ...]:
         """Return the items that an assessment names, as they are today: `affected`, `impacted` or `at_risk`."""
         reader, unit = self._reader(by), self.desk.reading()
@@ -81,7 +102,7 @@ def assess(items: Any, record: Any, actor: Actor) -> Any:
             "agreements": tuple(each.reference for each in impact.agreements),
             "customers": impact.customers,
         }
-    return items.desk.in_slot("impact_assessments").log(by=actor, **values)
+    return items.desk.in_slot("impact_assessments").keep(actor, values)
 
 
 def latest(items: Any, record: Any, reader: Actor | None) -> Any:

@@ -4,7 +4,7 @@ It knows no record and no store. Items are names; an edge is (source, relation, 
 list that meets each item once, so circles end and a chain of any length fits.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -60,6 +60,20 @@ class Redundancy:
     def spare(self) -> int:
         """How many members may fail before the item is hit."""
         return len(self.members) - self.needs
+
+    def without(self, gone: Container[str]) -> "Redundancy | None":
+        """Return the group when some members stand no more for good; None when none is left.
+
+        >>> Redundancy("relays", needs=1, members=["relay 1", "relay 2"]).without({"relay 1"}).spare
+        0
+        """
+        left = tuple(each for each in self.members if each not in gone)
+        return Redundancy(self.name, min(self.needs, len(left)), left) if left else None
+
+
+def still_standing(groups: Iterable[Redundancy], gone: Container[str]) -> list[Redundancy]:
+    """Return groups of redundancy without the members that are gone: these stand in for nothing."""
+    return [left for each in groups if (left := each.without(gone)) is not None]
 
 
 @attrs.frozen
@@ -375,4 +389,4 @@ def _walk(begun: tuple[str, ...], ahead: Mapping[str, Iterable[str]]) -> dict[st
     return came
 
 
-__all__ = ["ConfigurationGraph", "Edge", "Reach", "Redundancy"]
+__all__ = ["ConfigurationGraph", "Edge", "Reach", "Redundancy", "still_standing"]

@@ -280,9 +280,9 @@ class ConfigurationItems(Practice[C]):
             for each in items:
                 if self.is_over(each, unit):
                     yield Reason.of("item_over", item=each.reference, state=each.state)
-            unit.depend([each.id for each in items])
         if len(items) < 2:
             return
+        unit.depend([each.id for each in items])
         policy = self.policy
         if op == "link" and not policy.may(relation.name, source.type, target.type):
             pairs = sorted(policy.between[relation.name])

@@ -62,6 +62,10 @@ def _types(value: Any) -> Mapping[str, ItemType]:
     return found
 
 
+def _names(value: Iterable[str]) -> frozenset[str]:
+    return frozenset(value)
+
+
 def _pairs(value: Mapping[str, Iterable[tuple[str, str]]]) -> Mapping[str, frozenset[tuple[str, str]]]:
     return {name: frozenset((str(a), str(b)) for a, b in pairs) for name, pairs in value.items()}
 
@@ -89,7 +93,7 @@ class ConfigurationPolicy:
 
     types: Mapping[str, ItemType] = attrs.field(factory=dict, converter=_types, hash=False)
     between: Mapping[str, frozenset[tuple[str, str]]] = attrs.field(factory=dict, converter=_pairs, hash=False)
-    authorizing: frozenset[str] = attrs.field(default=frozenset({"scheduled", "implement"}), converter=frozenset)
+    authorizing: frozenset[str] = attrs.field(default=frozenset({"scheduled", "implement"}), converter=_names)
     fields: FieldSet = attrs.field(init=False)
     """The attributes of all types; every item has room for them, and its type says which it may fill."""
 

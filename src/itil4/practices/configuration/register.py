@@ -10,7 +10,7 @@ import attrs
 
 from itil4.clock import instant
 from itil4.errors import Reason
-from itil4.practices.configuration.graph import ConfigurationGraph, Edge
+from itil4.practices.configuration.graph import ConfigurationGraph, Edge, still_standing
 from itil4.practices.configuration.item import OVER, ConfigurationItem
 from itil4.practices.configuration.policy import ConfigurationPolicy
 from itil4.practices.configuration.relations import ItemRelation
@@ -39,10 +39,11 @@ class Register:
     def graph(self) -> ConfigurationGraph:
         """The items that are not gone, and their relations."""
         there = {each for each, (_, category) in self.held.items() if category not in OVER}
+        gone = self.held.keys() - there
         return ConfigurationGraph(
             (edge for edge in self.edges if edge[0] in there and edge[2] in there),
             items=there,
-            redundancy={each: item.redundancy for each, (item, _) in self.held.items() if each in there},
+            redundancy={each: still_standing(self.held[each][0].redundancy, gone) for each in there},
             relations=self.relations,
             labels={each: f"{self.held[each][0].name}" for each in there},
         )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from itil4.practices.configuration.graph import ConfigurationGraph, Redundancy
+from itil4.practices.configuration.graph import ConfigurationGraph, Redundancy, still_standing
 from itil4.practices.configuration.item import OVER
 from itil4.practices.configuration.relations import ITEM_RELATIONS, ItemRelation
 from itil4.record import PROTECTED, Frozen
@@ -84,6 +84,7 @@ class Snapshot:
     def graph(self, relations: Iterable[ItemRelation] = ITEM_RELATIONS) -> ConfigurationGraph:
         """Return the items that were not gone, as a graph."""
         there = {each.id: each for each in self.items if each.category not in OVER}
+        gone = {each.id for each in self.items} - there.keys()
         return ConfigurationGraph(
             [
                 (each.source, each.relation, each.target)
@@ -92,7 +93,9 @@ class Snapshot:
             ],
             items=there,
             redundancy={
-                each.id: [Redundancy(group["name"], group["needs"], group["members"]) for group in groups]
+                each.id: still_standing(
+                    (Redundancy(group["name"], group["needs"], group["members"]) for group in groups), gone
+                )
                 for each in there.values()
                 if (groups := each.values.get("redundancy"))
             },

@@ -101,6 +101,7 @@ class NearMisses:
         if (legal.event, "late") not in told:
             told.add((legal.event, "late"))
             yield attrs.evolve(legal, late=True, refused=("stale",))
+            yield attrs.evolve(legal, undone=True)
 
     def _people(self, steps: list[Transition], asked: frozenset[str], legal: Act) -> Iterator[Act]:
         who = self.player.actor(legal.who, self.record)

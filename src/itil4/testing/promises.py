@@ -307,6 +307,17 @@ class Promises:
         if differing:
             yield self.told("round_trip", "what is read is not what was written.", act, held, differing)
 
+    def after_undone(self, act: Act, held: "Held", answer: Answer, after: Any) -> Iterator[Finding]:
+        """What was given up inside a unit of work leaves nothing behind but what the unit did besides."""
+        if answer.error:
+            yield self.told("crash", answer.error, act, held)
+            return
+        history = self.player.model.history(held.reference)
+        differing = tuple(differences(held.record, after))
+        if differing or len(history) != held.record.version + answer.done:
+            yield self.told("refusal_changes", "what was given up was written all the same.", act, held, differing)
+        yield from self._kept(act, held, after, history)
+
     def _timed(self, act: Act, held: "Held", history: tuple[Entry, ...]) -> Iterator[Finding]:
         for text in clocks_wrong(self.player, held, history):
             yield self.told("clock", text, act, held)

@@ -47,8 +47,8 @@ wrong as the catalogue expects it, and `as ...` where the fault is found under a
 and seconds.
 
 The first half of the catalogue was written before the walk and the machine. Five of its expectations were changed
-afterwards, each with its reason beside it in `tests/faults/first_half/`; no fault was. The words of three definitions
-were changed as well, where the library had come to use them itself.
+afterwards, each with its reason beside it in `tests/faults/first_half/`; no fault was. A relation of one workflow got
+another name, when the library came to use the first one itself.
 """
 
 

@@ -581,6 +581,11 @@ ENGLISH: Catalogue = {
         "The backend {home} of {scheme}:// cannot be loaded: {error}",
         "Ask those who made the package, or pass a store.",
     ),
+    # the report as a page
+    "page_of_all": (
+        "The page of --html has all targets and all records; --target and --by do not apply to it.",
+        "Leave them out, or choose --csv or --json.",
+    ),
 }
 
 

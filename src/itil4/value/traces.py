@@ -145,7 +145,7 @@ class TraceReader:
         home = self._homes.get((practice, place)) or self._homes.get((None, place))
         if home is None and category == "waiting" and before:
             home = before[-1]
-        if home is None:
+        if home is None and category != "cancelled":  # which is the end of a case, and a step of no stream
             self._strays.add(place)
         return home or place
 

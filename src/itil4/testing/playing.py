@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from itil4.errors import InvalidInput, ITIL4Error, nearest
+from itil4.errors import InvalidInput, ITIL4Error, Refused, nearest
 from itil4.record import Actor
 from itil4.testing.checking import Finding
 from itil4.testing.driver import Answer, Driver
@@ -315,7 +315,10 @@ class Player:
             for other in others:
                 if other not in listed:
                     editor = Actor("editor", set(self.subject.roles) - self.subject.practice.relative_roles)
-                    self.model.itsm.link(held.reference, fact.partition(".")[2], other, by=editor)
+                    try:
+                        self.model.itsm.link(held.reference, fact.partition(".")[2], other, by=editor)
+                    except (InvalidInput, Refused):  # the relation is one between other records
+                        continue
                     return
                 target = other
         self.model.desk.comment(target, "Meanwhile", by=Actor(NOBODY))

@@ -34,7 +34,7 @@ def test_it_hears_nothing_of_what_was_given_up_or_refused() -> None:
     with itsm.unit(by=SAM) as desk:
         desk.incidents.start(incident)
         with pytest.raises(itil4.Refused):
-            desk.incidents.close(incident)
+            desk.incidents.close(incident.id)
         assert heard.events == ()
     assert heard.events == ("start",)
     heard.clear()

@@ -41,7 +41,7 @@ def test_it_hears_nothing_of_what_was_given_up_or_refused() -> None:
 
     def given_up() -> None:
         with itsm.unit(by=SAM) as desk:
-            desk.incidents.hold(incident.id, hold_kind="user")
+            desk.incidents.hold(incident.id, kind="user")
             raise RuntimeError
 
     with pytest.raises(RuntimeError):

@@ -20,7 +20,7 @@ from itil4.storage.unit import Unit
 
 NOTHING: Mapping[str, Any] = Frozen()
 
-_BORN_WITH = ("id", "number", "version", "created_at", "created_by", "updated_at", "extra")
+_BORN_WITH = frozenset(("id", "number", "version", "created_at", "created_by", "updated_at", "extra"))
 
 
 class Working(Reading[R]):
@@ -146,7 +146,8 @@ class Working(Reading[R]):
                 "origin": Origin(context.origin.system, context.origin.key) if context.origin else None,
                 **{each.field: each.initial[0] for each in self.aspects},
                 **given,
-            }
+            },
+            checked=values,
         )
         try:
             derived = self._derived(made)
@@ -158,12 +159,10 @@ class Working(Reading[R]):
         if context.origin is None:
             self._birth_rules(made, values, context)
         self._consistent(None, made, InvalidInput, context, "log")
-        changes = {}
-        for name, _, default in shape.doors:
-            value = getattr(made, name)
-            if value is not default and name not in _BORN_WITH and value != shape.fields[name].default:
-                changes[name] = Change(None, value)
-        changes |= {name: Change(None, value) for name, value in made.extra.items()}
+        told = shape.beyond_defaults(made)
+        changes = {name: Change(None, value) for name, value in told.items() if name not in _BORN_WITH}
+        if made.extra:
+            changes |= {name: Change(None, value) for name, value in made.extra.items()}
         details = {"unrecorded": list(filled)} if context.origin and filled else NOTHING
         entry = self.lifecycle.engine.entry(
             "import" if context.origin else "birth", context, made.id, 1, event="log", target=made.state,

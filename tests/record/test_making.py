@@ -42,9 +42,13 @@ class Validated(Ticket):
     size: int = attrs.field(default=1, validator=attrs.validators.lt(9))
 
 
+def _stripped(value: str) -> str:
+    return value.strip()
+
+
 @attrs.frozen(kw_only=True)
 class Converted(Ticket):
-    name: str = attrs.field(default="", converter=lambda value: value.strip())
+    name: str = attrs.field(default="", converter=_stripped)
 
 
 def test_the_filled_record_equals_the_constructed_one() -> None:

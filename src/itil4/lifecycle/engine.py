@@ -5,7 +5,7 @@ cannot disagree. It builds reasons only when there is something to refuse, and w
 the actor's roles alone is kept and not judged again.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -148,18 +148,24 @@ class Engine:
 
     def rules(self, record: Any, context: Context) -> Mapping[str, frozenset[str]]:
         """Return field -> the words of its rules in the present state; see `Lifecycle.rules`."""
-        shape = context.shape or _shape_of(type(record))
+        return {
+            name: frozenset(word for word, flag in WORDS.items() if flags & flag)
+            for name, flags in self.flags(record, context)
+        }
+
+    def flags(self, record: Any, context: Context) -> Iterator[tuple[str, int]]:
+        """Yield the fields that have rules in the present state, with the flags that hold (see `fields.WORDS`)."""
         plan = self._rules.get(self._state(record))
         if plan is None:
-            return {}
-        names = [*shape.fields, *shape.extra.types] if plan.default else list(plan.entries)
-        words = {}
-        for name in names:
+            return
+        shape = context.shape or _shape_of(type(record))
+        for name in (*shape.fields, *shape.extra.types) if plan.default else plan.entries:
             entry = plan.entry(name)
-            flags = entry.flags(record, context, shape.read) if entry and name not in self.owned else 0
+            if entry is None or name in self.owned:
+                continue
+            flags = entry.flags(record, context, shape.read) if entry.conditional else entry.plain
             if flags:
-                words[name] = frozenset(word for word, flag in WORDS.items() if flags & flag)
-        return words
+                yield name, flags
 
     # judging
 

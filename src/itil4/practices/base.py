@@ -155,7 +155,7 @@ class Practice(Amending[R]):
 
         def work(unit: Unit) -> R:
             context = self._context(unit, actor, None, "log", values, at, reason)
-            record, entry = self._newborn(context, values)
+            record, entry = self._newborn(context, context.payload)
             unit.born(self.stored, record, entry)
             return record
 

@@ -50,6 +50,8 @@ __all__ = [
 I = TypeVar("I", bound=Incident)  # noqa: E741 - I for Incident, as R for Record
 
 _BEFORE = ("occurred_at", "detected_at")
+_MORE_THAN_USERS = WORKERS | {"coordinator", "participant", "system"}
+_EDITORS = _MORE_THAN_USERS | {"requester"}
 
 
 class IncidentManagement(Practice[I]):
@@ -189,7 +191,7 @@ class IncidentManagement(Practice[I]):
         return isinstance(people, KnowsGroups) and people.is_group(name, context.at)
 
     def _beyond_a_user(self, before: I | None, after: I, context: Context, event: str) -> Iterable[Reason]:
-        if not (WORKERS | {"coordinator", "participant", "system"}).isdisjoint(context.roles):
+        if not _MORE_THAN_USERS.isdisjoint(context.roles):
             return
         if before is None:  # a user may say which team, but not make themselves one who works on it
             names: Iterable[str] = (
@@ -249,7 +251,7 @@ class IncidentManagement(Practice[I]):
 
     def editors(self) -> frozenset[str]:
         """Fields and links are changed by those who work on it, and by who asked for help."""
-        return WORKERS | {"requester", "coordinator", "participant", "system"}
+        return _EDITORS
 
     def fact(self, name: str, record: I, unit: Unit) -> Any:
         """The policy is a fact of its steps."""

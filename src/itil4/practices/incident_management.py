@@ -23,11 +23,11 @@ from itil4.practices.base import Practice
 from itil4.practices.directory import KnowsGroups
 from itil4.practices.incident_lifecycle import LIFECYCLE, MAJOR_INCIDENT, OF_THE_DESK, OPEN_STATES, Incident
 from itil4.practices.incident_policy import IncidentModel, IncidentPolicy
-from itil4.practices.incident_rules import STAFF, WORKERS
+from itil4.practices.incident_rules import STAFF, WORKERS, seen_by
 from itil4.practices.linking import link, unlink
 from itil4.practices.merging import merge, unmerge
-from itil4.record import SELF, Actor, Change, Entry, Relation, person
-from itil4.storage.query import Compare, Linked, Some, Where
+from itil4.record import SELF, Actor, Change, Entry, Relation
+from itil4.storage.query import Where
 from itil4.storage.unit import Unit
 
 if TYPE_CHECKING:
@@ -226,11 +226,7 @@ class IncidentManagement(Practice[I]):
         """Confidential incidents are seen by those whom the policy names, and by who works on them or watches them."""
         if not self.rules.confidential_roles.isdisjoint(actor.roles):
             return None
-        own = ("requester", "owner", "assignee", "coordinator", "created_by")
-        teams = self.desk.house.directory.groups(actor.id, self.desk.house.now())
-        mine = [Compare(name, "eq", actor.id) for name in own]
-        ours = [Compare(name, "in", tuple(teams)) for name in ("group", "owner")]
-        return Some((Compare("confidential", "eq", False), *mine, *ours, Linked("watched_by", person(actor.id))))
+        return seen_by(actor.id, tuple(self.desk.house.directory.groups(actor.id, self.desk.house.now())))
 
     def staff(self, actor: Actor, record: I) -> bool:
         """Staff comments are for those who deliver the service and those who work on this incident."""

@@ -17,7 +17,7 @@ from itil4.lifecycle.engine import Engine
 from itil4.practices.base import Practice
 from itil4.storage import memory
 from itil4.storage.memory import MemoryStore
-from itil4.testing import Found, Subject, at_most, check_lifecycle, check_story, findings, separation, walk
+from itil4.testing import Found, Subject, at_most, check_lifecycle, check_story, findings, near_misses, separation, walk
 from itil4.testing.walking import Walk
 
 
@@ -366,3 +366,15 @@ def test_the_picture_of_a_walk_shows_what_was_not_taken_in_red(tmp_path: Path) -
     assert coverage.svg().count("#c62828") == 6
     (path,) = coverage.write(tmp_path)
     assert path.read_text().startswith("<svg")
+
+
+def test_in_a_large_lifecycle_every_step_is_still_tried_where_it_cannot_be_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Beyond a bound not every place has its turn, but every step has."""
+    every = walk(kit.Permits)
+    monkeypatch.setattr(near_misses, "_MOST_ELSEWHERE", 15)
+    fewer = walk(kit.Permits)
+    refused = {event for event, code in every.refusals if code == "wrong_state"}
+    assert refused == {event for event, code in fewer.refusals if code == "wrong_state"}
+    assert sum(fewer.refusals.values()) < sum(every.refusals.values())

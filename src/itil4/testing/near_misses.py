@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from itil4.testing.playing import Player
 
 
+_MOST_ELSEWHERE = 4_000
+"""So often a step is tried in a state that it cannot be taken in; beyond, every n-th time, in every state."""
+
+
 class NearMisses:
     """Finds them for the record that a player is at; each names the one code for which it must be refused."""
 
@@ -42,10 +46,13 @@ class NearMisses:
         yield Act("no such step", who="nobody", refused="unknown_event")
         for lifecycle in self.subject.lifecycles:
             state = getattr(self.record, lifecycle.field)
-            for event in lifecycle.events:
+            apart = max(1, len(lifecycle.states) * len(lifecycle.events) // _MOST_ELSEWHERE)
+            here = list(lifecycle.by_name).index(state)
+            for place, event in enumerate(lifecycle.events):
                 keys = [key for key in self.explorer.by_source.get((lifecycle.name, state), ()) if key.event == event]
                 if not keys:
-                    yield from self._elsewhere(event)
+                    if (place + here) % apart == 0:
+                        yield from self._elsewhere(event)
                     continue
                 legal = self.legal(keys)
                 legal = None if legal is None else self.plain(legal)

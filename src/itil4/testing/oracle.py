@@ -15,6 +15,7 @@ from itil4.lifecycle.context import Context
 from itil4.lifecycle.definition import Lifecycle, State, Transition
 from itil4.lifecycle.fields import FieldRule, Rules
 from itil4.lifecycle.rules import Chosen, Guard
+from itil4.practices.approval import Approving
 from itil4.practices.base import Practice
 from itil4.record import Actor, blank
 from itil4.testing.rules_watched import Watch
@@ -62,6 +63,7 @@ class Oracle:
         self.lifecycles = type(desk).lifecycles()
         self.owned = frozenset(each.field for each in self.lifecycles)
         self.overridden = type(desk)._step is not Practice._step
+        self.outcomes = frozenset(desk.approval_outcomes.values() if isinstance(desk, Approving) else ())
 
     def context(
         self, record: Any, event: str, payload: Mapping[str, Any], actor: Actor, at: datetime
@@ -85,6 +87,8 @@ class Oracle:
         lifecycle = next((each for each in self.lifecycles if event in each.events), None)
         if lifecycle is None:
             return Expected(None, codes=(frozenset(("unknown_event",)),))
+        if event in self.outcomes:  # it comes with a vote, and nobody takes it
+            return Expected(lifecycle, codes=(frozenset(("approval_decides",)),), sure=False)
         state = getattr(record, lifecycle.field)
         alternatives = [each for source, each in lifecycle.arrows if source == state and each.event == event]
         if not alternatives:

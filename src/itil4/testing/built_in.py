@@ -178,7 +178,10 @@ _ASKED_BY_SUBMIT = {
 }
 
 ACCEPTED: Mapping[str, Mapping[str, Any]] = {
-    "itil4.practices.change_enablement:ChangeEnablement": _ASKED_BY_SUBMIT,
+    "itil4.practices.change_enablement:ChangeEnablement": {
+        **_ASKED_BY_SUBMIT,
+        "void_approval@approved": "nothing leads back from where an approval was obeyed",
+    },
     "itil4.practices.change_register:ChangeModels": _ASKED_BY_SUBMIT,
     "itil4.practices.incident_management:IncidentManagement": {"reopen@closed": "IncidentPolicy.reopen_closed"},
     "itil4.practices.problem_management:ProblemManagement": {

@@ -207,12 +207,19 @@ class NearMisses:
         desk = self.player.model.desk
         if isinstance(desk, Approving) and getattr(self.record, APPROVAL.field) == "requested":
             for name in desk.approval_covers:
-                for value in self._values(name)[:1]:
+                for value in self._made(name)[:1]:
                     yield Act("update", {name: value}, self._editor(), refused=())
 
     def _updates_itself(self) -> bool:
         """Whether the practice has a say of its own in changes of fields."""
         return self.subject.practice.update is not Practice.update
+
+    def _made(self, name: str) -> list[Any]:
+        """Return the values of a field that can be made; a type of the host may refuse what the kit guesses."""
+        try:
+            return [value for value in self._values(name) if self.player.given({name: value})]
+        except ITIL4Error:
+            return []
 
     def _editor(self) -> Actor:
         relative = self.subject.practice.relative_roles

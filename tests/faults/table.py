@@ -32,6 +32,26 @@ BY_MACHINE = ("store", "clock", "concurrency")
 """The areas in which chance is needed; elsewhere the machine is asked only where the walk found nothing."""
 
 
+ABOUT = """\
+# Planted faults
+
+{count} faults, one line each, were planted in three workflows as hosts write them, and in the engine, the stores and
+the clocks that they run on (`tests/faults/`). This page says which way of looking finds which. It is written by
+`python tests/faults/table.py docs/reference/faults.md`; seconds are of processor time, on a machine that others use.
+
+*Static* is `check_lifecycle` without policies, *policies* is the graph under the policies of the owner, *walk* is
+`walk`, *machine* is `lifecycle_machine` with at most {random} examples: asked for faults of stores, clocks and
+concurrency, and wherever the others find nothing. *Examples* are tests written by hand, *raw* is a state machine
+written by hand with plain Hypothesis, with at most {raw} examples. A cell says `yes` where the finding names what is
+wrong as the catalogue expects it, and `as ...` where the fault is found under another name; then steps or examples,
+and seconds.
+
+The first half of the catalogue was written before the walk and the machine. Five of its expectations were changed
+afterwards, each with its reason beside it in `tests/faults/first_half/`; no fault was. A relation of one workflow got
+another name, when the library came to use the first one itself.
+"""
+
+
 def by_examples(module: ModuleType, name: str, store: str | None) -> Hunt:
     """Run the tests that were written by hand."""
     found = tuple(Finding("assertion", text) for text in example_tests.look(module, name, store))
@@ -113,36 +133,25 @@ def page(
     }  # fmt: skip
     summary.append("| all | " + " | ".join(f"{total[name]}" for name in total) + " |")
     median = f"{statistics.median(examples):.0f}" if examples else "none"
-    slowest = f"{max(seconds):.1f}"
-    return "\n".join(
-        [
-            "# Planted faults",
-            "",
-            f"{count} faults, one line each, were planted in three workflows as hosts write them, and in the engine, the",
-            "stores and the clocks that they run on (`tests/faults/`). This page says which way of looking finds which. It",
-            "is written by `python tests/faults/table.py docs/reference/faults.md`; seconds are of processor time.",
-            "",
-            "*Static* is `check_lifecycle` without policies, *policies* is the graph under the policies of the owner,",
-            f"*walk* is `walk`, *machine* is `lifecycle_machine` with at most {RANDOM} examples: asked for faults of",
-            "stores, clocks and concurrency, and wherever the others find nothing. *Examples* are tests written by",
-            f"hand, *raw* is a state machine written by hand with plain Hypothesis, with at most {RAW} examples. A cell",
-            "says `yes` where the finding names what is wrong as the catalogue expects it, and `as ...` where the fault",
-            "is found under another name; then steps or examples, and seconds.",
-            "",
-            "| area | faults | static + policies + walk | machine | kit together | examples | raw Hypothesis |",
-            "|---|---|---|---|---|---|---|",
-            *summary,
-            "",
-            f"Static, policies and walk together: {statistics.median(seconds):.2f} s in the median, {slowest} s at most.",
-            f"The machine needs {median} examples in the median where it finds something.",
-            f"On the sound workflows: {'; '.join(clean)}.",
-            "",
-            "| area | workflow | fault | static | policies | walk | machine | examples | raw Hypothesis |",
-            "|---|---|---|---|---|---|---|---|---|",
-            *rows,
-            "",
-        ]
-    )
+    told = ABOUT.format(count=count, random=RANDOM, raw=RAW)
+    heads = "static | policies | walk | machine | examples | raw Hypothesis"
+    together = f"{statistics.median(seconds):.2f} s in the median, {max(seconds):.1f} s at most"
+    parts = [
+        told,
+        "| area | faults | static + policies + walk | machine | kit together | examples | raw Hypothesis |",
+        "|---|---|---|---|---|---|---|",
+        *summary,
+        "",
+        f"Static, policies and walk together: {together}.",
+        f"The machine needs {median} examples in the median where it finds something.",
+        f"On the sound workflows: {'; '.join(clean)}.",
+        "",
+        f"| area | workflow | fault | {heads} |",
+        "|---|---|---|---|---|---|---|---|---|",
+        *rows,
+        "",
+    ]
+    return "\n".join(parts)
 
 
 if __name__ == "__main__":

@@ -205,6 +205,8 @@ def test_an_explanation_tells_every_interval() -> None:
     for drawn in (explanation, clock(EIGHT, None, [], at(2)).explain()):
         image = ElementTree.fromstring(drawn.svg())
         assert len(image.findall("{http://www.w3.org/2000/svg}rect")) == len(drawn.intervals)
+    ends = [text.text for text in ElementTree.fromstring(explanation.svg()).findall("{http://www.w3.org/2000/svg}text")]
+    assert ends[-2:] == ["2026-04-30T15:00+02:00", "2026-05-04T12:00+02:00"]
     assert json.loads(json.dumps(explanation.to_dict()))["consumed_seconds"] == 4 * 3600
     assert json.loads(json.dumps(reading.to_dict()))["reached_target_at"] == "2026-04-30T14:00:00+00:00"
 

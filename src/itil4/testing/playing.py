@@ -64,6 +64,10 @@ class Played:
     findings: tuple[Finding, ...] = ()
 
 
+class _GivenUp(Exception):
+    """Ends a block that is given up; never seen outside."""
+
+
 class Player:
     """Plays one story from its beginning.
 
@@ -223,6 +227,8 @@ class Player:
         payload = self.given(act.payload)
         self.acts.append(act)
         before = held.record
+        if act.undone:
+            return self._undone(act, held, payload, actor)
         expected, broken = self._expected(act, before, payload, actor)
         probe = self.promises.before_step(act, held, payload, actor) if self.checks else None
         if act.stale:
@@ -274,6 +280,29 @@ class Player:
             self._meddle(act, held)
         return self.model.record(held.reference)
 
+    def _undone(self, act: Act, held: Held, payload: Mapping[str, Any], actor: Actor) -> Played:
+        """Take a step and give it up, in a unit of work that commits a comment: only the comment may be there."""
+        before = held.record
+
+        def work() -> Any:
+            with self.model.itsm.unit(by=actor) as desk:
+                try:
+                    with desk.unit():
+                        fields = self._fields(act, before, payload)
+                        desk[self.subject.practice].fire(held.reference, act.event, **fields)
+                        raise _GivenUp
+                except _GivenUp:
+                    desk[self.subject.practice].comment(held.reference, "Given up")
+            return self.model.record(held.reference)
+
+        answer = self.model.attempt(work)
+        after = self.model.record(held.reference)
+        found = list(self.promises.after_undone(act, held, answer, after)) if self.checks else []
+        if after.version != before.version:
+            held.older, held.record, held.drifted = before, after, True
+        self._refresh(held)
+        return Played(act, None, answer, before, after, tuple(found))
+
     def _meddle(self, act: Act, held: Held) -> None:
         """Write to what a late step rests on: a new link, a record that its facts list, or its own."""
         lifecycle = self.subject.of_event.get(act.event)
@@ -286,7 +315,10 @@ class Player:
             for other in others:
                 if other not in listed:
                     editor = Actor("editor", set(self.subject.roles) - self.subject.practice.relative_roles)
-                    self.model.itsm.link(held.reference, fact.partition(".")[2], other, by=editor)
+                    try:
+                        self.model.itsm.link(held.reference, fact.partition(".")[2], other, by=editor)
+                    except ITIL4Error:
+                        continue  # the relation goes between other kinds, or has one such link already
                     return
                 target = other
         self.model.desk.comment(target, "Meanwhile", by=Actor(NOBODY))

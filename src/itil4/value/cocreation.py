@@ -76,8 +76,8 @@ def co_creation(
 ) -> CoCreation:
     """Return how two-sided the work on a service was in a period.
 
-    An answer counts when it comes from the other of provider and consumer, and not before what it answers. Interactions of the period are judged;
-    an answer may come after its end, and is then not judged itself.
+    An answer counts when it comes from the other of provider and consumer, and not before what it answers. Interactions
+    of the period are judged; an answer may come after its end, and is then not judged itself.
 
     Args:
         service: the id of the service; interactions about others are left out.

@@ -581,6 +581,10 @@ ENGLISH: Catalogue = {
         "The backend {home} of {scheme}:// cannot be loaded: {error}",
         "Ask those who made the package, or pass a store.",
     ),
+    "no_store": (
+        "{value} is no store: it lacks {lacks}.",
+        "Give an address such as sqlite:///file.db, or an object that keeps itil4.storage.protocols.Store.",
+    ),
 }
 
 

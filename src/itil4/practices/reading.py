@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any, ClassVar, Generic, TypeVar
@@ -465,7 +466,11 @@ def _read_mark(after: str, order_by: str, length: int) -> tuple[bool, tuple[Any,
         order, back, *values = json.loads(base64.urlsafe_b64decode(after.encode()))
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidInput.of("bad_cursor", value=after) from error
-    plain = all(type(each) in (str, int, float, bool, type(None)) for each in values)
+    plain = all(type(each) in (str, int, bool, type(None)) or _is_finite(each) for each in values)
     if order != order_by or type(back) is not bool or len(values) != length or not plain or type(values[-1]) is not str:
         raise InvalidInput.of("bad_cursor", value=after)
     return back, tuple(values)
+
+
+def _is_finite(value: object) -> bool:
+    return type(value) is float and math.isfinite(value)

@@ -146,3 +146,11 @@ def test_a_host_is_driven_through_its_own_interface_by_walks_machines_and_storie
     assert broken(lifecycle_machine(kit.Permits, driver=careless)).code == "not_refused"
     with pytest.raises(Found):
         check_story(kit.Permits, "log -> approve as worker refused for role", driver=careless)
+
+
+def test_a_machine_and_a_walk_run_on_a_store_by_its_url(tmp_path: Any) -> None:
+    """Each example is a tenant of its own, so that they do not meet."""
+    url = f"sqlite:///{tmp_path}/desk.db"
+    assert not walk(kit.Permits, store=url).lacking()
+    machine = lifecycle_machine(kit.Permits, store=url)
+    run_state_machine_as_test(machine, settings=settings(machine.TestCase.settings, max_examples=5, database=None))

@@ -12,6 +12,7 @@ import pytest
 import itil4
 from itil4 import DefinitionError, InvalidInput, MemoryStore, MissingExtra
 from itil4.storage import opening
+from itil4.storage.address import shown
 
 ROOT = Path(__file__).parents[2]
 
@@ -104,7 +105,7 @@ def test_passwords_are_never_shown() -> None:
     with pytest.raises(InvalidInput) as caught:
         itil4.connect("sqlite://ana:secret@host")
     assert "secret" not in str(caught.value)
-    assert opening.shown("x://ana:a:b@host/db") == "x://ana:***@host/db"
+    assert shown("x://ana:a:b@host/db") == "x://ana:***@host/db"
 
 
 def test_what_is_built_in_is_registered_too() -> None:

@@ -93,6 +93,7 @@ def _foreign(entry: "EntryPoint") -> Loader:
         raise
     except Exception as error:  # whatever the package of somebody else raises while it is imported
         raise _broken(entry, repr(error)) from error
+
     def open_it(url: str) -> Store:
         if not callable(loaded):
             raise _broken(entry, f"{loaded!r} cannot be called with an address")

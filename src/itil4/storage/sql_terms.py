@@ -28,7 +28,7 @@ Dialect: TypeAlias = Literal["postgresql", "sqlite", "mysql"]
 Failure: TypeAlias = Literal["taken", "contended", "waited", "other"]
 """A unique key is taken; others were writing and this one gave way at once, or after a long wait; anything else."""
 
-_WHOLE = frozenset(("version", "created_at", "updated_at"))
+_WHOLE = frozenset(("version", "created_at", "updated_at", "schema"))
 _NULLABLE = frozenset(("number", "origin_key"))
 
 

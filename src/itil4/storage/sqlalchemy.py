@@ -119,7 +119,7 @@ class SqlAlchemyStore(SqlStore):
         module: Any = self.engine.dialect.dbapi
         return isinstance(error, (module.Error, sqlalchemy.exc.SQLAlchemyError, UnicodeEncodeError))
 
-    def _failed(self, action: str, error: Exception) -> StoreError:
+    def _failed(self, action: str, error: BaseException) -> StoreError:
         if self._closed:
             return StoreError.of("store_closed")
         text = " ".join(str(getattr(error, "orig", None) or error).split())

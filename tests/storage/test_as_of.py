@@ -70,7 +70,7 @@ def test_a_record_and_its_list_are_shown_as_they_stood(opened: Any) -> None:
 
 
 def test_a_list_of_the_past_costs_the_history_of_its_kind_once(opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of other kinds is read for it; what comes from everywhere, the ways back along links, is looked up once."""
+    """Nothing of other kinds is read for it; ways back along links, which come from everywhere, are looked up once."""
     itsm, clock = opened
     incident = log(itsm)
     problem = itsm.problems.log(summary="Relay loses power", impact="low", urgency="low", by=SAM)
@@ -93,6 +93,9 @@ def test_a_list_of_the_past_costs_the_history_of_its_kind_once(opened: Any, monk
     for _ in range(2):
         assert [each.relation for each in past.problems.links(problem)] == ["causes"]
         assert [each.id for each in past.problems.find(causes=incident).items] == [problem.id]
+        assert [each.id for each in itsm.problems.find(causes=incident).items] == [problem.id], (
+            "with an earlier copy, too"
+        )
     assert read == ["problem", None]
     assert [each.id for each in past.incidents.find(caused_by=problem).items] == [incident.id]
     assert read == ["problem", None, "incident"]

@@ -267,7 +267,8 @@ class Reading(Generic[R]):
     def _other_end(self, value: Any, by: Actor | None) -> str:
         from itil4.practices.linking import end_of  # linking stands on this module
 
-        end = end_of(self.desk, self.desk.reading(), value, by)[0]
+        asked = value.id if isinstance(value, Record) else value  # a question may be asked with an earlier copy
+        end = end_of(self.desk, self.desk.reading(), asked, by)[0]
         return end if isinstance(end, str) else str(end.id)
 
     def _compare(self, name: str, operator: str, value: Any) -> Compare:

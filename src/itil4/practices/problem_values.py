@@ -36,9 +36,9 @@ DISMISSALS: tuple[CloseReason, ...] = ("mistaken", "negligible", "irrelevant")
 
 def _text(*, lines: bool, longest: int) -> Any:
     def check(_: Any, attribute: "attrs.Attribute[str]", value: Any) -> None:
-        reason: Reason | None = Reason.of("ill_typed", field=attribute.name, expected="a text", value=value)
-        if type(value) is str:
-            reason = text_problem(attribute.name, value, longest=longest, lines=lines, may_be_blank=False)
+        if type(value) is not str:
+            raise InvalidInput.of("ill_typed", field=attribute.name, expected="a text", value=value)
+        reason = text_problem(attribute.name, value, longest=longest, lines=lines, may_be_blank=False)
         if reason is not None:
             raise InvalidInput(reason)
 

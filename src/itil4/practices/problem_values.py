@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 import attrs
 
 from itil4.clock import instant
-from itil4.errors import InvalidInput, Reason, nearest
+from itil4.errors import InvalidInput, nearest
 from itil4.record.door import text_problem
 
 Confidence: TypeAlias = Literal["possible", "probable", "confirmed", "ruled_out"]

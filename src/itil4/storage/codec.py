@@ -331,7 +331,13 @@ class RecordCodec:
         plain: dict[str, Any] = {} if self.schema == 1 else {"schema": self.schema}
         for key, value in data.items():
             if key == "changes":
-                plain[key] = {name: self._change(name, change) for name, change in value.items()}
+                hooks = self._write
+                plain[key] = {
+                    name: [change[0], change[1]]
+                    if name not in hooks and type(change) is Change
+                    else self._change(name, change)
+                    for name, change in value.items()
+                }
             elif key == "comment":
                 plain[key] = converter().unstructure(value, Comment)
             elif key != "number":

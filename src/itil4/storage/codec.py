@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
-from operator import attrgetter
 from typing import Any
 
 import attrs
@@ -68,7 +67,6 @@ class RecordCodec:
         own = {name: field for name, field in shape.fields.items() if name not in _HEADERS}
         everything = {**shape.fields, **shape.extra.types}
         self._body = tuple((name, writer(field), field.default) for name, field in own.items())
-        self._values = attrgetter(*own) if len(own) > 1 else lambda record: [getattr(record, name) for name in own]
         self._read = {name: hook for name, field in everything.items() if (hook := reader(field))}
         self._write = {name: hook for name, field in everything.items() if (hook := writer(field))}
         optional = {name: field for name, field in own.items() if not field.required}
@@ -83,6 +81,7 @@ class RecordCodec:
         self._known = frozenset((*own, "extra"))
         self._extras = frozenset(shape.extra)
         self._decode = self._decoder()
+        self._encode = self._encoder()
 
     # records
 
@@ -118,15 +117,7 @@ class RecordCodec:
         )  # fmt: skip
 
     def _plain_body(self, record: Any) -> dict[str, Any]:
-        body: dict[str, Any] = {}
-        for (name, hook, default), value in zip(self._body, self._values(record), strict=True):
-            if value is None:
-                if default is not None:
-                    body[name] = None
-            elif hook is None:
-                body[name] = value
-            elif type(value) is not Frozen or value or default != _EMPTY:
-                body[name] = hook(value)
+        body = self._encode(record)
         if record.extra:
             body["extra"] = {name: self.plain(name, value) for name, value in record.extra.items() if value is not None}
         return body
@@ -221,6 +212,27 @@ class RecordCodec:
         exec("\n".join(code), scope)
         decode: Callable[[RecordRow, dict[str, Any]], Any] = scope["decode"]
         return decode
+
+    def _encoder(self) -> Callable[[Any], dict[str, Any]]:
+        """Compile the function that gives the plain body of a record, a line or two for each field.
+
+        Nothing is written for a field that is empty and empty by default.
+        """
+        scope: dict[str, Any] = {"Frozen": Frozen}
+        code = ["def encode(record):", "    body = {}"]
+        for name, hook, default in self._body:
+            scope[f"write_{name}"] = hook
+            shown = "value" if hook is None else f"write_{name}(value)"
+            kept = hook is not None and default == _EMPTY
+            code.append(f"    if (value := record.{name}) is not None:")
+            if kept:
+                code.append("        if value or type(value) is not Frozen:")
+            code.append(f"        {'    ' if kept else ''}body['{name}'] = {shown}")
+            if default is not None:
+                code += ["    else:", f"        body['{name}'] = None"]
+        exec("\n".join((*code, "    return body")), scope)
+        encode: Callable[[Any], dict[str, Any]] = scope["encode"]
+        return encode
 
     def plain(self, name: str, value: Any) -> Any:
         """Return a field's value as plain JSON."""

@@ -1,7 +1,7 @@
 """Between the records and entries of one kind, and the rows that stores keep."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from itertools import groupby
 from typing import Any
 
@@ -80,8 +80,6 @@ class RecordCodec:
         self._twin = twin_of(shape.record) if slotted else None
         self._known = frozenset((*own, "extra"))
         self._extras = frozenset(shape.extra)
-        self._decode = self._decoder()
-        self._encode = self._encoder()
 
     # records
 
@@ -175,8 +173,9 @@ class RecordCodec:
     def _checked(self, values: dict[str, Any]) -> Any:
         return self.shape.record(**values)
 
-    def _decoder(self) -> Callable[[RecordRow, dict[str, Any]], Any]:
-        """Compile the function that fills a record from its row and body, a line for each field.
+    @cached_property
+    def _decode(self) -> Callable[[RecordRow, dict[str, Any]], Any]:
+        """The function that fills a record from its row and body, a line for each field; compiled at first use.
 
         A class without slots of its own is made by its constructor instead.
         """
@@ -213,8 +212,9 @@ class RecordCodec:
         decode: Callable[[RecordRow, dict[str, Any]], Any] = scope["decode"]
         return decode
 
-    def _encoder(self) -> Callable[[Any], dict[str, Any]]:
-        """Compile the function that gives the plain body of a record, a line or two for each field.
+    @cached_property
+    def _encode(self) -> Callable[[Any], dict[str, Any]]:
+        """The function that gives the plain body of a record, a line or two for each field; compiled at first use.
 
         Nothing is written for a field that is empty and empty by default.
         """

@@ -16,6 +16,14 @@ def test_every_link_of_a_page_leads_to_a_file(page: Path) -> None:
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def test_every_page_is_in_the_index() -> None:
+    """Who opens the index finds every page of the documentation."""
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    known = set(re.findall(r"\]\(([^)#:]+)\)", index))
+    pages = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")}
+    assert pages - known == {"README.md"}
+
+
 def test_the_readme_has_exactly_two_set_up_commands() -> None:
     """One runs the main job and one passes the tests, both from a fresh virtual environment."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")

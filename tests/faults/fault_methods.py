@@ -20,7 +20,7 @@ from itil4.testing.machine import LifecycleMachine
 from itil4.testing.subject import Subject
 from itil4.testing.walking import Walk
 
-EXAMPLES = 300
+EXAMPLES = 200
 """So many examples a machine may try on a fault."""
 
 

@@ -90,6 +90,14 @@ def test_a_step_changes_the_row_and_returns_its_entry(context: Any) -> None:
     }
 
 
+def test_a_value_that_is_equal_is_no_change(context: Any) -> None:
+    """Whether it is the same object or another one, the entry tells nothing of it."""
+    ticket = Ticket()
+    ticket.solution_text = "".join(["the ", "relay"])
+    entry = BOUND.fire_in_place(ticket, "solve", context("agent", solution="".join(["the", " relay"])))
+    assert sorted(entry.changes) == ["hours", "state"]
+
+
 @pytest.mark.parametrize(
     ("event", "roles", "payload", "codes"),
     [

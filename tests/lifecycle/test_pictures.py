@@ -50,6 +50,12 @@ def test_a_picture_says_who_may_and_what_a_step_needs(format_: str) -> None:
         assert words in picture, words
 
 
+def test_a_final_state_has_a_double_border_and_no_other_one_has() -> None:
+    """In the language of Graphviz an end is seen at once."""
+    doubled = [line for line in FLOW.dot().splitlines() if "peripheries=2" in line]
+    assert len(doubled) == 1 and "Done" in doubled[0]
+
+
 @pytest.mark.parametrize("format_", ["mermaid", "dot", "svg"])
 def test_the_state_and_path_of_a_record_are_highlighted(format_: str, context: Any) -> None:
     """With a record the picture differs from the one without, by its state and by the arrows it took."""

@@ -1,51 +1,16 @@
 """Laws of calendars and clocks, on random hours, zones and histories."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from agreement import OFFICE, check, form
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
-from oracle import WEEKDAYS
 
 from itil4.service_level import Mark, NeverOpen, ServiceCalendar, Target, clock
 from itil4.service_level.figure import availability, compliance, mtbf, mtbsi, mtrs, percentile
-
-ZONES = (
-    ("Europe/Paris", date(2024, 3, 31)),
-    ("Europe/Dublin", date(2024, 10, 27)),
-    ("America/New_York", date(2024, 11, 3)),
-    ("America/Sao_Paulo", date(2018, 11, 4)),
-    ("America/St_Johns", date(2010, 11, 7)),
-    ("Australia/Lord_Howe", date(2024, 10, 6)),
-    ("Asia/Kathmandu", date(2024, 6, 5)),
-    ("Asia/Tehran", date(2021, 9, 22)),
-    ("Africa/Casablanca", date(2024, 3, 10)),
-    ("Pacific/Apia", date(2011, 12, 30)),
-    ("Pacific/Chatham", date(2024, 4, 7)),
-    ("Antarctica/Troll", date(2024, 3, 31)),
-)
-
-
-def wall_times(last: int = 1439) -> st.SearchStrategy[str]:
-    quarter = st.integers(0, 95).map(lambda n: n * 15)
-    return st.one_of(quarter, st.integers(0, last)).map(lambda m: f"{m // 60:02}:{m % 60:02}")
-
-
-WINDOW = st.tuples(wall_times(), st.one_of(wall_times(), st.just("24:00"))).map(list)
-
-
-@st.composite
-def calendars(draw: st.DrawFn) -> tuple[dict[str, Any], datetime]:
-    """The plain form of a calendar with its special days near a clock change, and a UTC midnight before it."""
-    zone, change = draw(st.sampled_from(ZONES))
-    near = st.integers(-4, 4).map(lambda n: (change + timedelta(days=n)).isoformat())
-    weekly = draw(st.dictionaries(st.sampled_from(WEEKDAYS), st.lists(WINDOW, max_size=3), max_size=7))
-    exceptions = draw(st.dictionaries(near, st.lists(WINDOW, max_size=2), max_size=3))
-    holidays = draw(st.lists(near, max_size=3))
-    start = datetime(change.year, change.month, change.day, tzinfo=UTC) - timedelta(days=4)
-    return {"zone": zone, "weekly": weekly, "holidays": holidays, "exceptions": exceptions}, start
-
+from itil4.testing.calendar_strategies import eve
+from itil4.testing.strategies import calendars
 
 # without shrinking: each step through the oracle takes a tenth of a second, and a failure names its calendar anyway
 MODERATE = settings(
@@ -58,21 +23,18 @@ MODERATE = settings(
 
 @MODERATE
 @given(calendars())
-def test_random_calendars_agree_with_the_oracle(made: tuple[dict[str, Any], datetime]) -> None:
+def test_random_calendars_agree_with_the_oracle(calendar: ServiceCalendar) -> None:
     """Any hours, in any zone, around its clock changes: open or not, elapsed, due, late_from and before."""
-    definition, start = made
+    definition = calendar.to_dict()
     assume(any(definition["weekly"].values()))
-    check(definition, start, step=241)
+    check(definition, eve(calendar), step=241)
 
 
 @given(calendars(), st.lists(st.integers(0, 9 * 86_400), min_size=3, max_size=3), st.integers(0, 400_000))
 @settings(max_examples=100, deadline=None)
-def test_elapsed_and_due_are_each_others_inverse(
-    made: tuple[dict[str, Any], datetime], offsets: list[int], seconds: int
-) -> None:
+def test_elapsed_and_due_are_each_others_inverse(calendar: ServiceCalendar, offsets: list[int], seconds: int) -> None:
     """`elapsed(s, due(s, d)) == d`; elapsed is additive and monotone; before mirrors due; forms are read back."""
-    definition, origin = made
-    calendar = ServiceCalendar.from_dict(definition)
+    origin = eve(calendar)
     a, b, c = (origin + timedelta(seconds=n) for n in sorted(offsets))
     assert calendar.elapsed(a, c) == calendar.elapsed(a, b) + calendar.elapsed(b, c)
     assert timedelta(0) <= calendar.elapsed(a, b) <= calendar.elapsed(a, c) <= c - a

@@ -91,11 +91,10 @@ class Server:
     def kill(self) -> None:
         """Kill it as a machine that loses its process would; its children end when they notice."""
         assert self.process is not None
-        children = subprocess.run(
-            ["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True, check=False
-        )
+        listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        children = listed.read_text().split() if listed.exists() else []
         self.process.send_signal(signal.SIGKILL)
-        for each in children.stdout.split():
+        for each in children:
             try:
                 os.kill(int(each), signal.SIGKILL)
             except ProcessLookupError:

@@ -59,7 +59,7 @@ def test_the_command_checks_walks_and_draws(
     command = ["check", "kit_workflows:Permits", "--walk", "--policies", str(policies), "--pictures", str(tmp_path)]
     assert main(command) == 0
     printed = capsys.readouterr().out
-    assert "policies: 1, broken on the graph: 0" in printed
+    assert "policies: 1, broken on the graph: 0, left to a walk: 0" in printed
     assert "transitions                 7 of    7" in printed
     assert (tmp_path / "permit.svg").exists()
     policies.write_text("from itil4.testing import never\nPOLICIES = [never('deny')]\n")

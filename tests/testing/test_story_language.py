@@ -40,6 +40,7 @@ identifiers = st.from_regex(r"[a-z_]{1,6}", fullmatch=True).filter(
 acts = st.builds(
     Act, names, st.dictionaries(identifiers, values, max_size=3), st.one_of(st.none(), names, people), spans,
     on=st.one_of(st.just(""), names), without=st.lists(names, max_size=2), stale=st.booleans(),
+    late=st.booleans(), undone=st.booleans(),
     refused=st.one_of(st.none(), st.lists(st.sampled_from(["role", "missing", "guard"]), max_size=2)),
 )  # fmt: skip
 

@@ -15,6 +15,7 @@ import pytest
 from itil4 import Actor, DefinitionError, Lifecycle, State, Transition
 from itil4.lifecycle.engine import Engine
 from itil4.practices.base import Practice
+from itil4.storage import memory
 from itil4.storage.memory import MemoryStore
 from itil4.testing import Found, Subject, at_most, check_lifecycle, check_story, findings, separation, walk
 from itil4.testing.walking import Walk
@@ -164,6 +165,34 @@ def test_a_store_that_loses_entries_is_found() -> None:
 
     with changed(MemoryStore, "history", forgetful):
         assert {code for code, _ in found_in(kit.Permits)} & {"version", "replay"}
+
+
+def test_a_step_that_must_follow_on_a_linked_record_and_does_not_is_found() -> None:
+    """Cascades are played beside linked records, in each state in which they must be taken."""
+    from itil4 import IncidentManagement
+    from itil4.practices.work import Working
+
+    def idle(self: Any, *rest: Any) -> None:
+        return None
+
+    with changed(Working, "_cascade", idle), pytest.raises(Found) as caught:
+        walk(IncidentManagement)
+    assert {each.code for each in caught.value.findings} == {"follow_up"}
+    assert "'resolve' must follow on INC0000002, and did not." in str(caught.value)
+
+
+def test_numbers_that_leave_gaps_are_found() -> None:
+    """Records of a store without gaps are numbered one after the other."""
+    numbered = memory._numbered
+
+    def careless(data: Any, batch: Any) -> Any:
+        for row, prefix in batch.births:
+            data.series[prefix or ""] = data.series.get(prefix or "", 0) + 1
+            assert row
+        return numbered(data, batch)
+
+    with changed(memory, "_numbered", careless):
+        assert "number" in {code for code, _ in found_in(kit.Permits)}
 
 
 # what hosts get wrong

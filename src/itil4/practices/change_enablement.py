@@ -17,19 +17,19 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-import attrs
-
-from itil4.errors import InvalidInput, Reason, Refused, nearest
+from itil4.errors import InvalidInput, Reason, Refused
 from itil4.lifecycle import Context
 from itil4.practices.approval import ApprovalPolicy, Approving, approval_lifecycle
 from itil4.practices.change_lifecycle import COMPUTED_BY_STEPS, COVERED, LIFECYCLE, SET_BY, Change
-from itil4.practices.change_models import BUILT_IN, CARRIED_OUT, EMERGENCY, NORMAL, ChangeModel, made
+from itil4.practices.change_models import BUILT_IN, CARRIED_OUT, EMERGENCY, NORMAL, ChangeModel
 from itil4.practices.change_outcomes import follow_outcome
 from itil4.practices.change_policy import ChangePolicy
 from itil4.practices.change_rules import REQUESTERS, Applied, opened_by_models, within
-from itil4.practices.change_taking import against_model, check_lifecycle, check_model, sound, taken_up, tasks_told
-from itil4.practices.change_values import FAILED, ChangeTask, CloseCode, Question, task_problem
+from itil4.practices.change_taking import against_model, check_lifecycle, check_model, sound, taken_up
+from itil4.practices.change_values import FAILED, ChangeTask, CloseCode, Question
+from itil4.practices.defining import made
 from itil4.practices.linking import link
+from itil4.practices.tasks import task_problem, tasks_told, with_told
 from itil4.record import SELF, Actor, Line, Note, Relation, blank
 from itil4.record.shape import Shape
 from itil4.storage.unit import Unit
@@ -359,12 +359,8 @@ class ChangeEnablement(Approving[C]):
         """
         actor = self.desk.who(by, "finish_task")
         held = self.get(record, by=actor) if isinstance(record, str) else record
-        names = [each.name for each in held.tasks]
-        if name not in names:
-            raise Refused.of("unknown_name", where=held.reference, what="task", name=name, nearest=nearest(name, names))
-        told: dict[str, Any] = {"state": "skipped" if skip else "done", "note": note, "by": actor.id}
-        told["at"] = options.get("at") or self.desk.house.now()
-        tasks = tuple(attrs.evolve(each, **told) if each.name == name else each for each in held.tasks)
+        at = options.get("at") or self.desk.house.now()
+        tasks = with_told(held, name, skip=skip, remark=note, by=actor.id, at=at)
         return self.fire(held, "finish_task", by=actor, tasks=tasks, **options)
 
     def review(

@@ -10,29 +10,27 @@ from typing import Any, Self, TypeAlias
 
 import attrs
 
-from itil4.errors import DefinitionError, nearest
+from itil4.errors import DefinitionError
 from itil4.lifecycle import Lifecycle
 from itil4.lifecycle.stories import Paths, Story
-from itil4.practices.change_values import (
-    AuthorityRule,
-    ChangeTask,
-    Question,
-    ReviewRule,
-    RiskCase,
-    RiskRule,
+from itil4.practices.change_values import AuthorityRule, ChangeTask, Question, ReviewRule, RiskCase, RiskRule
+from itil4.practices.defining import (
     each_a,
     flag,
     frozen_words,
+    known,
     line,
     lines,
+    made,
     note,
     one_of,
+    plain,
     refuse,
     several,
     table,
-    task_problem,
     words,
 )
+from itil4.practices.tasks import task_problem
 from itil4.record import Frozen
 
 Ways: TypeAlias = Mapping[str, Mapping[str, tuple[str, ...]]]
@@ -67,7 +65,7 @@ def _rule(value: Any) -> Any:
 def _risk_rule(data: Mapping[str, Any]) -> RiskRule:
     return RiskRule(
         **{
-            **_known(data, RiskRule, "a risk rule"),
+            **known(data, RiskRule, "a risk rule"),
             "questions": tuple(made(Question, each) for each in several("questions", data.get("questions", ()))),
             "cases": tuple(made(RiskCase, each) for each in several("cases", data.get("cases", ()))),
         }
@@ -106,26 +104,6 @@ def _is_way(way: tuple[Any, Any]) -> bool:
 
 def _is_rule(_: Any, attribute: Any, value: Any) -> None:
     each_a(RiskRule)(None, attribute, (value,))
-
-
-def made(kind: Any, value: Any) -> Any:
-    """Return a value of that class: itself, or what plain data says."""
-    if isinstance(value, kind):
-        return value
-    if not isinstance(value, Mapping):
-        raise DefinitionError.of("ill_typed", field=kind.__name__, expected=f"a {kind.__name__}", value=value)
-    return kind(**_known(value, kind, f"a {kind.__name__}"))
-
-
-def _known(data: Mapping[str, Any], kind: Any, where: str) -> dict[str, Any]:
-    names = attrs.fields_dict(kind)
-    for name in data:
-        if name not in names:
-            raise DefinitionError.of("unknown_name", where=where, what="field", name=name, nearest=nearest(name, names))
-    gone = [name for name, each in names.items() if each.default is attrs.NOTHING and name not in data]
-    if gone:
-        raise refuse(where, f"it has no {', '.join(gone)}.", "Give it.")
-    return dict(data)
 
 
 @attrs.frozen(kw_only=True)
@@ -258,11 +236,11 @@ class ChangeModel:
 
     def unmet(self, change: Any) -> str | None:
         """Say which condition a change does not meet; None when it meets all."""
-        for name, known in self.conditions.items():
+        for name, allowed in self.conditions.items():
             value = getattr(change, name, change.extra.get(name))
             given = value if isinstance(value, tuple) else (value,)
-            if not given or any(each not in known for each in given):
-                return f"{name} is {value!r}; the model {self.name!r} is for: {', '.join(known)}."
+            if not given or any(each not in allowed for each in given):
+                return f"{name} is {value!r}; the model {self.name!r} is for: {', '.join(allowed)}."
         return None
 
     def rule_for(self, risk: str | None, within: Iterable[str] = ()) -> AuthorityRule | None:
@@ -280,7 +258,7 @@ class ChangeModel:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain data that any JSON encoder takes."""
-        return {name: _plain(value) for name, value in attrs.asdict(self, recurse=False).items()}
+        return {name: plain(value) for name, value in attrs.asdict(self, recurse=False).items()}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -291,19 +269,7 @@ class ChangeModel:
         """
         if not isinstance(data, Mapping):
             raise DefinitionError.of("ill_typed", field="a change model", expected="a mapping", value=data)
-        return cls(**_known(data, cls, "a change model"))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _plain(each) for name, each in value.items()}
-    if isinstance(value, tuple):
-        return [_plain(each) for each in value]
-    if attrs.has(type(value)):
-        held = attrs.asdict(value, recurse=False)
-        defaults = {each.name: each.default for each in attrs.fields(type(value))}
-        return {name: _plain(each) for name, each in held.items() if each is not None or defaults[name] is not None}
-    return value
+        return cls(**known(data, cls, "a change model"))
 
 
 _AFTER: dict[str, Any] = {

@@ -10,7 +10,7 @@ from itil4.errors import DefinitionError, Reason
 from itil4.practices.approval import ApprovalPolicy, role
 from itil4.practices.approval.policy import Initiators
 from itil4.practices.change_models import ChangeModel
-from itil4.practices.change_values import flag, line, several
+from itil4.practices.defining import flag, line, several
 from itil4.record import Frozen
 
 

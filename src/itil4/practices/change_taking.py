@@ -8,7 +8,7 @@ from itil4.errors import DefinitionError, InvalidInput, Reason, Refused, nearest
 from itil4.lifecycle import Context
 from itil4.practices.change_models import AUTHORIZING, PREAUTHORIZED, ChangeModel
 from itil4.practices.change_policy import ChangePolicy
-from itil4.practices.change_values import ChangeTask, refuse, waiting_for
+from itil4.practices.defining import refuse
 from itil4.record import Actor, Frozen, Record, blank
 from itil4.record.shape import Shape
 from itil4.storage.unit import Unit
@@ -201,23 +201,4 @@ def _of_type(known: Mapping[str, ChangeModel], register: Any, kind: str | None) 
     return own[0]
 
 
-# tasks
-
-
-def tasks_told(before: Iterable[ChangeTask], after: Iterable[ChangeTask]) -> Iterable[Reason]:
-    """Yield what speaks against how tasks are told to have gone: a plan altered, one undone, one before its time."""
-    old, new = tuple(before), tuple(after)
-    if [each.plan for each in old] != [each.plan for each in new]:
-        rule = "planned already"
-        yield Reason.of("field_rule", field="tasks", rule=rule, remedy="Say how they went with finish_task.")
-        return
-    for was, now in zip(old, new, strict=True):
-        if was == now:
-            continue
-        if was.state != "open" or now.state == "open":
-            yield Reason.of("task_over", task=was.name, state=was.state)
-        elif ahead := waiting_for(old, was.name):
-            yield Reason.of("task_waits", task=was.name, tasks=ahead)
-
-
-__all__ = ["against_model", "check_lifecycle", "check_model", "sound", "taken_up", "tasks_told"]
+__all__ = ["against_model", "check_lifecycle", "check_model", "sound", "taken_up"]

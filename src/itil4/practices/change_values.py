@@ -1,16 +1,15 @@
 """What a change and its model are made of: risk questions, authorities, tasks, and how a change ended."""
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
 import attrs
 
-from itil4.clock import instant
-from itil4.errors import DefinitionError, Reason, nearest
+from itil4.errors import DefinitionError, nearest
 from itil4.practices.approval.policy import ApprovalPolicy
+from itil4.practices.defining import each_a, frozen_words, line, lines, one_of, refuse, table, words
+from itil4.practices.tasks import Task
 from itil4.record import Frozen
-from itil4.record.door import text_problem
 from itil4.vocabulary import Level, choices
 
 CloseCode: TypeAlias = Literal["successful", "successful_with_issues", "unsuccessful", "rolled_back"]
@@ -22,26 +21,7 @@ FAILED: tuple[CloseCode, ...] = ("unsuccessful", "rolled_back")
 ReviewRule: TypeAlias = Literal["before_closure", "after_closure", "on_failure"]
 """When a change is reviewed: before it closes, at any time once it is done, or only when it failed."""
 
-TaskState: TypeAlias = Literal["open", "done", "skipped"]
-
 _LEVELS = choices(Level)
-
-
-def refuse(where: str, text: str, remedy: str) -> DefinitionError:
-    """Return the error that says what a definition got wrong."""
-    return DefinitionError.of("definition", where=where, text=text, remedy=remedy)
-
-
-def words(value: Any) -> Any:
-    """Return a word or several as a tuple; anything else is left for the check that follows."""
-    if isinstance(value, str):
-        return (value,)
-    return tuple(value) if isinstance(value, (list, tuple, set, frozenset)) else value
-
-
-def frozen_words(value: Any) -> Any:
-    """Return field -> words, frozen."""
-    return Frozen({name: words(each) for name, each in value.items()}) if isinstance(value, Mapping) else value
 
 
 def _deep(value: Any) -> Any:
@@ -51,83 +31,6 @@ def _deep(value: Any) -> Any:
     if isinstance(value, Mapping):
         return Frozen({str(name): _deep(each) for name, each in value.items()})
     return tuple(_deep(each) for each in value) if isinstance(value, (list, tuple)) else value
-
-
-def several(what: str, value: Any) -> tuple[Any, ...]:
-    """Return a list or tuple as a tuple.
-
-    Raises:
-        DefinitionError: it is something else.
-    """
-    if isinstance(value, (list, tuple)):
-        return tuple(value)
-    raise DefinitionError.of("ill_typed", field=what, expected="several values", value=value)
-
-
-def each_a(kind: type) -> Any:
-    """Return the check that a tuple holds values of one class."""
-
-    def check(_: Any, attribute: Any, value: Any) -> None:
-        for each in several(attribute.name, value):
-            if not isinstance(each, kind):
-                raise DefinitionError.of(
-                    "ill_typed", field=attribute.name, expected=f"{kind.__name__} values", value=each
-                )
-
-    return check
-
-
-def flag(_: Any, attribute: Any, value: Any) -> None:
-    """Check that it is True or False."""
-    if type(value) is not bool:
-        raise DefinitionError.of("ill_typed", field=attribute.name, expected="True or False", value=value)
-
-
-def line(_: Any, attribute: Any, value: Any) -> None:
-    """Check that it is one line of text."""
-    reason: Reason | None = Reason.of("ill_typed", field=attribute.name, expected="a text", value=value)
-    if type(value) is str:
-        reason = text_problem(attribute.name, value, longest=255, lines=False, may_be_blank=False)
-    if reason is not None:
-        raise DefinitionError(reason)
-
-
-def note(_: Any, attribute: Any, value: Any) -> None:
-    """Check that it is a text."""
-    reason: Reason | None = Reason.of("ill_typed", field=attribute.name, expected="a text", value=value)
-    if type(value) is str:
-        reason = text_problem(attribute.name, value, longest=100_000)
-    if reason is not None:
-        raise DefinitionError(reason)
-
-
-def lines(_: Any, attribute: Any, value: Any) -> None:
-    """Check that they are lines of text."""
-    if type(value) is not tuple:
-        raise DefinitionError.of("ill_typed", field=attribute.name, expected="several texts", value=value)
-    for each in value:
-        line(None, attribute, each)
-
-
-def table(_: Any, attribute: Any, value: Any) -> None:
-    """Check that it is a mapping from texts to several texts."""
-    if not isinstance(value, Mapping):
-        raise DefinitionError.of("ill_typed", field=attribute.name, expected="a mapping of texts", value=value)
-    for name, several in value.items():
-        line(None, attribute, name)
-        lines(None, attribute, several)
-
-
-def one_of(*known: str) -> Any:
-    """Return the check that it is one of these words."""
-
-    def check(_: Any, attribute: Any, value: Any) -> None:
-        if value not in known:
-            raise DefinitionError.of(
-                "not_a_choice", field=attribute.name, value=value, choices=known, nearest=nearest(value, known)
-            )
-
-    return check
 
 
 # risk
@@ -248,89 +151,11 @@ class AuthorityRule:
                 )
 
 
-# tasks
-
-
 @attrs.frozen(kw_only=True)
-class ChangeTask:
-    """One piece of the work, and which others come first.
-
-    Attributes:
-        name: by which other tasks name it.
-        text: what is to be done.
-        after: the tasks that are done, or left out, before it.
-        assignee: who does it.
-        state: open, done or skipped; with `at`, `by` and `note` of the moment when it was told.
-    """
-
-    name: str = attrs.field(validator=line)
-    text: str = attrs.field(default="", validator=note)
-    after: tuple[str, ...] = attrs.field(default=(), converter=words, validator=lines)
-    assignee: str | None = attrs.field(default=None, validator=attrs.validators.optional(line))
-    state: TaskState = attrs.field(default="open", validator=one_of("open", "done", "skipped"))
-    note: str = attrs.field(default="", validator=note)
-    at: datetime | None = attrs.field(default=None, converter=attrs.converters.optional(instant))
-    by: str | None = None
-
-    @property
-    def plan(self) -> tuple[Any, ...]:
-        """What was planned, apart from how it went."""
-        return self.name, self.text, self.after, self.assignee
-
-
-def task_problem(tasks: Iterable[ChangeTask]) -> Reason | None:
-    """Say what is wrong with a plan of tasks: a name twice, an unknown one, or a circle, which is told; or None.
-
-    >>> print(task_problem([ChangeTask(name="copy", after="check"), ChangeTask(name="check", after="copy")]))
-    The tasks wait for each other in a circle: check -> copy -> check. Take one of the links between them away.
-    """
-    known: dict[str, ChangeTask] = {}
-    for each in tasks:
-        if each.name in known:
-            return Reason.of("duplicate", where="the plan of tasks", what="the task", name=each.name)
-        known[each.name] = each
-    for each in known.values():
-        for name in each.after:
-            if name not in known:
-                near = nearest(name, known)
-                return Reason.of("unknown_name", where=f"the task {each.name!r}", what="task", name=name, nearest=near)
-    left = {name: set(each.after) for name, each in known.items()}
-    ahead: dict[str, list[str]] = {}
-    for name, before in left.items():
-        for each_before in before:
-            ahead.setdefault(each_before, []).append(name)
-    free = [name for name, before in left.items() if not before]
-    while free:
-        done = free.pop()
-        del left[done]
-        for name in ahead.get(done, ()):
-            left[name].discard(done)
-            if not left[name]:
-                free.append(name)
-    if not left:
-        return None
-    return Reason.of("task_circle", circle=" -> ".join(_circle(left)))
-
-
-def _circle(left: Mapping[str, set[str]]) -> list[str]:
-    """Return a circle among tasks each of which waits for another one of them, in the order of the work."""
-    at = min(left)
-    trail: dict[str, int] = {}
-    while at not in trail:
-        trail[at] = len(trail)
-        at = min(left[at])
-    turn = [*list(trail)[trail[at] :], at]
-    return turn[::-1]
-
-
-def waiting_for(tasks: Iterable[ChangeTask], name: str) -> tuple[str, ...]:
-    """Return the tasks that are still to be done before one."""
-    held = {each.name: each for each in tasks}
-    return tuple(before for before in held[name].after if held[before].state == "open")
+class ChangeTask(Task):
+    """One piece of the work of a change, and which others come first; see `Task`."""
 
 
 __all__ = [
-    "FAILED", "SUCCEEDED", "AuthorityRule", "ChangeTask", "CloseCode", "Question", "ReviewRule", "RiskCase",
-    "RiskRule", "TaskState", "each_a", "flag", "frozen_words", "line", "lines", "note", "one_of", "refuse", "several",
-    "table", "task_problem", "waiting_for", "words",
+    "FAILED", "SUCCEEDED", "AuthorityRule", "ChangeTask", "CloseCode", "Question", "ReviewRule", "RiskCase", "RiskRule",
 ]  # fmt: skip

@@ -59,8 +59,16 @@ def _one_of(*words: str) -> Any:
     return check
 
 
+def _exactly(kind: type, expected: str) -> Any:
+    def check(_: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
+        if type(value) is not kind:
+            raise InvalidInput.of("ill_typed", field=attribute.name, expected=expected, value=value)
+
+    return check
+
+
 def _evidence(value: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(value, str):
+    if isinstance(value, str) or not isinstance(value, Iterable):
         raise InvalidInput.of("ill_typed", field="evidence", expected="several references", value=value)
     return tuple(value)
 
@@ -109,11 +117,11 @@ class Workaround:
     """
 
     name: str = attrs.field(validator=_line)
-    version: int
+    version: int = attrs.field(validator=_exactly(int, "a whole number"))
     text: str = attrs.field(validator=_note)
     owner: str = attrs.field(validator=_line)
     effect: str = attrs.field(validator=_line)
-    permanent: bool = attrs.field(default=False, validator=attrs.validators.instance_of(bool))
+    permanent: bool = attrs.field(default=False, validator=_exactly(bool, "True or False"))
     standing: Standing = attrs.field(default="draft", validator=_one_of("draft", "published", "withdrawn"))
     at: datetime | None = attrs.field(default=None, converter=attrs.converters.optional(instant))
     by: str | None = None

@@ -8,7 +8,7 @@ from typing import Any
 from itil4.errors import InvalidInput, StoreError
 from itil4.lifecycle.findings import check
 from itil4.practices.base import Practice
-from itil4.testing.checking import findings
+from itil4.testing.checking import findings, on_all
 from itil4.testing.coverage import Coverage
 from itil4.testing.policies import Policy, as_policies
 from itil4.testing.subject import Subject
@@ -17,8 +17,8 @@ from itil4.testing.walking import Walk
 
 def run(practice: type[Practice[Any]], options: Namespace) -> int:
     """Print what is wrong with a practice, and return the exit code: 0 clean, 1 with findings."""
-    said = _said(options.policies)
-    policies = as_policies(said.get("POLICIES", ()))
+    told = _said(options.policies)
+    policies = as_policies(told.get("POLICIES", ()))
     code = 0
     for lifecycle in practice.lifecycles():
         text, found = check(lifecycle, practice.stored_kind(practice.fields).shape)
@@ -28,9 +28,10 @@ def run(practice: type[Practice[Any]], options: Namespace) -> int:
     for each in broken:
         print(each)
     if policies:
-        print(f"policies: {len(policies)}, broken on the graph: {len(broken)}")
+        left = [each for each in policies if any(said.holds is None for _, said in on_all(each, practice.lifecycles()))]
+        print(f"policies: {len(policies)}, broken on the graph: {len(broken)}, left to a walk: {len(left)}")
     if options.walk:
-        broken += _walked(practice, options, policies, said)
+        broken += _walked(practice, options, policies, told)
     return max(code, int(bool(broken)))
 
 

@@ -37,7 +37,7 @@ except ImportError as missing:
     ) from missing
 
 _LABELS = ("", "b", "c", "d")
-_HANDS = ("able", "able", "able", "anybody", "anybody", "hostile", "stale", "late")
+_HANDS = ("able", "able", "able", "anybody", "anybody", "hostile", "stale", "late", "undone")
 """Who takes a step: mostly somebody who may, with what it needs."""
 _HOSTILE: tuple[Plain, ...] = (
     None, "", "  blanks  ", "Größe 漢字 😀", "'; DROP TABLE --", 0, -1, 17, 1.5, True, (), ("",), "x" * 300,
@@ -97,8 +97,10 @@ class LifecycleMachine(RuleBasedStateMachine):
             self._lead(event, label)
         record = self.player.held[label].record
         act = self._able(event, label, record, choice)
-        if hand in ("stale", "late"):
-            act = attrs.evolve(act, stale=hand == "stale", late=hand == "late", refused=None)
+        if hand in ("stale", "late", "undone"):
+            act = attrs.evolve(
+                act, stale=hand == "stale", late=hand == "late", undone=hand == "undone", refused=None
+            )  # fmt: skip
         elif hand != "able":
             roles = (*self.subject.roles, "user")
             people = [Actor(f"some {role}", {role}) for role in roles] + [

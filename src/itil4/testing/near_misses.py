@@ -8,6 +8,7 @@ import attrs
 
 from itil4.errors import ITIL4Error
 from itil4.lifecycle.definition import Lifecycle, Transition
+from itil4.practices.base import Practice
 from itil4.record import Actor, blank
 from itil4.testing.oracle import rules_of
 from itil4.testing.searching import ArrowKey, Explorer, fresh, judged, options
@@ -25,6 +26,16 @@ class NearMisses:
         self.player = player
         self.subject = explorer.subject
         self.record = player.held[""].record
+
+    def of(self, event: str, told: set[tuple[str, str]]) -> Iterator[Act]:
+        """Yield the near-misses of one step that can be taken here."""
+        lifecycle = self.subject.of_event[event]
+        state = getattr(self.record, lifecycle.field)
+        keys = [key for key in self.explorer.by_source.get((lifecycle.name, state), ()) if key.event == event]
+        legal = self.legal(keys)
+        plain = None if legal is None else self.plain(legal)
+        if plain is not None:
+            yield from self._beside(lifecycle, keys, plain, told)
 
     def all(self, told: set[tuple[str, str]]) -> Iterator[Act]:
         """Yield every near-miss; those that do not depend on the state only until `told` has them."""
@@ -101,6 +112,7 @@ class NearMisses:
         if (legal.event, "late") not in told:
             told.add((legal.event, "late"))
             yield attrs.evolve(legal, late=True, refused=("stale",))
+            yield attrs.evolve(legal, undone=True)
 
     def _people(self, steps: list[Transition], asked: frozenset[str], legal: Act) -> Iterator[Act]:
         who = self.player.actor(legal.who, self.record)
@@ -184,10 +196,14 @@ class NearMisses:
             other = next((each.name for each in lifecycle.states if each.name != state), None)
             if other is not None:
                 yield Act("update", {lifecycle.field: other}, self._editor(), refused=("field_rule",))
-            for name, rules in rules_of(lifecycle, state).items():
+            for name, rules in rules_of(lifecycle, state).items() if not self._updates_itself() else ():
                 if any(rule.is_plain and rule.words & {"read_only", "hidden"} for rule in rules):
                     for value in self._values(name)[:1] if name != "*" else ():
                         yield Act("update", {name: value}, self._editor(), refused=())
+
+    def _updates_itself(self) -> bool:
+        """Whether the practice has a say of its own in changes of fields."""
+        return self.subject.practice.update is not Practice.update
 
     def _editor(self) -> Actor:
         relative = self.subject.practice.relative_roles

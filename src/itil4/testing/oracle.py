@@ -31,7 +31,8 @@ class Expected:
         codes: the codes of every alternative that is refused; one of them is what a refusal says.
         held: the guards that hold it back, by name.
         changes: the fields that the step sets, effects and computed fields included.
-        sure: whether the practice itself has no further say, so that what is allowed must be done.
+        sure: whether the practice itself has no further say, so that what is allowed must be done, and what is
+            refused must be refused for one of the codes.
     """
 
     lifecycle: Lifecycle | None
@@ -61,7 +62,9 @@ class Oracle:
         self.watch = watch
         self.lifecycles = type(desk).lifecycles()
         self.owned = frozenset(each.field for each in self.lifecycles)
-        self.overridden = type(desk)._step is not Practice._step
+        kind = type(desk)
+        self.overridden = kind._step is not Practice._step or kind.fire is not Practice.fire
+        """Whether the practice itself has a say in steps, before or after its lifecycle."""
 
     def context(
         self, record: Any, event: str, payload: Mapping[str, Any], actor: Actor, at: datetime
@@ -88,7 +91,7 @@ class Oracle:
         state = getattr(record, lifecycle.field)
         alternatives = [each for source, each in lifecycle.arrows if source == state and each.event == event]
         if not alternatives:
-            return Expected(lifecycle, codes=(frozenset(("wrong_state",)),))
+            return Expected(lifecycle, codes=(frozenset(("wrong_state",)),), sure=not self.overridden)
         refused: list[Codes] = []
         held: list[str] = []
         for each in alternatives:
@@ -97,7 +100,7 @@ class Oracle:
             if not codes and target is not None:
                 return self._taken(lifecycle, each, target, record, payload, context, event)
             refused.append(codes)
-        return Expected(lifecycle, codes=tuple(refused), held=tuple(held))
+        return Expected(lifecycle, codes=tuple(refused), held=tuple(held), sure=not self.overridden)
 
     def judged(
         self, lifecycle: Lifecycle, step: Transition, record: Any, context: Context

@@ -21,7 +21,7 @@ from itil4.testing.promises import Promises
 from itil4.testing.rules_watched import Watch
 from itil4.testing.story import Act, Story
 from itil4.testing.subject import OTHERS, Subject
-from itil4.testing.timing import timers_due
+from itil4.testing.timing import due_wrong, timers_due
 from itil4.testing.values import played
 
 SYSTEM, NOBODY = "system", "nobody"
@@ -62,6 +62,10 @@ class Played:
     before: Any
     after: Any
     findings: tuple[Finding, ...] = ()
+
+
+class _GivenUp(Exception):
+    """Ends a block that is given up; never seen outside."""
 
 
 class Player:
@@ -114,11 +118,22 @@ class Player:
         return held
 
     def play(self, act: Act) -> Played:
-        """Play one step.
+        """Play one step. Whatever breaks on the way, but for what the story itself says wrong, is a finding.
 
         Raises:
             InvalidInput: the step names a record, type or event that is not there.
         """
+        try:
+            return self._play(act)
+        except InvalidInput:
+            raise
+        except Exception as error:  # a store that fails, a rule that raises, a record that cannot be read
+            held = self.held.get(act.on)
+            found = self.promises.told("crash", f"{type(error).__name__}: {error}", act, held)
+            record = held.record if held is not None else None
+            return Played(act, None, Answer.failed(error), record, record, (found,))
+
+    def _play(self, act: Act) -> Played:
         if act.after:
             self.advance(act.after)
         if act.event in self.subject.births:
@@ -212,6 +227,8 @@ class Player:
         payload = self.given(act.payload)
         self.acts.append(act)
         before = held.record
+        if act.undone:
+            return self._undone(act, held, payload, actor)
         expected, broken = self._expected(act, before, payload, actor)
         probe = self.promises.before_step(act, held, payload, actor) if self.checks else None
         if act.stale:
@@ -260,20 +277,51 @@ class Player:
         """Take a step in a unit of work, and let somebody else write before it commits."""
         with self.model.itsm.unit(by=actor) as desk:
             desk[self.subject.practice].fire(held.reference, act.event, **self._fields(act, held.record, payload))
-            self.model.desk.comment(self.meddled(act, held), "Meanwhile", by=Actor(NOBODY))
+            self._meddle(act, held)
         return self.model.record(held.reference)
 
-    def meddled(self, act: Act, held: Held) -> str:
-        """Return the record that a late step rests on: one that its facts list, or its own."""
+    def _undone(self, act: Act, held: Held, payload: Mapping[str, Any], actor: Actor) -> Played:
+        """Take a step and give it up, in a unit of work that commits a comment: only the comment may be there."""
+        before = held.record
+
+        def work() -> Any:
+            with self.model.itsm.unit(by=actor) as desk:
+                try:
+                    with desk.unit():
+                        fields = self._fields(act, before, payload)
+                        desk[self.subject.practice].fire(held.reference, act.event, **fields)
+                        raise _GivenUp
+                except _GivenUp:
+                    desk[self.subject.practice].comment(held.reference, "Given up")
+            return self.model.record(held.reference)
+
+        answer = self.model.attempt(work)
+        after = self.model.record(held.reference)
+        found = list(self.promises.after_undone(act, held, answer, after)) if self.checks else []
+        if after.version != before.version:
+            held.older, held.record, held.drifted = before, after, True
+        self._refresh(held)
+        return Played(act, None, answer, before, after, tuple(found))
+
+    def _meddle(self, act: Act, held: Held) -> None:
+        """Write to what a late step rests on: a new link, a record that its facts list, or its own."""
         lifecycle = self.subject.of_event.get(act.event)
-        steps = lifecycle.transitions if lifecycle else ()
-        facts = {fact for step in steps if step.event == act.event for fact in step.facts}
+        steps = [step for step in lifecycle.transitions if step.event == act.event] if lifecycle else []
         unit = self.model.desk.desk.reading()
-        for fact in sorted(fact for fact in facts if fact.startswith("links.")):
-            for other in self.model.desk.fact(fact, held.record, unit):
-                if any(other.id == each.reference for each in self.held.values()):
-                    return str(other.id)
-        return held.reference
+        others = [each.reference for each in self.held.values() if each is not held]
+        target = held.reference
+        for fact in sorted({fact for step in steps for fact in step.facts if fact.startswith("links.")}):
+            listed = {other.id for other in self.model.desk.fact(fact, held.record, unit)}
+            for other in others:
+                if other not in listed:
+                    editor = Actor("editor", set(self.subject.roles) - self.subject.practice.relative_roles)
+                    try:
+                        self.model.itsm.link(held.reference, fact.partition(".")[2], other, by=editor)
+                    except ITIL4Error:
+                        continue  # the relation goes between other kinds, or has one such link already
+                    return
+                target = other
+        self.model.desk.comment(target, "Meanwhile", by=Actor(NOBODY))
 
     def _refresh(self, done: Held) -> None:
         """Read the other records of the story again: a step may have brought steps of theirs with it."""
@@ -302,6 +350,10 @@ class Player:
             found += self.promises.after_other(act, held, state, answer, after)
         if self.host is not None and act.event == "update":
             found += self.promises.hosted_step(act, held, payload, actor, answer, after)
+        if act.event in ("link", "unlink") and answer.done:  # a driver has no word for links: the host lacks it
+            for each in self.held.values():
+                if each is held or each.reference == payload.get("to"):
+                    each.hosted = None
         if after.version != before.version:
             held.older, held.record = before, after
         self._refresh(held)
@@ -310,10 +362,11 @@ class Player:
     def _ticked(self, act: Act, held: Held) -> Played:
         """Do what fell due, and see whether it was that and nothing else."""
         before, held.drifted = held.record, True
-        due = timers_due(self, held)
+        due, wrong = timers_due(self, held), list(due_wrong(self, held))
         answer = self.model.attempt(lambda: (self.model.itsm.tick(), self.model.record(held.reference))[1])
         after = self.model.record(held.reference)
-        found = list(self.promises.after_tick(act, held, due, answer, after)) if self.checks else []
+        found = [self.promises.told("due", text, act, held) for text in wrong]
+        found += self.promises.after_tick(act, held, due, answer, after) if self.checks else []
         if after.version != before.version:
             held.older, held.record = before, after
         self._refresh(held)

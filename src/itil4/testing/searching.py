@@ -16,7 +16,7 @@ from itil4.testing.oracle import Expected, rules_of
 from itil4.testing.rules_watched import Watch
 from itil4.testing.story import Act, Who
 from itil4.testing.subject import BIRTH, Subject
-from itil4.testing.values import Plain, Ref, told
+from itil4.testing.values import Later, Plain, Ref, told
 
 if TYPE_CHECKING:
     from itil4.testing.playing import Held, Player
@@ -165,10 +165,16 @@ def _more(subject: Subject, step: Transition, known: Mapping[str, Any]) -> list[
 def fresh(player: "Player", name: str, record: Any) -> list[Plain]:
     """Return values for a field that differ from the one it has; a collection that has something grows."""
     old = player.subject.shape.read(record, name)
-    offered = [value for value in player.subject.values(name) if value not in (old, told(old))]
+    offered = [value for value in player.subject.values(name) if not _is_same(player, value, old)]
     if isinstance(old, tuple) and old:
         return [(*old, *value) for value in offered if isinstance(value, tuple)] or offered
     return offered
+
+
+def _is_same(player: "Player", value: Plain, old: Any) -> bool:
+    if value in (old, told(old)):
+        return True
+    return isinstance(value, Later) and player.model.now() + value.by == old
 
 
 def judged(player: "Player", act: Act, record: Any, wait: timedelta = timedelta(0)) -> Expected | None:

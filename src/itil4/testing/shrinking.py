@@ -47,7 +47,7 @@ def shrunk(found: Finding, player: Callable[[], Player]) -> Finding:
 
     def fails(acts: Sequence[Act]) -> bool:
         again = first_finding(player(), Story(acts))
-        if again is None or (again.code, again.event) != (found.code, found.event):
+        if again is None or (again.code, again.event, again.state) != (found.code, found.event, found.state):
             return False
         best[0] = again
         return True

@@ -18,6 +18,7 @@ A step is, in this order, and all but the event may be left out:
 | time | `after 2h30m` | how much time passes before it |
 | held | `stale` | its actor has an older copy of the record in hand |
 | held | `late` | between its decision and its commit somebody else writes to what it rests on |
+| held | `undone` | it is taken in a block that is given up, inside a unit of work that commits something else |
 | outcome | `refused for role` | it must be refused, with (at least) these codes; without codes: for whatever reason |
 """
 
@@ -68,6 +69,7 @@ class Act:
         refused: codes with which it must be refused; () for whatever reason; None: it must be done.
         stale: whether its actor holds an older copy of the record.
         late: whether somebody else writes to the record, or to those that its facts come from, before it commits.
+        undone: whether it is taken in a block that is given up, inside a unit that commits a comment.
     """
 
     event: str
@@ -79,6 +81,7 @@ class Act:
     refused: tuple[str, ...] | None = attrs.field(default=None, converter=_codes, kw_only=True)
     stale: bool = attrs.field(default=False, kw_only=True)
     late: bool = attrs.field(default=False, kw_only=True)
+    undone: bool = attrs.field(default=False, kw_only=True)
 
     def __str__(self) -> str:
         parts = [f"{_name(self.on)}: " if self.on else "", _name(self.event)]
@@ -94,6 +97,8 @@ class Act:
             parts.append(" stale")
         if self.late:
             parts.append(" late")
+        if self.undone:
+            parts.append(" undone")
         if self.refused is not None:
             parts.append(" refused" + (f" for {', '.join(map(_name, self.refused))}" if self.refused else ""))
         return "".join(parts)
@@ -176,6 +181,7 @@ def _who_text(who: str | Actor) -> str:
 
 
 _QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
+_CLAUSES = ("who", "after", "without", "stale", "late", "undone", "refused")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NAME = re.compile(rf"\s*(?:({_PLAIN.pattern})|({_QUOTED}))")
 _AFTER = re.compile(r"\s*([\dhdms.]+)")
@@ -278,8 +284,12 @@ class _Reader:
         found = _WORD.match(self.text, self.place)
         word = found[1] if found else ""
         key = {"as": "who"}.get(word, word)
-        if found is None or key not in ("who", "after", "without", "stale", "late", "refused") or key in values:
-            raise self.fail("as, after, without, stale, late or refused, each at most once")
+        if (
+            found is None
+            or key not in ("who", "after", "without", "stale", "late", "undone", "refused")
+            or key in values
+        ):
+            raise self.fail("as, after, without, stale, late, undone or refused, each at most once")
         self.place = found.end()
         if key == "who":
             values[key] = self.who()
@@ -291,7 +301,7 @@ class _Reader:
             values[key] = span_of(span[1])
         elif key == "without":
             values[key] = self.names()
-        elif key in ("stale", "late"):
+        elif key in ("stale", "late", "undone"):
             values[key] = True
         else:
             said = _WORD.match(self.text, self.place)

@@ -83,6 +83,21 @@ def timers_due(player: "Player", held: "Held") -> dict[str, datetime]:
     return found
 
 
+def due_wrong(player: "Player", held: "Held") -> Iterator[str]:
+    """Yield, in words, what the lifecycle says is due and is not, or the other way round."""
+    now, history = player.model.now(), player.model.history(held.reference)
+    asked = timers_due(player, held)
+    for lifecycle in player.subject.lifecycles:
+        state = lifecycle.by_name[getattr(held.record, lifecycle.field)]
+        if any(timer.time != "calendar" for timer in state.timers):
+            continue
+        said = {each.event for each in lifecycle.due(held.record, history, now)}
+        for timer in state.timers:
+            wanted = timer.event in asked and asked[timer.event] <= now
+            if timer.since == "entered" and (timer.event in said) != wanted:
+                yield f"the lifecycle says that {timer.event!r} is {'' if not wanted else 'not '}due at {now}."
+
+
 def _entered(lifecycle: Lifecycle, state: str, history: Sequence[Entry]) -> datetime:
     at = history[0].at
     for entry in history:

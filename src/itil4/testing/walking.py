@@ -27,6 +27,7 @@ from itil4.testing.searching import ArrowKey, Explorer
 from itil4.testing.shrinking import shrunk
 from itil4.testing.story import Act, Story
 from itil4.testing.subject import Subject
+from itil4.testing.values import Ref
 
 _LONGEST = 14
 """After so many steps a tour begins again with a new record."""
@@ -37,6 +38,7 @@ _MOST_ROUNDS = 12
 """So often a tour sets out from one arrow."""
 
 _TEXTS = ("  blanks at both ends  ", "Größe 漢字 العربية 😀", "'; DROP TABLE -- \\ \" %s {0}")
+_NEAR = frozenset(("role", "internal", "denied", "missing", "guard", "field_rule"))
 _MOMENT = timedelta(minutes=1)
 
 MakeDriver = Callable[[], Driver]
@@ -96,7 +98,7 @@ class Walk:
         """Walk until everything was exercised, or enough was found."""
         started = perf_counter()
         try:
-            rest = (self._facts, self._timers, self._texts, self._candidates)
+            rest = (self._follow_ups, self._facts, self._links, self._timers, self._texts, self._candidates)
             for part in (self._explore, self._pairs, self._misses, self._loops, *rest):
                 part()
                 self._rules()
@@ -256,14 +258,19 @@ class Walk:
             if not self._missed(acts, told):
                 return
         for key, story in self.explorer.arrows.items():
+            missed = {event for event, code in self.coverage.refusals if code in _NEAR}
+            if key.event not in missed:  # the shortest story to its state has not what the step needs
+                self._missed(story[:-1], told, key.event)
+        for key, story in self.explorer.arrows.items():
             if any(not self.coverage.held[rule.name] for rule in self.explorer.steps[key].guards):
                 self._beside_others(key, story)
 
-    def _missed(self, acts: Sequence[Act], told: set[tuple[str, str]]) -> bool:
+    def _missed(self, acts: Sequence[Act], told: set[tuple[str, str]], event: str | None = None) -> bool:
         player = self._at(acts)
         if player is None:
             return True
-        for act in list(NearMisses(self.explorer, player).all(told)):
+        near = NearMisses(self.explorer, player)
+        for act in list(near.all(told) if event is None else near.of(event, told)):
             done = player.play(act)
             self.coverage.note(done)
             changed = done.answer.done
@@ -304,18 +311,43 @@ class Walk:
         for key, story in self.explorer.arrows.items():
             if not any(fact.startswith("links.") for fact in self.explorer.steps[key].facts):
                 continue
-            for acts in (story, *self._with_ended(key, story)):
+            unlinked = [*story[:-1], *self._another(), story[-1]]
+            for acts in (story, unlinked, *self._with_ended(key, story)):
                 self._played([*acts[:-1], attrs.evolve(acts[-1], late=True, refused=("stale",))])
+
+    def _follow_ups(self) -> None:
+        """What follows on a linked record, in each state in which it must."""
+        for key, story in self.explorer.arrows.items():
+            states = [state for row in self.explorer.steps[key].follow_ups for state in row.states or (key.source,)]
+            for acts in self._beside_one_in(key, story, dict.fromkeys(states)):
+                self._played(acts)
 
     def _with_ended(self, key: ArrowKey, story: Sequence[Act]) -> Iterator[list[Act]]:
         """Yield the story beside a linked record that was led into each end."""
-        ends = {state.name for each in self.subject.lifecycles[:1] for state in each.states if not state.is_open}
+        ends = [state.name for each in self.subject.lifecycles[:1] for state in each.states if not state.is_open]
+        yield from self._beside_one_in(key, story, ends)
+
+    def _beside_one_in(self, key: ArrowKey, story: Sequence[Act], states: Iterable[str]) -> Iterator[list[Act]]:
+        """Yield the story beside a linked record that was led into each of some states."""
         for prepared in self.explorer.companions(self.explorer.steps[key]):
-            for end in ends:
+            for end in states:
                 way = self.explorer.states.get((self.subject.lifecycles[0].name, end))
                 if way is not None:
                     others = [attrs.evolve(act, on="b") for act in way if not act.on]
                     yield [*story[:-1], *others, *prepared[1:], story[-1]]
+
+    def _another(self) -> list[Act]:
+        """Return the birth of another record, which is linked to nothing."""
+        return [attrs.evolve(act, on="b") for act in self._born()]
+
+    def _links(self) -> None:
+        """Records of the practice are linked and unlinked, and both ends see it."""
+        for relation in self.subject.practice.relations:
+            between = relation.of(self.subject.practice.kind)
+            if between.allows(self.subject.practice.kind, self.subject.practice.kind):
+                given = {"relation": relation.name, "to": Ref("b")}
+                linked = [Act(event, given, self._everybody()) for event in ("link", "unlink")]
+                self._played([*self._born(), *self._another(), *linked])
 
     def _texts(self) -> None:
         """Texts come back as they were given, with blanks at their ends and in any script."""
@@ -358,7 +390,7 @@ class Walk:
                     assert acts is not None
                     span = timer.after or timedelta(days=400)
                     entered = [*acts[:-1], attrs.evolve(acts[-1], after=span - _MOMENT)]
-                    ticks = (Act("tick", after=span - _MOMENT), Act("tick", after=2 * _MOMENT))
+                    ticks = (Act("tick", after=span - _MOMENT), Act("tick", after=_MOMENT))
                     self._played([*entered, *ticks])
 
     def _played(self, acts: Iterable[Act]) -> None:
@@ -396,12 +428,15 @@ class Walk:
 def candidates(policies: Iterable[Policy], subject: Subject) -> Iterator[Story]:
     """Yield stories that would break a policy: as whoever may, and as one person who may everything."""
     one = one_person(subject)
+    relative = subject.practice.relative_roles
+    named = [attrs.evolve(one, id=role) for role in subject.roles if role in relative and subject.shape.get(role)]
     for policy in policies:
         for _, verdict in on_all(policy, subject.lifecycles):
             if verdict.holds is None and verdict.story is not None:
                 story: Story = verdict.story
                 yield story
-                yield Story(attrs.evolve(act, who=one if act.who is None else act.who) for act in story)
+                for person in (one, *named):
+                    yield Story(attrs.evolve(act, who=person if act.who is None else act.who) for act in story)
 
 
 def one_person(subject: Subject) -> Actor:

@@ -1,0 +1,52 @@
+"""The one catalogue of what the library says to people: code -> sentence and remedy.
+
+Code compares codes, never sentences. A host in another language renders the same reason
+through its own catalogue:
+
+>>> from itil4.errors import Reason
+>>> reason = Reason.of("missing", event="resolve", fields=("resolution",))
+>>> render(reason.code, reason.detail, {"missing": ("Es fehlt: {fields}.", "")})
+('Es fehlt: resolution.', '')
+"""
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from itil4.messages.practices import PRACTICES
+from itil4.messages.records import RECORDS
+from itil4.messages.stores import STORES
+from itil4.messages.tools import TOOLS
+
+Catalogue: TypeAlias = Mapping[str, tuple[str, str]]
+"""Message code -> (what happened and why, what to do now), both with named values."""
+
+ENGLISH: Catalogue = {**RECORDS, **STORES, **PRACTICES, **TOOLS}
+
+
+def render(code: str, detail: Mapping[str, Any], catalogue: Catalogue = ENGLISH) -> tuple[str, str]:
+    """Return the sentence and the remedy of `code`, with its values filled in.
+
+    A remedy that names a value which is not there (no near miss, say) loses that sentence and keeps
+    the rest. A code that the catalogue lacks falls back on English, and then on the code itself.
+    """
+    text, remedy = catalogue.get(code) or ENGLISH.get(code) or (code, "")
+    values = {name: _listed(value) for name, value in detail.items()}
+    sentences = [part for part in remedy.replace("? ", "?\n").replace(". ", ".\n").split("\n") if part]
+    kept = [part.format_map(values) for part in sentences if _complete(part, values)]
+    return text.format_map(_Lenient(values)), " ".join(part for part in kept if part)
+
+
+class _Lenient(dict[str, Any]):
+    def __missing__(self, name: str) -> str:
+        return f"<{name}>"
+
+
+def _complete(sentence: str, values: Mapping[str, Any]) -> bool:
+    names = [part.split("}")[0].split("!")[0] for part in sentence.split("{")[1:]]
+    return all(values.get(name) not in (None, "") for name in names)
+
+
+def _listed(value: Any) -> Any:
+    if isinstance(value, (tuple, list)):
+        return ", ".join(str(item) for item in value) or "none"
+    return value

@@ -174,11 +174,13 @@ def holds(where: Where, read: Callable[[str], Any], linked: Callable[[Linked], b
     """Judge a condition on a record: `read(field)` gives its plain values, `linked` answers about links."""
     if isinstance(where, Compare):
         return _compare(read(where.field), where.operator, where.value)
-    if isinstance(where, Every):
-        return all(holds(part, read, linked) for part in where.parts)
-    if isinstance(where, Some):
-        return any(holds(part, read, linked) for part in where.parts)
-    return linked(where)
+    if isinstance(where, Linked):
+        return bool(linked(where))
+    enough = isinstance(where, Some)
+    for part in where.parts:
+        if holds(part, read, linked) is enough:
+            return enough
+    return not enough
 
 
 def _compare(found: Any, operator: Operator, value: Any) -> bool:

@@ -159,6 +159,14 @@ def clear_hold(request: ServiceRequest, context: Context) -> Mapping[str, Any]:
     return {"hold_kind": None}
 
 
+def stamp_tasks(request: ServiceRequest, context: Context) -> Mapping[str, Any]:
+    """What is told of a task is told by somebody, at some time."""
+    before = {each.name: each for each in context.facts["before"].tasks}
+    told = {"by": context.actor.id, "at": context.at, "is_automated": context.actor.is_system}
+    tasks = tuple(each if before.get(each.name) == each else attrs.evolve(each, **told) for each in request.tasks)
+    return {"tasks": tasks}
+
+
 def stamp_fulfilled(request: ServiceRequest, context: Context) -> Mapping[str, Any]:
     """Fulfilment has its time, and systems alone brought it about or not."""
     alone = context.actor.is_system and all(each.is_automated for each in request.tasks if each.state == "done")
@@ -206,11 +214,10 @@ LIFECYCLE = Lifecycle(
         Transition("await_approval", "submitted", "awaiting_approval", internal=True, guards=[wants_approval]),
         Transition("admit", "awaiting_approval", "in_fulfilment", internal=True, effects=[begin]),
         Transition("refuse", "awaiting_approval", "rejected", internal=True, effects=[stamp_closed]),
-        *_loops("assign", OPEN_STATES, roles=WORKERS, requires="assignee", fields={"group": "must_prompt"}),
-        *_loops("assign", OPEN_STATES, roles=WORKERS, requires="group", fields={"assignee": "must_prompt"}),
+        *_loops("assign", OPEN_STATES, roles=WORKERS, fields={"assignee": "must_prompt", "group": "must_prompt"}),
         Transition("start", "submitted", "in_fulfilment", roles=WORKERS, guards=[is_approved], effects=[take]),
         *_loops("start", ["in_fulfilment"], roles=WORKERS, guards=[is_free], effects=[take], label="Take it"),
-        *_loops("done", ["in_fulfilment"], roles=WORKERS, requires="tasks"),
+        *_loops("done", ["in_fulfilment"], roles=WORKERS, requires="tasks", effects=[stamp_tasks], facts="before"),
         Transition("hold", "in_fulfilment", "on_hold", roles=WORKERS, requires="hold_kind"),
         Transition("resume", "on_hold", "in_fulfilment", roles=WORKERS | {"requester"}, effects=[clear_hold]),
         Transition("remind", "on_hold", "on_hold", internal=True, label="Waits: to be looked at again"),

@@ -183,16 +183,8 @@ class ServiceRequestManagement(Approving[S]):
                 yield Reason.of("field_rule", field=name, rule="told by the requester", remedy=remedy)
         if before is not None:
             if event == "done":
-                yield from self._work_told(before, after, context)
+                yield from tasks_told(before.tasks, after.tasks)
             yield from self._information(before, after, context.payload)
-
-    @staticmethod
-    def _work_told(before: Any, after: Any, context: Context) -> Iterable[Reason]:
-        yield from tasks_told(before.tasks, after.tasks)
-        for was, now in zip(before.tasks, after.tasks, strict=False):
-            if was != now and (now.by, now.is_automated) != (context.actor.id, context.actor.is_system):
-                rule = "told by whoever did it"
-                yield Reason.of("field_rule", field="tasks", rule=rule, remedy="Say it with done(record, task).")
 
     def _information(self, before: S, after: S, payload: Mapping[str, Any]) -> Iterable[Reason]:
         """Yield what speaks against information that is altered: it is what the model asks for, and was approved."""
@@ -367,7 +359,7 @@ class ServiceRequestManagement(Approving[S]):
         actor = self.desk.who(by, "done")
         held = self.get(record, by=actor) if isinstance(record, str) else record
         at = options.get("at") or self.desk.house.now()
-        tasks = with_told(held, task, skip=skip, remark=note, by=actor.id, at=at, is_automated=actor.is_system)
+        tasks = with_told(held, task, skip=skip, remark=note, by=actor.id, at=at)
         return self.fire(held, "done", by=actor, tasks=tasks, **options)
 
     def hold(self, record: str | S, *, kind: str, by: Actor | None = None, **options: Any) -> S:
@@ -406,14 +398,13 @@ class ServiceRequestManagement(Approving[S]):
             made = desk.changes.log(model=only, by=actor, reason=reason, **given)
             relation, _ = desk.house.relations.directed("raises")
             put(desk, unit, "link", relation, current, made, actor, reason)
-            linked: S = unit.get(current.id)
-            return linked
+            return unit.get(current.id) or current
 
         return self._run("raise_change", once, work, record, actor)
 
     def fulfil(self, record: str | S, *, outcome: str | None = None, by: Actor | None = None, **options: Any) -> S:
         """End the work: all tasks are over, and so are the changes that it raised."""
-        given = {} if outcome is None else {"outcome": outcome}
+        given: dict[str, Any] = {} if outcome is None else {"outcome": outcome}
         return self.fire(record, "fulfil", by=by, **given, **options)
 
     def confirm(

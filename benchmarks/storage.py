@@ -1,15 +1,20 @@
 """What the stores cost against the bare driver, side by side in one run.
 
     python benchmarks/storage.py
+    python benchmarks/storage.py --growth 1000,10000,100000,1000000
 
 The yardstick writes the same bytes (taken from what the library wrote) into the same tables with
 the bare `sqlite3` module. Both sides take turns, on fresh files; each figure is the median of the
 CPU time (user and system) of a round, and the ratio is the median of the rounds' ratios.
+
+With `--growth`, one file grows to each of these sizes, and at each of them every operation is measured
+on records from all over it.
 """
 
 import argparse
 import gc
 import json
+import random
 import sqlite3
 import statistics
 import tempfile
@@ -226,13 +231,71 @@ def pages(folder: Path, size: int, rounds: int) -> dict[str, float]:
     return {name: statistics.median(times) for name, times in found.items()}
 
 
+def growth(folder: Path, sizes: list[int], rounds: int) -> dict[int, dict[str, float]]:
+    """Return the microseconds of CPU of each operation at each size of one file, the median of the rounds."""
+    figures: dict[int, dict[str, float]] = {}
+    dice, some = random.Random(5), 100
+    with itil4.connect(SqliteStore(folder / "growth.db")) as itsm:
+        ids: list[str] = []
+
+        def births(count: int) -> None:
+            with itsm.unit(by=SAM) as desk:
+                ids.extend([log(desk, len(ids)).id for _ in range(count)])
+
+        def single() -> None:
+            ids.extend([log(itsm, len(ids), by=SAM).id for _ in range(some)])
+
+        def updates() -> None:
+            chosen = dice.sample(ids, some)
+            with itsm.unit(by=SAM) as desk:
+                for each in chosen:
+                    desk.incidents.update(each, item=f"relay {dice.random()}")
+
+        def pages() -> None:
+            for _ in range(some):
+                itsm.incidents.find(order_by="-priority")
+
+        works: dict[str, Callable[[], Any]] = {
+            "a birth in a unit of 100": lambda: births(some),
+            "a unit of one birth": single,
+            "an update by id in a unit of 100": updates,
+            "get by id": lambda: [itsm.incidents.get(each) for each in dice.sample(ids, some)],
+            "get by number": lambda: [
+                itsm.incidents.get(f"INC{number:07d}") for number in dice.sample(range(1, len(ids)), some)
+            ],
+            "history of one": lambda: [itsm.incidents.history(each) for each in dice.sample(ids, some)],
+            "page of 50 by priority": pages,
+        }
+        for size in sizes:
+            while len(ids) < size:
+                births(min(5_000, size - len(ids)))
+            times: dict[str, list[float]] = {name: [] for name in works}
+            for _ in range(rounds):
+                for name, work in works.items():
+                    times[name].append(cpu(work) / some * 1e6)
+            figures[size] = {name: statistics.median(found) for name, found in times.items()}
+    return figures
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="the stores against the bare driver")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--size", type=int, default=1_000)
     parser.add_argument("--pages", type=int, default=100_000, help="records behind the pages; 0 to leave them out")
+    parser.add_argument("--growth", help="sizes, such as 1000,10000: the cost of each operation at each of them")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
+    if given.growth:
+        sizes = [int(size) for size in given.growth.split(",")]
+        with tempfile.TemporaryDirectory() as name:
+            grown = growth(Path(name), sizes, given.rounds)
+        if given.json:
+            print(json.dumps(grown))
+            return
+        print(f"{'microseconds of CPU, records':34}" + "".join(f"{size:>12,}" for size in sizes))
+        for title in grown[sizes[0]]:
+            print(f"{title:34}" + "".join(f"{grown[size][title]:12.1f}" for size in sizes))
+        return
     with tempfile.TemporaryDirectory() as name:
         bench = Bench(Path(name), given.size)
         size = given.size

@@ -104,8 +104,8 @@ class TimeOrderedIds:
             if value <= self._last:
                 value = self._last + 1 + self._bits(32)
             self._last = value
-        text = f"{value >> 74:012x}7{value >> 62 & 0xFFF:03x}{0x8 | value >> 60 & 0x3:x}{value & (1 << 60) - 1:015x}"
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+        first = f"{value >> 90:08x}-{value >> 74 & 0xFFFF:04x}-7{value >> 62 & 0xFFF:03x}"
+        return f"{first}-{0x8000 | value >> 48 & 0x3FFF:04x}-{value & 0xFFFFFFFFFFFF:012x}"
 
 
 def _random_bits(count: int) -> int:

@@ -173,3 +173,27 @@ def test_an_unknown_field_to_part_by_is_refused(
     run(log(*STORY))
     assert main(["report", "--store", f"sqlite:///{store}", "--by", "grup"]) == 2
     assert "Did you mean 'group'" in capsys.readouterr().err
+
+
+def test_a_report_on_a_target_leaves_out_the_records_of_rows_that_could_not_be_used(
+    log: Log, mapping_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As every other report does: T2 lacks one of its rows, so nobody knows when its clock stood still."""
+    path = log("T1 Open 08:00", "T1 Done 09:00", "T2 Open 08:00", "T2 Odd 08:30", "T2 Done 09:00")
+    policy = mapping_file.with_name("policy.toml")
+    policy.write_text('[[targets]]\nmetric = "resolve"\nduration = "PT8H"\n', encoding="utf-8")
+    asked = ["--file", str(path), "--mapping", str(mapping_file), "--policy", str(policy), "--target", "resolve"]
+    assert main(["report", *asked, "--json"]) == 0
+    reported = json.loads(capsys.readouterr().out)
+    assert reported["excluded"] == 1 and reported["figures"]["compliance_stopped"]["n"] == 1
+
+
+@pytest.mark.parametrize("more", [("--target", "resolve"), ("--by", "group")])
+def test_a_page_of_one_target_or_in_parts_is_refused_rather_than_made_of_something_else(
+    more: tuple[str, str], run: Callable[..., int], store: Path, log: Log, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The page is about all records and all targets; what it would ignore is said, and no page is written."""
+    run(log(*STORY))
+    page = store.with_name("page.html")
+    assert main(["report", "--store", f"sqlite:///{store}", "--html", str(page), *more]) == 2
+    assert "do not apply" in capsys.readouterr().err and not page.exists()

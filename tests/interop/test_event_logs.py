@@ -18,7 +18,7 @@ from itil4.interop.ocel import Attribute, LogEvent, LogObject, ObjectLog, Refere
 from itil4.interop.ocel_sqlite import read_sqlite, write_sqlite
 from itil4.interop.xes import read_xes, xes
 from itil4.practices.streams import observations
-from itil4.value import RESTORE_LIVE_SERVICE, observe
+from itil4.value import RESTORE_LIVE_SERVICE, Observation, Step, ValueStream, observe
 
 SAM = Actor("sam", roles={"service_desk", "technical_specialist"})
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -285,3 +285,23 @@ def test_an_independent_tool_finds_the_map_of_the_real_log(miner, real_desk, tmp
     (tmp_path / "log.xes").write_text(xes(RESTORE_LIVE_SERVICE, told), encoding="utf-8")
     edges, starts, ends = miner.discover_dfg(miner.read_xes(str(tmp_path / "log.xes")))
     assert (dict(edges), dict(starts), dict(ends)) == (seen.follows.edges, seen.follows.starts, seen.follows.ends)
+
+
+def test_a_case_that_is_finished_within_a_step_is_finished_in_the_file_too():
+    """The export has one event for each visit, and review and closure of a change are no further visit to its step."""
+    stream = ValueStream(
+        id="change", name="Change", trigger="a wish", outcome="a change",
+        steps=[Step(name="Do", activity="engage", practices=["change_enablement"],
+                    states={"change_enablement": ["implement", "review"]})],
+    )  # fmt: skip
+    told = [Observation("1", "implement", START, "active"),
+            Observation("1", "review", START + timedelta(hours=2), "resolved"),
+            Observation("2", "implement", START, "active")]  # fmt: skip
+    again = read_xes(xes(stream, told))
+    before, after = observe(stream, told), observe(stream, again)
+    assert (
+        (after.finished, after.open, after.lead) == (before.finished, before.open, before.lead) == (1, 1, before.lead)
+    )
+    assert after.follows == before.follows and after.variants == before.variants
+    with pytest.raises(InvalidInput, match="the end of 1"):
+        read_xes(xes(stream, told).replace('finished_at" value="', 'finished_at" value="x'))

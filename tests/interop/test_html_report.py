@@ -264,3 +264,40 @@ def test_records_behind_import_problems_are_in_no_figure_and_no_stream(tmp_path)
     assert "Logged\n1\n" in sections["Incident management"]
     assert "n 1" in sections["Value stream: Restoration of a live service"]
     assert "log.csv" in sections["Imported history"] and str(len(some)) in sections["Imported history"]
+
+
+def test_open_records_are_shown_with_what_they_are_called_or_are_about():
+    """An agreement has a title and a breach says what it is about; neither has a summary, and neither row is mute."""
+    itsm = desk(targets=[Target(duration=timedelta(minutes=90), metric="resolve")])
+    lena = Actor("lena", roles={"service_level_manager"})
+    itsm.service_levels.log(
+        title=f"Mail for Acme {HOSTILE}", provider="us", customer="acme", services=("mail",), by=lena,
+        targets=(AgreedTarget(metric="resolve", duration=timedelta(hours=1)),),
+        starts_at=START, ends_at=START + timedelta(days=365),
+    )  # fmt: skip
+    itsm.house.clock.tick(timedelta(hours=2))
+    itsm.tick()
+    sections = {section.strip().splitlines()[0]: section for section in Reader(html_report(itsm)).sections}
+    assert f"Mail for Acme {HOSTILE}" in sections["Service level management"]
+    assert "INC0000020" in sections["Service level breach"].split("Summary")[1]
+
+
+def test_changes_have_a_section_of_their_figures_a_stream_and_their_delivery():
+    """Story: one change mended the relay and was closed, one was cancelled; every place lies in a step."""
+    itsm = desk(improving=False)
+    ana = Actor("ana", roles={"user"})
+    tom = Actor("tom", roles={"change_manager", "change_implementer"})
+    cat = Actor("cat", roles={"change_authority"})
+    itsm.changes.cancel(itsm.changes.log(summary="Paint", type="emergency", by=ana), close_reason="too dear", by=tom)
+    change = itsm.changes.log(summary="Relay", type="emergency", implementation_plan="Swap.", by=ana)
+    itsm.house.clock.tick(timedelta(hours=1))
+    change = itsm.changes.approve(itsm.changes.submit(change, by=ana), by=cat)
+    change = itsm.changes.implement(change, by=tom)
+    itsm.house.clock.tick(timedelta(hours=2))
+    change = itsm.changes.review(change, close_code="successful", by=tom)
+    itsm.changes.close(itsm.changes.record_review(change, "As planned.", by=tom), by=tom)
+    sections = {section.strip().splitlines()[0]: section for section in Reader(html_report(itsm)).sections}
+    assert "Change success rate\n100.0%\nn 1, open 0" in sections["Change enablement"]
+    stream = sections["Value stream: Development of a new or changed service"]
+    assert "lie in no step" not in stream and "Release the service to customers and users" in stream
+    assert "Lead time for changes\n3 h\n" in sections["Delivery of changes"]

@@ -113,9 +113,14 @@ def test_the_fields_that_steps_set_are_set_by_nothing_else(itsm: Any) -> None:
 
 def test_a_unit_takes_a_request_and_what_follows_together_or_not_at_all(itsm: Any) -> None:
     """One error takes back the request, its approval round and its change."""
-    with pytest.raises(InvalidInput), itsm.unit(by=ANA) as desk:
-        desk.service_requests.request("laptop", size="13")
-        desk.service_requests.request("nothing")
+
+    def both() -> None:
+        with itsm.unit(by=ANA) as desk:
+            desk.service_requests.request("laptop", size="13")
+            desk.service_requests.request("nothing")
+
+    with pytest.raises(InvalidInput):
+        both()
     assert itsm.service_requests.find().items == ()
     first = itsm.service_requests.log(model="vpn", once="form 7", by=ANA)
     assert itsm.service_requests.log(model="vpn", once="form 7", by=ANA) == first

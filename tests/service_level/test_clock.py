@@ -278,3 +278,28 @@ def test_an_edited_calendar_shows_whose_verdict_flips() -> None:
     assert before.breached and after.met
     assert before.calendar.revision != after.calendar.revision
     assert before.to_dict()["calendar_revision"] == OFFICE_CALENDAR.revision
+
+
+def test_a_deadline_that_passes_during_a_pause_is_missed_when_the_clock_runs_again() -> None:
+    """A paused clock cannot breach, so the breach is not dated before the deadline, nor into the pause."""
+    target = Target(deadline=at(2, 12))
+    history = [(at(2, 9), "start"), (at(2, 10), "pause"), (at(2, 14), "resume")]
+    held = clock(target, OFFICE_CALENDAR, history, at(2, 14))
+    assert (held.breached, held.breached_at) == (False, None)
+    late = clock(target, OFFICE_CALENDAR, history, at(2, 15))
+    assert (late.breached, late.breached_at, late.remaining) == (True, at(2, 14), -HOUR)
+    ran = clock(target, OFFICE_CALENDAR, history[:1], at(2, 15))
+    assert ran.breached_at == at(2, 12)
+    again = [(at(2, 9), "start"), (at(2, 10), "stop"), (at(2, 15), "reopen")]
+    assert clock(Target(deadline=at(2, 12), reopen="continue"), OFFICE_CALENDAR, again, at(2, 15)).breached_at is None
+
+
+@pytest.mark.parametrize("over", ["stop", "cancel"])
+def test_a_reset_begins_a_clock_at_zero_and_never_one_that_is_over(over: str) -> None:
+    """What runs or is paused goes on as it was, from zero; what was stopped or cancelled stays so."""
+    history = [(at(2, 8), "start"), (at(2, 10), "reset")]
+    assert clock(EIGHT, OFFICE_CALENDAR, history, at(2, 11)).consumed == HOUR
+    paused = clock(EIGHT, OFFICE_CALENDAR, [(at(2, 8), "start"), (at(2, 9), "pause"), (at(2, 10), "reset")], at(2, 11))
+    assert (paused.state, paused.consumed) == ("paused", 0 * HOUR)
+    done = clock(EIGHT, OFFICE_CALENDAR, [(at(2, 8), "start"), (at(2, 9), over), (at(2, 10), "reset")], at(2, 11))
+    assert (done.state, done.consumed) == ("stopped" if over == "stop" else "cancelled", HOUR)

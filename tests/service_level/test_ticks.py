@@ -384,3 +384,19 @@ def test_a_rule_that_does_nothing_is_refused() -> None:
     """An escalation rule notifies, escalates or ranks."""
     with pytest.raises(DefinitionError, match="does nothing"):
         EscalationRule(at=0.5)
+
+
+@pytest.mark.parametrize(
+    ("until", "last"),
+    [("20260302T080000Z", 2), ("20260302T075959Z", 1), ("20260302T090000", 2)],
+)
+def test_a_recurrence_ends_where_its_rule_says_in_utc_or_in_wall_time(until: str, last: int) -> None:
+    """Calendars write UNTIL in UTC; the occurrence at that very moment is the last one."""
+    pytest.importorskip("dateutil")
+    daily = Recurrence(
+        name="daily", rule=f"FREQ=DAILY;UNTIL={until}", start=datetime(2026, 3, 1, 9), zone="Europe/Paris"
+    )
+    found = list(daily.between(datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)))
+    assert [each.day for each in found] == list(range(1, last + 1))
+    with pytest.raises(DefinitionError):
+        Recurrence(name="never", rule="FREQ=DAILY;UNTIL=20261399T080000Z", start=datetime(2026, 3, 1, 9))

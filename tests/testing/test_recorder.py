@@ -34,14 +34,14 @@ def test_it_hears_nothing_of_what_was_given_up_or_refused() -> None:
     with itsm.unit(by=SAM) as desk:
         desk.incidents.start(incident)
         with pytest.raises(itil4.Refused):
-            desk.incidents.close(incident)
+            desk.incidents.close(incident.id)
         assert heard.events == ()
     assert heard.events == ("start",)
     heard.clear()
 
     def given_up() -> None:
         with itsm.unit(by=SAM) as desk:
-            desk.incidents.hold(incident.id, hold_kind="user")
+            desk.incidents.hold(incident.id, kind="user")
             raise RuntimeError
 
     with pytest.raises(RuntimeError):

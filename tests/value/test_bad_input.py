@@ -6,7 +6,7 @@ import pytest
 
 from itil4.errors import InvalidInput
 from itil4.service_level import ServiceCalendar
-from itil4.value import Amount, Step, ValueStream, compare, forecast, mmc, observe, simulate, what_if
+from itil4.value import Amount, Observation, Step, ValueStream, compare, forecast, mmc, observe, simulate, what_if
 
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
 CATEGORIES = {"new": "new", "work": "active", "closed": "closed"}
@@ -117,3 +117,19 @@ def test_currencies_do_not_mix():
     with pytest.raises(InvalidInput) as caught:
         Amount(1, "EUR") + Amount(1, "GBP")
     assert caught.value.code == "unlike_units"
+
+
+@pytest.mark.parametrize("drawn", [float("nan"), float("inf"), -5.0, True, "5", timedelta(minutes=5), None])
+def test_a_draw_that_returns_no_number_of_seconds_is_refused_before_it_gets_into_a_history(drawn):
+    """A draw is the caller's own code, so what it gives is looked at: for arrivals and for working times."""
+    for arrivals, work in ((lambda source: drawn, timedelta(1)), (timedelta(1), lambda source: drawn)):
+        with pytest.raises(InvalidInput, match="a draw of seconds"):
+            simulate(stream(step()), arrivals, {"Take": work}, seed=1, items=3)
+
+
+@pytest.mark.parametrize("place", [5, None, ("a", "b")])
+def test_a_place_that_is_no_text_is_refused(place):
+    """For a plain tuple and for an observation alike."""
+    for row in (("1", place, at(0)), Observation("1", place, at(0), "active")):
+        with pytest.raises(InvalidInput, match="place is a text"):
+            observe(None, [row])

@@ -319,3 +319,16 @@ def test_the_real_incidents_come_out_as_their_facts_say(real):
         == sum(count for step, count in facts["steps"].items() if step.endswith(">resolved"))
         + facts["birth_states"]["resolved"]
     )
+
+
+def test_being_cancelled_is_the_end_of_a_case_and_no_step_that_a_stream_forgot():
+    """A cancelled case shows in its way through, and nobody is asked to name that state in a step."""
+    stream = ValueStream(
+        id="desk", name="Desk", trigger="a call", outcome="an answer",
+        steps=[Step(name="Take", activity="engage", practices=["service_desk"],
+                    states={"incident_management": ["new", "closed"]})],
+    )  # fmt: skip
+    rows = [("1", "new", at(0)), ("1", "cancelled", at(1)), ("2", "new", at(0)), ("2", "closed", at(1))]
+    seen = observe(stream, rows, categories={"new": "new", "cancelled": "cancelled", "closed": "closed"})
+    assert seen.problems == ()
+    assert {variant.path for variant in seen.variants} == {("Take", "cancelled"), ("Take",)}

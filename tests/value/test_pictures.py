@@ -184,3 +184,13 @@ def test_what_is_no_stream_cannot_be_drawn():
         desk().svg(columns=0)
     with pytest.raises(InvalidInput, match="points"):
         cumulative_flow(None, ROWS, points=1)
+
+
+def test_the_marks_of_the_ageing_chart_never_cover_each_other():
+    """When half of the finished cases took as long as nearly all of them, both lines are still named legibly."""
+    rows = [*((str(n), place, at(hour)) for n in range(9) for place, hour in (("new", 0), ("closed", 5))),
+            ("open", "new", at(2))]  # fmt: skip
+    drawn = ageing(desk(), rows, categories=CATEGORIES).svg()
+    half, most = (re.search(rf'<text x="([^"]+)"[^>]*text-anchor="([a-z]+)"[^>]*>{name} % took', drawn).groups()
+                  for name in (50, 85))  # fmt: skip
+    assert half[1] == "start" and most[1] == "end" and float(most[0]) - float(half[0]) > 400

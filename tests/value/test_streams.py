@@ -143,3 +143,36 @@ def test_importing_loads_nothing_before_it_is_used():
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said.split("\n")[:2] == ["[]", "False False True"]
+
+
+def test_a_built_in_stream_can_watch_a_practice_that_a_host_brings():
+    """Naming the states of its records makes a new stream; unknown steps and a state in two steps are refused."""
+    fulfil, own = value.FULFIL_SERVICE_REQUEST, "service_request_management"
+    assert fulfil.watched == ()
+    take, carry = fulfil.steps[0].name, fulfil.steps[3].name
+    watching = fulfil.watching(own, {take: ["new"], carry: ["at_work"]})
+    assert watching.watched == (own,) and fulfil.watched == ()
+    again = watching.watching(own, {carry: ["under_way"]}).watching("change_enablement", {carry: ["implement"]})
+    assert again[take].states == ()
+    assert again[carry].states == ((own, ("under_way",)), ("change_enablement", ("implement",)))
+    with pytest.raises(InvalidInput, match="Did you mean 'Carry out fulfilment'"):
+        fulfil.watching(own, {"Carry out": ["new"]})
+    with pytest.raises(InvalidInput, match="lies in two steps"):
+        fulfil.watching(own, {take: ["new"], carry: ["new"]})
+    with pytest.raises(InvalidInput, match="states"):
+        fulfil.watching(own, {take: "new"})
+
+
+def test_the_built_in_streams_name_each_open_state_and_closed_of_the_practice_that_they_begin_with():
+    """Otherwise observing the records of this library would find places that lie in no step."""
+    from itil4.practices.change_enablement import ChangeEnablement
+    from itil4.practices.incident_management import IncidentManagement
+
+    lives = {"incident_management": IncidentManagement.lifecycle, "change_enablement": ChangeEnablement.lifecycle}
+    for stream in BUILT_IN_STREAMS:
+        named = {(practice, state) for step in stream.steps for practice, states in step.states for state in states}
+        for practice in stream.watched:
+            assert {state for of, state in named if of == practice} <= {state.name for state in lives[practice].states}
+        for practice in stream.watched[:1]:
+            wanted = {state.name for state in lives[practice].states if state.category != "cancelled"}
+            assert {state for of, state in named if of == practice} == wanted

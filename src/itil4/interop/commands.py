@@ -146,20 +146,23 @@ def add_report_arguments(parser: ArgumentParser) -> None:
 
 def run_report(args: Namespace) -> int:
     """Print the figures of a store, or of an export file."""
+    if args.html is not None and (args.target is not None or args.by):
+        raise InvalidInput.of("page_of_all")
     if args.store is not None:
         _must_exist(args.store)
     by = tuple(name.strip() for name in args.by.split(",") if name.strip())
     with connect(args.store, policies=policies(args.policy)) as itsm:
         if args.file is not None:
             _prepared(args).into(itsm)
-        if args.target is not None:
-            _show(target_figures(itsm, args.target, since=args.since, until=args.until, by=by), args)
-            return 0
         if args.html is not None:
             _write_page(itsm, args)
             return 0
-        data = report(itsm, Selection(args.since, args.until, by))
         behind = {f"{each.system}:{each.record}" for each in itsm.import_runs.problems() if each.record}
+        if args.target is not None:
+            period = {"since": args.since, "until": args.until}
+            _show(target_figures(itsm, args.target, **period, by=by, excluding=behind), args)
+            return 0
+        data = report(itsm, Selection(args.since, args.until, by))
         named = itsm.incidents.figures(since=args.since, until=args.until, split=by, excluding=behind)
         if args.json:
             print(_json({**data, "problems": problems(itsm), "figures": named.to_dict()}))

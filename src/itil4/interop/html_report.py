@@ -19,7 +19,7 @@ from itil4.practices.figures import Figure, Period, Spread
 from itil4.practices.import_run import ImportRuns
 from itil4.practices.stories import Story, tell
 from itil4.practices.streams import deployments
-from itil4.record import Actor
+from itil4.record import Actor, Record
 from itil4.service_level import ServiceCalendar
 from itil4.value import BUILT_IN_STREAMS, GUIDING_PRINCIPLES, ValueStream, dora
 from itil4.value.drawing import short
@@ -112,10 +112,11 @@ def _name(practice: Practice[Any]) -> str:
 
 
 def _window(practices: Sequence[Practice[Any]], period: Period, by: Actor | None) -> tuple[datetime, datetime] | None:
-    """Return the period as a window with two ends; without a beginning, from the first record on."""
+    """Return the period as a window with two ends; without them, from the first record to what happened just now."""
     firsts = [page.items[0].created_at for each in practices if (page := each.find(limit=1, by=by)).items]
     start = period.since or min(firsts, default=None)
-    return (start, period.end) if start is not None and start < period.end else None
+    end = period.end if period.end == period.until else period.end + timedelta.resolution
+    return (start, end) if start is not None and start < end else None
 
 
 # practices
@@ -142,11 +143,16 @@ def _add_practice(
         page.table(
             ["Number", "State", "Age", "Summary"],
             [
-                (each.reference, each.state.replace("_", " "), short(period.now - each.created_at),
-                 getattr(each, "summary", ""))
+                (each.reference, each.state.replace("_", " "), short(period.now - each.created_at), _headline(each))
                 for each in open_ones
             ],
         )  # fmt: skip
+
+
+def _headline(record: Record) -> str:
+    """Return what a record is called, or what it is about, in the first of the fields that say so."""
+    said = (getattr(record, name, None) for name in ("summary", "title", "name", "statement", "about", "agreement"))
+    return next((text for text in said if isinstance(text, str) and text), "")
 
 
 def _told(figure: Figure) -> Told:
@@ -282,10 +288,12 @@ def _add_delivery(page: Page, itsm: ServiceManagement, window: tuple[datetime, d
              definition="Median time from when a change was recorded until it reached users.",
              records=[("Records", records)]),
         Told(title="Change failure rate", value="-" if keys.failure_rate is None else f"{keys.failure_rate:.1%}",
-             definition="Share of the changes that reached users and caused an incident.",
+             definition="Of the changes that reached users, the share that caused an incident or has a close code that "
+                        "says it failed.",
              records=[("Failed", [each.record for each in found if each.failed])]),
         Told(title="Recovery time", value=short(keys.recovery_time.median if keys.recovery_time else None),
-             definition="Median time from a failed change until the last incident that it caused was restored.",
+             definition="Median time from a failed change until the last incident that it caused was restored; zero "
+                        "where it was rolled back and caused no incident.",
              notes=[f"Not restored yet: {len(keys.unrestored):,}"], records=[("Not restored yet", keys.unrestored)]),
     ):  # fmt: skip
         page.figure(told)

@@ -1,7 +1,8 @@
 """Case-centric event logs: a value stream in the form of XES (IEEE 1849), which tools for process mining read.
 
 A trace is a case, an event its coming to a step: exactly the visits that a map counts, so that what another tool
-discovers from the file can be compared with the map.
+discovers from the file can be compared with the map. A case that was finished without coming to another step has the
+moment as an attribute of its trace.
 """
 
 from collections.abc import Iterable, Iterator
@@ -26,6 +27,7 @@ _HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 </global>
 <classifier name="Step" keys="concept:name"/>
 """
+_FINISHED_AT, _FINISHED = "itil4:finished_at", "itil4:finished"
 _PARTS = (("itil4:state", 1), ("itil4:category", 3), ("itil4:kind", 4), ("org:group", 5), ("itil4:practice", 7))
 
 
@@ -55,7 +57,12 @@ def _lines(stream: ValueStream | None, observations: Iterable[Row]) -> Iterator[
     for rows, times, recorded in traced(seen, reader):
         yield f"<trace>{_string('concept:name', rows[0][0])}\n"
         last = None
-        for place, row, at in zip(recorded.places(), rows, times, strict=True):
+        places, ending = list(recorded.places()), recorded.ending
+        if ending and not seen.silent and places[ending] == places[ending - 1]:
+            # it was finished where it was, which is no coming to a step
+            finished = _string(_FINISHED, rows[ending][3])
+            yield f'<date key="{_FINISHED_AT}" value="{written(times[ending])}"/>{finished}\n'
+        for place, row, at in zip(places, rows, times, strict=True):
             if place == last:
                 continue
             last = place
@@ -82,7 +89,8 @@ def read_xes(text: str) -> list[Observation]:
         raise _unreadable(error) from error
     found: list[Observation] = []
     for number, trace in enumerate(each for each in root if _tag(each) == "trace"):
-        case = _values(trace).get("concept:name", str(number))
+        about = _values(trace)
+        case, before = about.get("concept:name", str(number)), len(found)
         for event in (each for each in trace if _tag(each) == "event"):
             values = _values(event)
             try:
@@ -95,6 +103,13 @@ def read_xes(text: str) -> list[Observation]:
                     values.get("org:group"), practice=values.get("itil4:practice"),
                 )
             )  # fmt: skip
+        if _FINISHED_AT in about and len(found) > before:
+            try:
+                at = read_moment(about[_FINISHED_AT])
+            except ValueError as error:
+                raise _unreadable(f"the end of {case}: {error!r}") from error
+            where = [each for each in found[before:] if each.at <= at] or found[before:]
+            found.append(where[-1]._replace(at=at, category=_category(about.get(_FINISHED)), kind=None))
     return found
 
 

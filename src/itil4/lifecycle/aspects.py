@@ -105,13 +105,19 @@ class Aspects:
         kind: Any = type(record)
         shape = context.shape or shape_of(kind)
         found: dict[tuple[str, Any], Reason] = {}
+        proposed = None  # of the main lifecycle, which comes first, and then of all: they differ in rules alone
         for engine in self.engines.values():
-            _, reasons = engine.judge_update(getattr(record, engine.field), record, context, shape)
+            state = getattr(record, engine.field)
+            if proposed is None or found:
+                made, reasons = engine.judge_update(state, record, context, shape)
+                proposed = made if proposed is None else proposed
+            else:
+                reasons = engine.judge_rules(state, record, proposed, context, shape)
             for reason in reasons:
                 found.setdefault((reason.code, reason.detail.get("field", reason.detail.get("fields"))), reason)
         if found:
             raise Refused(*found.values())
-        return self.engines[self.main.name].update(record, context)
+        return self.engines[self.main.name].updated(record, proposed, context, shape)
 
     def due(
         self, record: Any, history: Iterable[Entry], now: datetime, calendar: "Calendar | None" = None

@@ -5,7 +5,7 @@ cannot disagree. It builds reasons only when there is something to refuse, and w
 the actor's roles alone is kept and not judged again.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -137,29 +137,38 @@ class Engine:
     def update(self, record: Any, context: Context) -> tuple[Any, Entry]:
         """Change fields without a step; see `Lifecycle.update`."""
         shape = context.shape or _shape_of(type(record))
-        state = self._state(record)
-        proposed, reasons = self.judge_update(state, record, context, shape)
+        proposed, reasons = self.judge_update(self._state(record), record, context, shape)
         if reasons:
             raise Refused(*reasons)
+        return self.updated(record, proposed, context, shape)
+
+    def updated(self, record: Any, proposed: Any, context: Context, shape: Shape) -> tuple[Any, Entry]:
+        """Return the record after an update that nothing is against, and its entry."""
         changes: Mapping[str, Any] = context.payload
         if context.derive is not None:
             changes = {**changes, **self._delta(context.derive, shape, proposed)}
-        return write(self, record, "update", context, shape, changes, None, state, None, (), "full", None)
+        return write(self, record, "update", context, shape, changes, None, None, None, (), "full", None)
 
     def rules(self, record: Any, context: Context) -> Mapping[str, frozenset[str]]:
         """Return field -> the words of its rules in the present state; see `Lifecycle.rules`."""
-        shape = context.shape or _shape_of(type(record))
+        return {
+            name: frozenset(word for word, flag in WORDS.items() if flags & flag)
+            for name, flags in self.flags(record, context)
+        }
+
+    def flags(self, record: Any, context: Context) -> Iterator[tuple[str, int]]:
+        """Yield the fields that have rules in the present state, with the flags that hold (see `fields.WORDS`)."""
         plan = self._rules.get(self._state(record))
         if plan is None:
-            return {}
-        names = [*shape.fields, *shape.extra.types] if plan.default else list(plan.entries)
-        words = {}
-        for name in names:
+            return
+        shape = context.shape or _shape_of(type(record))
+        for name in (*shape.fields, *shape.extra.types) if plan.default else plan.entries:
             entry = plan.entry(name)
-            flags = entry.flags(record, context, shape.read) if entry and name not in self.owned else 0
+            if entry is None or name in self.owned:
+                continue
+            flags = entry.flags(record, context, shape.read) if entry.conditional else entry.plain
             if flags:
-                words[name] = frozenset(word for word, flag in WORDS.items() if flags & flag)
-        return words
+                yield name, flags
 
     # judging
 
@@ -221,15 +230,26 @@ class Engine:
     def judge_update(self, state: str, record: Any, context: Context, shape: Shape) -> tuple[Any, tuple[Reason, ...]]:
         """Return the proposed record of an update without a step, and every reason against it."""
         payload = context.payload
-        reasons = self._payload_problems(payload, shape) or []
-        if reasons:
-            payload = self._fitting(payload, shape)
+        reasons = self._payload_problems(payload, shape)
+        if reasons is None:
+            proposed = shape.copy(record, payload)
+            return proposed, self.judge_rules(state, record, proposed, context, shape)
+        payload = self._fitting(payload, shape)
         proposed = shape.copy(record, payload)
         plan = self._rules.get(state)
         if plan is not None:
             reasons += self._update_problems(plan, record, proposed, payload, context, shape)
         reasons.sort(key=lambda reason: _RANK.get(reason.code, len(_RANK)))
         return proposed, self._said(reasons, "update")
+
+    def judge_rules(self, state: str, record: Any, proposed: Any, context: Context, shape: Shape) -> tuple[Reason, ...]:
+        """Return every reason that the field rules of a state give against an update whose values are right."""
+        plan = self._rules.get(state)
+        if plan is None:
+            return ()
+        reasons = self._update_problems(plan, record, proposed, context.payload, context, shape)
+        reasons.sort(key=lambda reason: _RANK.get(reason.code, len(_RANK)))
+        return self._said(reasons, "update") if reasons else ()
 
     def _payload_problems(self, payload: Mapping[str, Any], shape: Shape) -> list[Reason] | None:
         reasons = shape.problems(payload)

@@ -114,4 +114,8 @@ STORES: dict[str, tuple[str, str]] = {
         "The backend {home} of {scheme}:// cannot be loaded: {error}",
         "Ask those who made the package, or pass a store.",
     ),
+    "page_of_all": (
+        "The page of --html has all targets and all records; --target and --by do not apply to it.",
+        "Leave them out, or choose --csv or --json.",
+    ),
 }

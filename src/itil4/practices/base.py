@@ -23,6 +23,7 @@ from itil4.record import (
     Actor,
     Attachment,
     Comment,
+    Entry,
     FieldSet,
     Frozen,
     Override,
@@ -155,7 +156,7 @@ class Practice(Amending[R]):
 
         def work(unit: Unit) -> R:
             context = self._context(unit, actor, None, "log", values, at, reason)
-            record, entry = self._newborn(context, values)
+            record, entry = self._newborn(context, context.payload)
             unit.born(self.stored, record, entry)
             return record
 
@@ -264,16 +265,22 @@ class Practice(Amending[R]):
             current = self._held(unit, record, actor, expected)
         except StaleRecord as error:
             return Decision(False, event, error.reasons)
-        decision = self._moves.explain(current, event, self._context(unit, actor, current, event, payload, at, reason))
-        if not decision:
-            return decision
+        place = len(unit.entries)
         try:
             with unit.savepoint():
                 self._step(unit, current, event, actor, payload, at, reason, None)
-                raise _Undone
-        except _Undone:
-            return decision
-        except Refused as error:  # it contradicts itself, or something that must follow is refused
+                raise _Undone(unit.entries[place:])
+        except _Undone as done:
+            step = next(entry for entry in done.entries if entry.record_id == current.id and entry.event == event)
+            return Decision(True, event, (), step.to_state, self._moves.lifecycle_of(event).name, step.roles)  # type: ignore[union-attr]  # it was taken, so a lifecycle has it
+        except ITIL4Error as error:
+            context = self._context(unit, actor, current, event, payload, at, reason)
+            decision = self._moves.explain(current, event, context)
+            if not decision:
+                return decision
+            if not isinstance(error, Refused):
+                raise
+            # it contradicts itself, or something that must follow is refused
             return attrs.evolve(decision, allowed=False, reasons=error.reasons, target=None)
 
     def available(self, record: str | R, *, by: Actor | None = None) -> tuple[Step, ...]:
@@ -441,7 +448,10 @@ class Practice(Amending[R]):
 
 
 class _Undone(Exception):
-    """Ends a trial; never seen outside."""
+    """Ends a trial and tells what it would have written; never seen outside."""
+
+    def __init__(self, entries: list[Entry]) -> None:
+        self.entries = entries
 
 
 _WORDS: tuple[tuple[type[ITIL4Error], Literal["refused", "stale", "missing", "invalid", "failed"]], ...] = (

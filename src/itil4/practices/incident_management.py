@@ -23,11 +23,11 @@ from itil4.practices.base import Practice
 from itil4.practices.directory import KnowsGroups
 from itil4.practices.incident_lifecycle import LIFECYCLE, MAJOR_INCIDENT, OF_THE_DESK, OPEN_STATES, Incident
 from itil4.practices.incident_policy import IncidentModel, IncidentPolicy
-from itil4.practices.incident_rules import STAFF, WORKERS
+from itil4.practices.incident_rules import STAFF, WORKERS, seen_by
 from itil4.practices.linking import link, unlink
 from itil4.practices.merging import merge, unmerge
-from itil4.record import SELF, Actor, Change, Entry, Relation, person
-from itil4.storage.query import Compare, Linked, Some, Where
+from itil4.record import SELF, Actor, Change, Entry, Relation
+from itil4.storage.query import Where
 from itil4.storage.unit import Unit
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ __all__ = [
 I = TypeVar("I", bound=Incident)  # noqa: E741 - I for Incident, as R for Record
 
 _BEFORE = ("occurred_at", "detected_at")
+_MORE_THAN_USERS = WORKERS | {"coordinator", "participant", "system"}
+_EDITORS = _MORE_THAN_USERS | {"requester"}
 
 
 class IncidentManagement(Practice[I]):
@@ -189,7 +191,7 @@ class IncidentManagement(Practice[I]):
         return isinstance(people, KnowsGroups) and people.is_group(name, context.at)
 
     def _beyond_a_user(self, before: I | None, after: I, context: Context, event: str) -> Iterable[Reason]:
-        if not (WORKERS | {"coordinator", "participant", "system"}).isdisjoint(context.roles):
+        if not _MORE_THAN_USERS.isdisjoint(context.roles):
             return
         if before is None:  # a user may say which team, but not make themselves one who works on it
             names: Iterable[str] = (
@@ -224,11 +226,7 @@ class IncidentManagement(Practice[I]):
         """Confidential incidents are seen by those whom the policy names, and by who works on them or watches them."""
         if not self.rules.confidential_roles.isdisjoint(actor.roles):
             return None
-        own = ("requester", "owner", "assignee", "coordinator", "created_by")
-        teams = self.desk.house.directory.groups(actor.id, self.desk.house.now())
-        mine = [Compare(name, "eq", actor.id) for name in own]
-        ours = [Compare(name, "in", tuple(teams)) for name in ("group", "owner")]
-        return Some((Compare("confidential", "eq", False), *mine, *ours, Linked("watched_by", person(actor.id))))
+        return seen_by(actor.id, tuple(self.desk.house.directory.groups(actor.id, self.desk.house.now())))
 
     def staff(self, actor: Actor, record: I) -> bool:
         """Staff comments are for those who deliver the service and those who work on this incident."""
@@ -249,7 +247,7 @@ class IncidentManagement(Practice[I]):
 
     def editors(self) -> frozenset[str]:
         """Fields and links are changed by those who work on it, and by who asked for help."""
-        return WORKERS | {"requester", "coordinator", "participant", "system"}
+        return _EDITORS
 
     def fact(self, name: str, record: I, unit: Unit) -> Any:
         """The policy is a fact of its steps."""

@@ -1,10 +1,13 @@
 """The rules of an incident's steps: what holds one back, and what it changes besides."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from itil4.lifecycle import Context, guard
 from itil4.practices.incident_policy import IncidentPolicy
+from itil4.record import person
+from itil4.storage.query import Compare, Linked, Some, Where
 
 if TYPE_CHECKING:
     from itil4.practices.incident_management import Incident
@@ -104,3 +107,11 @@ def take(incident: "Incident", context: Context) -> Mapping[str, Any]:
 def mark_restored(incident: "Incident", context: Context) -> Mapping[str, Any]:
     """Service is back, told with its time or at the time of the step."""
     return {"restored_at": incident.restored_at or context.at}
+
+
+@lru_cache(maxsize=256)
+def seen_by(actor: str, teams: tuple[str, ...]) -> Where:
+    """Return the condition on what somebody sees who may not see every confidential incident."""
+    mine = [Compare(name, "eq", actor) for name in ("requester", "owner", "assignee", "coordinator", "created_by")]
+    ours = [Compare(name, "in", teams) for name in ("group", "owner")]
+    return Some((Compare("confidential", "eq", False), *mine, *ours, Linked("watched_by", person(actor))))

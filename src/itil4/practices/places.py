@@ -51,9 +51,13 @@ class Practices(Mapping[str, "type[Practice[Any]]"]):
     def __init__(self, places: Mapping[str, Place]) -> None:
         self.places = places
         self.by_kind = {place.kind: place for place in places.values()}
+        self._read: dict[str, type[Practice[Any]]] = {}
 
     def __getitem__(self, slot: str) -> "type[Practice[Any]]":
-        return self.places[slot].practice
+        found = self._read.get(slot)
+        if found is None:
+            found = self._read[slot] = self.places[slot].practice
+        return found
 
     def __contains__(self, slot: object) -> bool:
         return slot in self.places

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from itertools import groupby
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -50,12 +51,12 @@ class Reading(Generic[R]):
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
-    @property
+    @cached_property
     def stored(self) -> Kind:
         """The kind as storage sees it."""
         return self.desk.house.kinds[self.kind]
 
-    @property
+    @cached_property
     def shape(self) -> Shape:
         """The record type, compiled, with the extra fields of this service management."""
         return self.stored.shape

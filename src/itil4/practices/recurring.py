@@ -5,6 +5,7 @@ times of the zone, so a nine o'clock check stays at nine when the clocks change;
 change itself, and one that comes twice is its first pass.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -17,6 +18,7 @@ from itil4.record import Frozen
 from itil4.service_level.zone import find_zone, micro, moment, zone_between
 
 _LONGEST_MONTHS = 28
+_UNTIL = re.compile(r"(UNTIL=)(\d{8}T\d{6})Z", re.IGNORECASE)
 
 
 def _zone(value: object) -> str:
@@ -30,7 +32,7 @@ class Recurrence:
 
     Args:
         name: unique in a policy, and never used for another rule later.
-        rule: an RRULE such as `FREQ=WEEKLY;BYDAY=MO`, without DTSTART.
+        rule: an RRULE such as `FREQ=WEEKLY;BYDAY=MO`, without DTSTART. UNTIL may be a wall time or UTC.
         start: the anchor, as a wall time of the zone (no time zone of its own); also the first occurrence.
             A monthly rule that is anchored on a day that some months lack falls on the last day of those.
         zone: the IANA name of the zone.
@@ -86,7 +88,7 @@ class Recurrence:
 
         Left alone, an RRULE would leave those months out; adding months one by one would stay at the 28th for ever.
         """
-        rule = self.rule.removeprefix("RRULE:")
+        rule = _UNTIL.sub(self._until, self.rule.removeprefix("RRULE:"))
         parts = dict(part.split("=", 1) for part in rule.upper().split(";") if "=" in part)
         days = {"BYDAY", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYSETPOS", "BYEASTER"}
         if self.start.day <= _LONGEST_MONTHS or not days.isdisjoint(parts):
@@ -97,6 +99,11 @@ class Recurrence:
         if parts.get("FREQ") == "YEARLY" and "BYMONTH" not in parts:
             return f"{rule};BYMONTH={self.start.month};BYMONTHDAY={last};BYSETPOS=-1"
         return rule
+
+    def _until(self, found: re.Match[str]) -> str:
+        """Return the end of a rule, which calendars write in UTC, as a wall time of the zone like all else."""
+        until = datetime.strptime(found[2], "%Y%m%dT%H%M%S").replace(tzinfo=UTC).astimezone(find_zone(self.zone))
+        return f"{found[1]}{until:%Y%m%dT%H%M%S}"
 
     def between(self, start: datetime, end: datetime) -> Iterator[datetime]:
         """Yield the occurrences from `start` on and before `end`, in UTC."""

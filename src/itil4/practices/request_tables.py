@@ -13,8 +13,8 @@ def page() -> str:
         "\n".join(step_table(LIFECYCLE)),
         "The steps of the [approval](approvals.md) come besides; what it decides takes `admit` or `refuse`.",
         "## Picture\n\n```mermaid\n" + LIFECYCLE.mermaid().strip() + "\n```",
-        "## Figures\n\n`itsm.service_requests.figures(since=..., until=..., split=...)`; durations are calendar time, and "
-        "each figure names its records.",
+        "## Figures\n\n`itsm.service_requests.figures(since=..., until=..., split=...)`; durations are calendar "
+        "time, and each figure names its records.",
         "\n".join(figure_table()),
     ]
     return "\n\n".join(parts) + "\n"

@@ -12,6 +12,7 @@ from itil4.clock import instant
 from itil4.errors import InvalidInput, ITIL4Error, Reason, Refused
 from itil4.lifecycle import Context, FollowUp, Lifecycle
 from itil4.lifecycle.aspects import Aspects
+from itil4.lifecycle.fields import LOCKED, MANDATORY, rule_word
 from itil4.lifecycle.rules import broken
 from itil4.practices.reading import R, Reading
 from itil4.record import Actor, Change, Entry, Frozen, Origin, Override, Record, Relation, blank
@@ -20,7 +21,7 @@ from itil4.storage.unit import Unit
 
 NOTHING: Mapping[str, Any] = Frozen()
 
-_BORN_WITH = ("id", "number", "version", "created_at", "created_by", "updated_at", "extra")
+_BORN_WITH = frozenset(("id", "number", "version", "created_at", "created_by", "updated_at", "extra"))
 
 
 class Working(Reading[R]):
@@ -127,7 +128,8 @@ class Working(Reading[R]):
 
     def _newborn(self, context: Context, values: Mapping[str, Any], state: str | None = None) -> tuple[R, Entry]:
         shape = self.shape
-        values = shape.in_utc(values)
+        if values is not context.payload:  # which is in UTC already
+            values = shape.in_utc(values)
         if wrong := shape.problems(values):
             raise InvalidInput(*wrong)
         filled = self.at_birth(values, context.actor, context.at)
@@ -146,7 +148,8 @@ class Working(Reading[R]):
                 "origin": Origin(context.origin.system, context.origin.key) if context.origin else None,
                 **{each.field: each.initial[0] for each in self.aspects},
                 **given,
-            }
+            },
+            checked=values,
         )
         try:
             derived = self._derived(made)
@@ -158,12 +161,10 @@ class Working(Reading[R]):
         if context.origin is None:
             self._birth_rules(made, values, context)
         self._consistent(None, made, InvalidInput, context, "log")
-        changes = {}
-        for name, _, default in shape.doors:
-            value = getattr(made, name)
-            if value is not default and name not in _BORN_WITH and value != shape.fields[name].default:
-                changes[name] = Change(None, value)
-        changes |= {name: Change(None, value) for name, value in made.extra.items()}
+        told = shape.beyond_defaults(made)
+        changes = {name: Change(None, value) for name, value in told.items() if name not in _BORN_WITH}
+        if made.extra:
+            changes |= {name: Change(None, value) for name, value in made.extra.items()}
         details = {"unrecorded": list(filled)} if context.origin and filled else NOTHING
         entry = self.lifecycle.engine.entry(
             "import" if context.origin else "birth", context, made.id, 1, event="log", target=made.state,
@@ -174,13 +175,14 @@ class Working(Reading[R]):
     def _birth_rules(self, made: R, values: Mapping[str, Any], context: Context) -> None:
         """Judge the field rules of the states in which a record is born."""
         reasons = []
+        shape = self.shape
         for engine in self._moves.engines.values():
-            for name, words in engine.rules(made, context).items():
-                value = self.shape.read(made, name)
-                if name in values and not blank(value) and words & {"read_only", "hidden"} and "mandatory" not in words:
-                    word = "hidden" if "hidden" in words else "read-only"
-                    reasons.append(Reason.of("field_rule", field=name, rule=word, remedy="Leave it out."))
-                elif "mandatory" in words and blank(value):
+            for name, flags in engine.flags(made, context):
+                value = shape.read(made, name)
+                if flags & LOCKED and not flags & MANDATORY and name in values and not blank(value):
+                    rule = rule_word(flags)
+                    reasons.append(Reason.of("field_rule", field=name, rule=rule, remedy="Leave it out."))
+                elif flags & MANDATORY and blank(value):
                     reasons.append(Reason.of("blank", field=name))
         if reasons:
             raise InvalidInput(*reasons)

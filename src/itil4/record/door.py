@@ -89,10 +89,10 @@ def field_type(owner: str, name: str, annotation: Any, *, required: bool = False
     if typing.get_origin(annotation) is Annotated:
         annotation, *extras = typing.get_args(annotation)
         limits = limits or next((extra for extra in extras if isinstance(extra, Text)), None)
-    kind, says, check, more = _compile(owner, name, annotation, limits, required)
+    kind, says, check, more = _compile(owner, name, annotation, limits, required, optional)
     if optional:
         says += ", or nothing"
-        check = _or_none(check)
+        check = check if check(name, None) is None else _or_none(check)
     return FieldType(
         name, kind, says, check, optional=optional, required=required, default=default, python=annotation, **more
     )
@@ -123,7 +123,7 @@ def _or_none(check: Check) -> Check:
 
 
 def _compile(
-    owner: str, name: str, annotation: Any, limits: Text | None, required: bool
+    owner: str, name: str, annotation: Any, limits: Text | None, required: bool, optional: bool
 ) -> tuple[str, str, Check, dict[str, Any]]:
     if isinstance(annotation, typing.NewType):
         annotation = annotation.__supertype__
@@ -133,12 +133,12 @@ def _compile(
     if annotation is str:
         limits = limits or Text(blank=not required)
         says = "a text" if limits.lines else "a line of text"
-        return "text", says, _text(says, limits), {"limits": limits}
+        return "text", says, _text(says, limits, optional), {"limits": limits}
     if annotation in _SCALARS:
         kind, says, check = _SCALARS[annotation]
         return kind, says, check, {}
     if origin is Literal:
-        return "choice", "one of " + ", ".join(map(repr, args)), _choice(args), {"choices": args}
+        return "choice", "one of " + ", ".join(map(repr, args)), _choice(args, optional), {"choices": args}
     if origin in (Union, types.UnionType):
         return _union(owner, name, args)
     if origin is tuple and len(args) == 2 and args[1] is Ellipsis:
@@ -223,12 +223,12 @@ _SCALARS: dict[Any, tuple[str, str, Check]] = {
 }
 
 
-def _text(says: str, limits: Text) -> Check:
+def _text(says: str, limits: Text, optional: bool) -> Check:
     longest, lines, may_be_blank = limits.max, limits.lines, limits.blank
 
     def check(name: str, value: Any) -> Reason | None:
         if type(value) is not str:
-            return _ill(name, says, value)
+            return None if optional and value is None else _ill(name, says, value)
         if value.isprintable() and len(value) <= longest and (may_be_blank or (value and not value.isspace())):
             return None
         return text_problem(name, value, longest=longest, lines=lines, may_be_blank=may_be_blank)
@@ -262,11 +262,14 @@ def text_problem(
 _DIRECTION = frozenset((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 
 
-def _choice(args: tuple[Any, ...]) -> Check:
+def _choice(args: tuple[Any, ...], optional: bool) -> Check:
     words = [str(word) for word in args]
+    texts = frozenset(word for word in args if type(word) is str)
 
     def check(name: str, value: Any) -> Reason | None:
-        if any(type(value) is type(word) and value == word for word in args):
+        if type(value) is str and value in texts:
+            return None
+        if (optional and value is None) or any(type(value) is type(word) and value == word for word in args):
             return None
         return Reason.of("not_a_choice", field=name, value=value, choices=words, nearest=nearest(value, words))
 

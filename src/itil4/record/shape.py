@@ -2,18 +2,20 @@
 
 import dataclasses
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Literal, Self
 
 import attrs
 
 from itil4.errors import DefinitionError, InvalidInput, Reason, nearest
-from itil4.record.base import PROTECTED, RESERVED, Frozen, Record
+from itil4.record.base import PROTECTED, RESERVED, Frozen, Record, freeze
 from itil4.record.copying import Copier, copier
 from itil4.record.door import Check, FieldType, Line, Note, field_type
+from itil4.record.making import blank_of, needing_freeze
 
 _WORDS: dict[str, Any] = {
     "line": Line,
@@ -131,6 +133,12 @@ class Shape:
     checks: Mapping[str, Check] = attrs.field(init=False)
     """The check of every field that is not locked, extra fields included: what a payload may name."""
     _moments: frozenset[str] = attrs.field(init=False)
+    _asked: tuple[str, ...] = attrs.field(init=False)
+    _defaults: tuple[tuple[str, Any], ...] = attrs.field(init=False)
+    _all: Callable[[Any], tuple[Any, ...]] = attrs.field(init=False)
+    _blank: Any = attrs.field(init=False)
+    _frozen: frozenset[str] = attrs.field(init=False)
+    _needed: frozenset[str] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         everything = {**self.fields, **self.extra.types}
@@ -140,8 +148,18 @@ class Shape:
             if name not in self.locked and (name != "extra" or name in self.extra)
         }
         moments = frozenset(name for name, field in everything.items() if field.kind == "moment")
-        object.__setattr__(self, "checks", checks)
-        object.__setattr__(self, "_moments", moments)
+        blank = blank_of(self.record, self.fields)
+        needed = [name for name, field in self.fields.items() if field.required]
+        more = [name for name, spec in self.extra.specs.items() if spec.required]
+        put = object.__setattr__
+        put(self, "checks", checks)
+        put(self, "_moments", moments)
+        put(self, "_asked", (*(name for name in needed if name not in self.locked), *more))
+        put(self, "_defaults", tuple((name, field.default) for name, field in self.fields.items()))
+        put(self, "_all", attrgetter(*self.fields) if self.fields else tuple)
+        put(self, "_blank", blank)
+        put(self, "_frozen", frozenset() if blank is None else needing_freeze(self.record))
+        put(self, "_needed", frozenset(needed))
 
     def get(self, name: str) -> FieldType | None:
         """Return the type of a field of the class or of the extra fields."""
@@ -167,6 +185,8 @@ class Shape:
         An instant that a local clock shows twice equals nothing outside its own zone, so a record
         that kept it would differ from its stored form.
         """
+        if self._moments.isdisjoint(values):
+            return values
         told = {
             name: value.astimezone(UTC)
             for name, value in values.items()
@@ -210,22 +230,44 @@ class Shape:
 
     def missing(self, values: Mapping[str, Any]) -> list[str]:
         """Return the required fields that `values` lacks."""
-        own = [name for name, field in self.fields.items() if field.required and name not in self.locked]
-        more = [name for name, spec in self.extra.specs.items() if spec.required]
-        return [name for name in (*own, *more) if name not in values]
+        return [name for name in self._asked if name not in values]
 
-    def made(self, values: Mapping[str, Any], *, is_new: bool = True) -> Any:
-        """Make a record from checked values, each field of the class and each extra field by its name.
+    def beyond_defaults(self, record: Any) -> dict[str, Any]:
+        """Return the fields of the class, without the extra ones, that hold something else than their default."""
+        return {
+            name: value
+            for (name, default), value in zip(self._defaults, self._all(record), strict=True)
+            if value is not default and value != default
+        }
+
+    def made(self, values: Mapping[str, Any], *, is_new: bool = True, checked: Collection[str] = ()) -> Any:
+        """Make a record from the values of its fields, each field of the class and each extra field by its name.
 
         A new record gets the defaults of its extra fields; one that is rebuilt had them, or was born before them.
+
+        Args:
+            checked: names whose values have been found right (see `problems`), so that nobody looks again.
         """
         if not self.extra:
-            return self.record(**values)
+            return self._filled(values, checked)
         given = self.extra.types.items() if is_new else ()
         inner = {name: field.default for name, field in given if field.default is not None}
         inner |= {name: value for name, value in values.items() if name in self.extra}
         inner = {name: value for name, value in inner.items() if value is not None}
-        return self.record(**{name: value for name, value in values.items() if name not in self.extra}, extra=inner)
+        own = {name: value for name, value in values.items() if name not in self.extra}
+        return self._filled({**own, "extra": inner}, checked)
+
+    def _filled(self, values: Mapping[str, Any], checked: Collection[str]) -> Any:
+        """Fill a copy of the blank record; whatever is wrong, the constructor says."""
+        if self._blank is None or not self._needed.issubset(values):
+            return self.record(**values)
+        fields = self.fields
+        for name, value in values.items():
+            if name not in checked and (name not in fields or fields[name].check(name, value) is not None):
+                return self.record(**values)
+        if not self._frozen.isdisjoint(values):
+            values = {name: freeze(value) if name in self._frozen else value for name, value in values.items()}
+        return self._copy(self._blank, values)
 
 
 def _folded(record: Any, changes: Mapping[str, Any], extra: Mapping[str, FieldType]) -> Mapping[str, Any]:

@@ -180,8 +180,8 @@ class _Fold:
                 self.spells.append((begin, end, "continued", held))
             elif target.reopen == "restart":
                 self.dropped = len(self.spells)
-        elif event == "reset" and state != "not_started":
-            self._turn(at, state if state in ("running", "paused") else "running", self.holders)
+        elif event == "reset" and state in ("running", "paused"):
+            self._turn(at, state, self.holders)
             self.dropped = len(self.spells)
         elif event == "retarget" and goal is not None:
             self.goal = goal
@@ -234,7 +234,7 @@ def _reading(target: Target, calendar: ServiceCalendar, now: int, asof: datetime
             coming, _ = _ahead(timeline, now, amounts[len(crossed)][1] - consumed, None)
     reached = None
     if breached:
-        at, ran = _reached(timeline, counted, promised)
+        at, ran = _reached(timeline, counted, promised) if deadline is None else _passed(timeline, counted, deadline)
         reached = moment(at) if ran else None
     begun = state != "not_started"
     return Reading(
@@ -286,6 +286,13 @@ def _reached(timeline: Timeline, counted: list[tuple[int, int, bool, int]], amou
             return (timeline.due(start, amount - total), True) if ran else (end, False)
         total += served
     return counted[-1][1], False
+
+
+def _passed(timeline: Timeline, counted: list[tuple[int, int, bool, int]], deadline: int) -> tuple[int, bool]:
+    """Return when a clock ran on past its deadline, which is later where it was paused then, and whether it ran."""
+    late = ((max(a, deadline), b, ran) for a, b, ran, _ in counted)
+    at, end, ran = next((a, b, ran) for a, b, ran in late if timeline.elapsed(a, b))
+    return at if ran else end, ran
 
 
 def _delta(micros: int) -> timedelta:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import attrs
@@ -67,6 +68,7 @@ class RecordCodec:
         own = {name: field for name, field in shape.fields.items() if name not in _HEADERS}
         everything = {**shape.fields, **shape.extra.types}
         self._body = tuple((name, writer(field), field.default) for name, field in own.items())
+        self._values = attrgetter(*own) if len(own) > 1 else lambda record: [getattr(record, name) for name in own]
         self._read = {name: hook for name, field in everything.items() if (hook := reader(field))}
         self._write = {name: hook for name, field in everything.items() if (hook := writer(field))}
         optional = {name: field for name, field in own.items() if not field.required}
@@ -106,23 +108,25 @@ class RecordCodec:
                 text.encode()
         except (TypeError, ValueError, OverflowError) as error:
             raise self._unstorable(record, error) from error
-        origin = record.origin
+        origin, created = record.origin, microseconds(record.created_at)
         return RecordRow(
             record.id, self.kind, number, record.state, category or self.category(record.state), record.version,
             links,
-            microseconds(record.created_at), microseconds(record.updated_at), record.created_by, self.schema,
+            created, created if record.updated_at is record.created_at else microseconds(record.updated_at),
+            record.created_by, self.schema,
             origin.system if origin else None, origin.key if origin else None, text, _Found(body),
         )  # fmt: skip
 
     def _plain_body(self, record: Any) -> dict[str, Any]:
         body: dict[str, Any] = {}
-        for name, hook, default in self._body:
-            value = getattr(record, name)
+        for (name, hook, default), value in zip(self._body, self._values(record), strict=True):
             if value is None:
                 if default is not None:
                     body[name] = None
+            elif hook is None:
+                body[name] = value
             elif type(value) is not Frozen or value or default != _EMPTY:
-                body[name] = value if hook is None else hook(value)
+                body[name] = hook(value)
         if record.extra:
             body["extra"] = {name: self.plain(name, value) for name, value in record.extra.items() if value is not None}
         return body
@@ -243,9 +247,11 @@ class RecordCodec:
                 details.encode()
         except (TypeError, ValueError, OverflowError) as error:
             raise InvalidInput.of("unstorable", record=entry.id, field="its details", error=str(error)) from error
+        at = microseconds(entry.at)
         return EntryRow(
             entry.record_id, entry.seq, entry.kind, entry.op, entry.lifecycle, entry.event, entry.from_state,
-            entry.to_state, microseconds(entry.at), microseconds(entry.recorded_at), entry.by, entry.judged, entry.unit,
+            entry.to_state, at, at if entry.recorded_at is entry.at else microseconds(entry.recorded_at),
+            entry.by, entry.judged, entry.unit,
             origin.system if origin else None, origin.key if origin else None, origin.row if origin else None,
             entry.number, details,
         )  # fmt: skip
@@ -336,9 +342,9 @@ class RecordCodec:
         hook = self._write.get(name)
         if isinstance(change, Added):
             return {"+": hook(change.items) if hook else list(change.items)}
-        if hook is None:
-            return change
         old, new = change.old, change.new
+        if hook is None:
+            return [old, new]
         return [None if old is None else hook(old), None if new is None else hook(new)]
 
     def _decoded(self, row: EntryRow) -> Mapping[str, Any]:

@@ -333,11 +333,8 @@ def _put(connection: sqlite3.Connection, tenant: str, batch: Batch, numbers: dic
         _number(connection, tenant, batch, numbers)
         rows = [(tenant, *row[:2], numbers.get(row.id, row.number), *row[3:-1]) for row, _ in batch.births]
         run_each(sql.INSERT_RECORD, rows)
-    for row, expected in batch.updates:
-        new = (row.state, row.category, row.version, row.updated_at, row.schema, row.body)
-        if run(sql.UPDATE_RECORD, (*new, tenant, row.id, expected)).rowcount != 1:
-            found = run(sql.SELECT_VERSION, (tenant, row.id)).fetchone()
-            raise Conflict("version", row.id, expected, found and found[0])
+    if batch.updates:
+        _update(connection, tenant, batch.updates)
     if batch.entries:
         run_each(sql.INSERT_ENTRY, [(tenant, *_with_number(row, numbers)) for row in batch.entries])
     for gone in batch.redactions:
@@ -356,6 +353,21 @@ def _put(connection: sqlite3.Connection, tenant: str, batch: Batch, numbers: dic
         run_each(sql.BUMP_LINKS, [(by, tenant, each) for each, by in batch.bumps.items()])
     if batch.due:
         projections.put(connection, tenant, batch.due)
+
+
+def _update(connection: sqlite3.Connection, tenant: str, updates: list[tuple[RecordRow, int]]) -> None:
+    rows = [
+        (row.state, row.category, row.version, row.updated_at, row.schema, row.body, tenant, row.id, expected)
+        for row, expected in updates
+    ]
+    if connection.executemany(sql.UPDATE_RECORD, rows).rowcount == len(rows):
+        return
+    _roll_back(connection)  # so that the versions are again those of before
+    for row, expected in updates:
+        found = connection.execute(sql.SELECT_VERSION, (tenant, row.id)).fetchone()
+        if found is None or found[0] != expected:
+            raise Conflict("version", row.id, expected, found and found[0])
+    raise StoreError.of("broken_batch", record=updates[0][0].id, found=updates[0][1])
 
 
 def _number(connection: sqlite3.Connection, tenant: str, batch: Batch, numbers: dict[str, str]) -> None:

@@ -27,6 +27,16 @@ class NearMisses:
         self.subject = explorer.subject
         self.record = player.held[""].record
 
+    def of(self, event: str, told: set[tuple[str, str]]) -> Iterator[Act]:
+        """Yield the near-misses of one step that can be taken here."""
+        lifecycle = self.subject.of_event[event]
+        state = getattr(self.record, lifecycle.field)
+        keys = [key for key in self.explorer.by_source.get((lifecycle.name, state), ()) if key.event == event]
+        legal = self.legal(keys)
+        plain = None if legal is None else self.plain(legal)
+        if plain is not None:
+            yield from self._beside(lifecycle, keys, plain, told)
+
     def all(self, told: set[tuple[str, str]]) -> Iterator[Act]:
         """Yield every near-miss; those that do not depend on the state only until `told` has them."""
         yield Act("no such step", who="nobody", refused="unknown_event")

@@ -315,7 +315,10 @@ class Player:
             for other in others:
                 if other not in listed:
                     editor = Actor("editor", set(self.subject.roles) - self.subject.practice.relative_roles)
-                    self.model.itsm.link(held.reference, fact.partition(".")[2], other, by=editor)
+                    try:
+                        self.model.itsm.link(held.reference, fact.partition(".")[2], other, by=editor)
+                    except ITIL4Error:
+                        continue  # the relation goes between other kinds, or has one such link already
                     return
                 target = other
         self.model.desk.comment(target, "Meanwhile", by=Actor(NOBODY))

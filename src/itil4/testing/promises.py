@@ -453,7 +453,8 @@ class Promises:
             text = f"the host refused {act.event!r}: {theirs.text or _listed(frozenset(theirs.codes))}"
             yield self.told("wrongly_refused", text, act, held)
             return
-        if not theirs.done and theirs.codes and frozenset(theirs.codes) != frozenset(answer.codes):
+        told = theirs.codes and not act.stale  # of several reasons a host may look at another one first
+        if not theirs.done and told and frozenset(theirs.codes) != frozenset(answer.codes):
             text = f"the host refused for {_listed(frozenset(theirs.codes))}, not {_listed(frozenset(answer.codes))}."
             yield self.told("wrong_reason", text, act, held)
         now = host.get(held.hosted)

@@ -137,7 +137,7 @@ DEVELOP_NEW_SERVICE = ValueStream(
                 "monitoring_and_event_management",
                 "change_enablement",
             ),
-            states={"change_enablement": ["implement", "review"]},
+            states={"change_enablement": ["implement", "review", "closed"]},
         ),
     ),
 )
@@ -190,6 +190,9 @@ FULFIL_SERVICE_REQUEST = ValueStream(
         ),
     ),
 )
-"""Somebody asks for something that was agreed on, and has it."""
+"""Somebody asks for something that was agreed on, and has it.
+
+It names no states, as this library has no records of service requests; `watching` gives it those of a host's own.
+"""
 
 BUILT_IN_STREAMS: tuple[ValueStream, ...] = (RESTORE_LIVE_SERVICE, DEVELOP_NEW_SERVICE, FULFIL_SERVICE_REQUEST)

@@ -139,10 +139,13 @@ class Ageing:
             lines = lines_of(place, max(int(column / 7), 6), 3)
             drawing.lines(_LEFT + column * (number + 0.5), _TOP + _HEIGHT + 15, lines, size=11, anchor="middle")
         if self.lead is not None:
-            for name, time in (("50 %", self.lead.median), ("85 %", self.lead.p85)):
+            # one at each end, for the two lines may lie close together, or on one another
+            for name, time, x, anchor in (
+                ("50 %", self.lead.median, _LEFT + 5, "start"), ("85 %", self.lead.p85, width, "end"),
+            ):  # fmt: skip
                 y = _TOP + _HEIGHT * (1 - time / most)
                 drawing.line([(_LEFT, y), (width, y)], stroke=FAINT, dash=True)
-                drawing.text(width, y - 3, f"{name} took {short(time)}", size=11, anchor="end")
+                drawing.text(x, y - 3, f"{name} took {short(time)}", size=11, anchor=anchor)
         _axes(drawing, width, [(short(most), 1.0), ("0", 0.0)])
         if len(self.open) > _DRAWN:
             drawing.text(width, 14, f"the oldest {_DRAWN:,} of {len(self.open):,}", size=11, anchor="end", fill=FAINT)

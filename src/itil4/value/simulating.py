@@ -94,7 +94,7 @@ def simulate(
 
     Raises:
         InvalidInput: the stream is not sound, a step is unknown or lacks its working time, a capacity is less
-            than 1, or probabilities exceed 1.
+            than 1, probabilities exceed 1, or a draw returns what is no number of seconds.
 
     >>> from itil4.value.streams import Step
     >>> desk = ValueStream(id="desk", name="Desk", trigger="a call", outcome="an answer", steps=[
@@ -269,4 +269,16 @@ def _draw(field: str, time: timedelta | Draw) -> Draw:
         return _exponential(time.mean.total_seconds())
     if not callable(time):
         raise InvalidInput.of("ill_typed", field=field, expected="a timedelta or a draw", value=time)
-    return time
+    return time if type(time) in (Fixed, Measured) else _checked(field, time)
+
+
+def _checked(field: str, draw: Draw) -> Draw:
+    """Return a draw of the caller's own that refuses what is no duration, before it gets into a history."""
+
+    def checked(source: random.Random) -> float:
+        drawn = draw(source)
+        if isinstance(drawn, bool) or not isinstance(drawn, (int, float)) or not 0 <= drawn < math.inf:
+            raise InvalidInput.of("ill_typed", field=field, expected="a draw of seconds, zero or more", value=drawn)
+        return drawn
+
+    return checked

@@ -210,6 +210,30 @@ class ValueStream:
             raise InvalidInput(*found)
         return self
 
+    def watching(self, practice: str, states: Mapping[str, Iterable[str]]) -> "ValueStream":
+        """Return the stream with the states of a practice's records that lie in each step, by the name of the step.
+
+        What the stream named of that practice before is replaced; other practices stay as they are.
+
+        Raises:
+            InvalidInput: there is no step of a name, or a state lies in two steps.
+
+        >>> from itil4.value import FULFIL_SERVICE_REQUEST
+        >>> fulfil = FULFIL_SERVICE_REQUEST.watching("service_request_management", {
+        ...     "Take the request through a channel": ["new"], "Carry out fulfilment": ["in_progress"]})
+        >>> FULFIL_SERVICE_REQUEST.watched, fulfil.watched
+        ((), ('service_request_management',))
+        """
+        for name in states:
+            self[name]
+        steps = []
+        for step in self.steps:
+            others = [pair for pair in step.states if pair[0] != practice]
+            named = [(practice, states[step.name])] if step.name in states else []
+            steps.append(attrs.evolve(step, states=dict([*others, *named])))
+        made = attrs.evolve(self, steps=steps)
+        return made.check({*made.practices, *made.watched})
+
     def improvement(self, step: str, description: str) -> ImprovementOpportunity:
         """Return an opportunity to improve, seen in any step: improving has no fixed place (INV-017).
 

@@ -24,6 +24,7 @@ Sign: TypeAlias = tuple[str, Category | None, str | None, str | None]
 """Place, category, kind and practice of one observation: all that decides what it means."""
 
 _PLACE, _SIGN = itemgetter(1), itemgetter(1, 3, 4, 7)
+_PARTS = 4
 _KNOWN = choices(Category)
 _ZERO = timedelta(0)
 
@@ -74,11 +75,17 @@ class RecordedTrace:
     trace: Trace
     cuts: tuple[int, ...]
 
+    @property
+    def ending(self) -> int | None:
+        """Number of the observation that finished the case; None while it is open."""
+        if self.trace.ends_last:
+            return self.cuts[-1]
+        return None if self.trace.closing is None else self.cuts[self.trace.closing]
+
     def over(self, times: Sequence[datetime]) -> datetime | None:
         """Return when a case was finished that was seen at these times; None while it is open."""
-        if self.trace.ends_last:
-            return times[-1]
-        return None if self.trace.closing is None else times[self.cuts[self.trace.closing]]
+        ending = self.ending
+        return None if ending is None else times[ending]
 
     def places(self) -> Iterator[str]:
         """Yield the step or place of each observation."""
@@ -145,7 +152,7 @@ class TraceReader:
         home = self._homes.get((practice, place)) or self._homes.get((None, place))
         if home is None and category == "waiting" and before:
             home = before[-1]
-        if home is None:
+        if home is None and category != "cancelled":  # which is the end of a case, and a step of no stream
             self._strays.add(place)
         return home or place
 
@@ -204,7 +211,12 @@ def traced(seen: Seen, reader: TraceReader) -> Iterator[tuple[list[Row], list[da
 
 
 def _sign(told: Sign | str) -> Sign:
-    return (told, None, None, None) if isinstance(told, str) else told
+    if isinstance(told, str):
+        return told, None, None, None
+    if not isinstance(told, tuple) or len(told) != _PARTS or not isinstance(told[0], str):
+        place = told[0] if isinstance(told, tuple) and told else told
+        raise InvalidInput.of("ill_typed", field="place", expected="a text", value=place)
+    return told
 
 
 def _known(field: str, category: Any) -> Category:

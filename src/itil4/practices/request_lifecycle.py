@@ -162,7 +162,7 @@ def clear_hold(request: ServiceRequest, context: Context) -> Mapping[str, Any]:
 def stamp_tasks(request: ServiceRequest, context: Context) -> Mapping[str, Any]:
     """What is told of a task is told by somebody, at some time."""
     before = {each.name: each for each in context.facts["before"].tasks}
-    told = {"by": context.actor.id, "at": context.at, "is_automated": context.actor.is_system}
+    told: dict[str, Any] = {"by": context.actor.id, "at": context.at, "is_automated": context.actor.is_system}
     tasks = tuple(each if before.get(each.name) == each else attrs.evolve(each, **told) for each in request.tasks)
     return {"tasks": tasks}
 

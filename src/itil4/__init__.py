@@ -49,8 +49,12 @@ if TYPE_CHECKING:
     from itil4.practices.problem_management import Problem, ProblemManagement
     from itil4.practices.problem_policy import ProblemPolicy
     from itil4.practices.reading import Page
+    from itil4.practices.request_lifecycle import ServiceRequest
+    from itil4.practices.request_models import RequestModel
+    from itil4.practices.request_policy import RequestPolicy
     from itil4.practices.running import CancelledAfterCommit
     from itil4.practices.service_policy import ServiceLevelPolicy
+    from itil4.practices.service_request_management import ServiceRequestManagement
     from itil4.practices.verifying import Difference
     from itil4.record import (
         REDACTED,
@@ -97,7 +101,11 @@ _HOMES = {
     "itil4.practices.problem_management": ("Problem", "ProblemManagement"),
     "itil4.practices.problem_policy": ("ProblemPolicy",),
     "itil4.practices.reading": ("Page",),
+    "itil4.practices.request_lifecycle": ("ServiceRequest",),
+    "itil4.practices.request_models": ("RequestModel",),
+    "itil4.practices.request_policy": ("RequestPolicy",),
     "itil4.practices.running": ("CancelledAfterCommit",),
+    "itil4.practices.service_request_management": ("ServiceRequestManagement",),
     "itil4.record": (
         "Actor", "Attachment", "Comment", "Entry", "FieldSet", "Line", "Link", "Note", "Origin", "REDACTED", "Record",
         "Relation",
@@ -166,10 +174,14 @@ __all__ = [
     "Record",
     "Refused",
     "Relation",
+    "RequestModel",
+    "RequestPolicy",
     "SchemaTooNew",
     "ServiceCalendar",
     "ServiceLevelPolicy",
     "ServiceManagement",
+    "ServiceRequest",
+    "ServiceRequestManagement",
     "SqliteStore",
     "StaleRecord",
     "State",

@@ -211,7 +211,10 @@ class Promises:
     ) -> Iterator[Finding]:  # fmt: skip
         act, held = was.act, was.held
         codes = frozenset(answer.codes)
-        if act.stale or (act.late and expected is not None and expected.allowed):
+        asked = was.decision
+        foretold = asked is not None and not asked.allowed and codes == frozenset(asked.codes)
+        late = act.late and not foretold  # else the practice itself says no, whoever wrote meanwhile
+        if act.stale or (late and expected is not None and expected.allowed):
             if not codes or not codes <= {"stale", "stale_links"}:
                 text = f"it was refused for {_listed(codes)}, and must be for stale."
                 yield self.told("wrong_reason", text, act, held)

@@ -302,6 +302,8 @@ class Explorer:
     def explore(self) -> None:
         """Search until every arrow is found, or nothing new comes up."""
         waiting: deque[tuple[Act, ...]] = deque([(Act(verb),) for verb in self.subject.births])
+        others = self.subject.payloads.get(BIRTH, ())[1:]  # they may lead to states that the first one never sees
+        waiting += [(Act(BIRTH, payload),) for payload in others]
         while waiting:
             while waiting and len(self._seen) < _MOST_NODES:
                 waiting += self._visited(waiting.popleft())

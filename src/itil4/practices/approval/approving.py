@@ -274,6 +274,9 @@ class Approving(Practice[A]):
         reason: str | None, cause: str | None, seen: frozenset[str] = frozenset(),
     ) -> A:  # fmt: skip
         if event in self.approval_outcomes.values() and not self._is_outcome(unit, current, event):
+            context = self._context(unit, actor, current, event, payload, at, reason, cause)
+            if not (decision := self._moves.explain(current, event, context)):
+                raise Refused(*decision.reasons)
             raise Refused.of("approval_decides", event=event, record=current.reference, state=current.approval_state)
         new: Any = super()._step(unit, current, event, actor, payload, at, reason, cause, seen)
         system = attrs.evolve(actor, kind="system")

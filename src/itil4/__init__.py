@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from itil4.practices.directory import Directory, People
     from itil4.practices.incident_management import Incident, IncidentManagement, IncidentModel, IncidentPolicy
     from itil4.practices.known_errors import KnownError, KnownErrors
-    from itil4.practices.outbox import ClaimedEntry
     from itil4.practices.priority import PriorityMatrix
     from itil4.practices.problem_management import Problem, ProblemManagement
     from itil4.practices.problem_policy import ProblemPolicy
@@ -55,9 +54,7 @@ if TYPE_CHECKING:
     from itil4.practices.running import CancelledAfterCommit
     from itil4.practices.service_policy import ServiceLevelPolicy
     from itil4.practices.service_request_management import ServiceRequestManagement
-    from itil4.practices.verifying import Difference
     from itil4.record import (
-        REDACTED,
         Actor,
         Attachment,
         Comment,
@@ -96,7 +93,6 @@ _HOMES = {
     "itil4.practices.directory": ("Directory", "People"),
     "itil4.practices.incident_management": ("Incident", "IncidentManagement", "IncidentModel", "IncidentPolicy"),
     "itil4.practices.known_errors": ("KnownError", "KnownErrors"),
-    "itil4.practices.outbox": ("ClaimedEntry",),
     "itil4.practices.priority": ("PriorityMatrix",),
     "itil4.practices.problem_management": ("Problem", "ProblemManagement"),
     "itil4.practices.problem_policy": ("ProblemPolicy",),
@@ -107,11 +103,10 @@ _HOMES = {
     "itil4.practices.running": ("CancelledAfterCommit",),
     "itil4.practices.service_request_management": ("ServiceRequestManagement",),
     "itil4.record": (
-        "Actor", "Attachment", "Comment", "Entry", "FieldSet", "Line", "Link", "Note", "Origin", "REDACTED", "Record",
+        "Actor", "Attachment", "Comment", "Entry", "FieldSet", "Line", "Link", "Note", "Origin", "Record",
         "Relation",
     ),
     "itil4.practices.service_policy": ("ServiceLevelPolicy",),
-    "itil4.practices.verifying": ("Difference",),
     "itil4.service_level": ("ServiceCalendar", "Target"),
     "itil4.storage.memory": ("MemoryStore",),
     "itil4.storage.sqlite": ("SqliteStore",),
@@ -129,7 +124,6 @@ __all__ = [
     "ChangePolicy",
     "ChangeSchedule",
     "ChangeTask",
-    "ClaimedEntry",
     "Clock",
     "Comment",
     "ConfigurationItem",
@@ -138,7 +132,6 @@ __all__ = [
     "Context",
     "Decision",
     "DefinitionError",
-    "Difference",
     "Directory",
     "Entry",
     "FieldSet",
@@ -169,7 +162,6 @@ __all__ = [
     "Problem",
     "ProblemManagement",
     "ProblemPolicy",
-    "REDACTED",
     "Reason",
     "Record",
     "Refused",

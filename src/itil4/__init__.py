@@ -44,12 +44,20 @@ if TYPE_CHECKING:
     from itil4.practices.directory import Directory, People
     from itil4.practices.incident_management import Incident, IncidentManagement, IncidentModel, IncidentPolicy
     from itil4.practices.known_errors import KnownError, KnownErrors
+    from itil4.practices.outbox import ClaimedEntry
     from itil4.practices.priority import PriorityMatrix
     from itil4.practices.problem_management import Problem, ProblemManagement
     from itil4.practices.problem_policy import ProblemPolicy
     from itil4.practices.reading import Page
+    from itil4.practices.request_lifecycle import ServiceRequest
+    from itil4.practices.request_models import RequestModel
+    from itil4.practices.request_policy import RequestPolicy
+    from itil4.practices.running import CancelledAfterCommit
     from itil4.practices.service_policy import ServiceLevelPolicy
+    from itil4.practices.service_request_management import ServiceRequestManagement
+    from itil4.practices.verifying import Difference
     from itil4.record import (
+        REDACTED,
         Actor,
         Attachment,
         Comment,
@@ -88,14 +96,22 @@ _HOMES = {
     "itil4.practices.directory": ("Directory", "People"),
     "itil4.practices.incident_management": ("Incident", "IncidentManagement", "IncidentModel", "IncidentPolicy"),
     "itil4.practices.known_errors": ("KnownError", "KnownErrors"),
+    "itil4.practices.outbox": ("ClaimedEntry",),
     "itil4.practices.priority": ("PriorityMatrix",),
     "itil4.practices.problem_management": ("Problem", "ProblemManagement"),
     "itil4.practices.problem_policy": ("ProblemPolicy",),
     "itil4.practices.reading": ("Page",),
+    "itil4.practices.request_lifecycle": ("ServiceRequest",),
+    "itil4.practices.request_models": ("RequestModel",),
+    "itil4.practices.request_policy": ("RequestPolicy",),
+    "itil4.practices.running": ("CancelledAfterCommit",),
+    "itil4.practices.service_request_management": ("ServiceRequestManagement",),
     "itil4.record": (
-        "Actor", "Attachment", "Comment", "Entry", "FieldSet", "Line", "Link", "Note", "Origin", "Record", "Relation",
+        "Actor", "Attachment", "Comment", "Entry", "FieldSet", "Line", "Link", "Note", "Origin", "REDACTED", "Record",
+        "Relation",
     ),
     "itil4.practices.service_policy": ("ServiceLevelPolicy",),
+    "itil4.practices.verifying": ("Difference",),
     "itil4.service_level": ("ServiceCalendar", "Target"),
     "itil4.storage.memory": ("MemoryStore",),
     "itil4.storage.sqlite": ("SqliteStore",),
@@ -106,12 +122,14 @@ __all__ = [
     "Actor",
     "Attachment",
     "BrokenRule",
+    "CancelledAfterCommit",
     "Change",
     "ChangeEnablement",
     "ChangeModel",
     "ChangePolicy",
     "ChangeSchedule",
     "ChangeTask",
+    "ClaimedEntry",
     "Clock",
     "Comment",
     "ConfigurationItem",
@@ -120,6 +138,7 @@ __all__ = [
     "Context",
     "Decision",
     "DefinitionError",
+    "Difference",
     "Directory",
     "Entry",
     "FieldSet",
@@ -150,14 +169,19 @@ __all__ = [
     "Problem",
     "ProblemManagement",
     "ProblemPolicy",
+    "REDACTED",
     "Reason",
     "Record",
     "Refused",
     "Relation",
+    "RequestModel",
+    "RequestPolicy",
     "SchemaTooNew",
     "ServiceCalendar",
     "ServiceLevelPolicy",
     "ServiceManagement",
+    "ServiceRequest",
+    "ServiceRequestManagement",
     "SqliteStore",
     "StaleRecord",
     "State",

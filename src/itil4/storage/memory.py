@@ -112,7 +112,7 @@ class MemoryStore(MemoryDueTimes, MemoryOutbox):
         keyed = [(tuple(sort_key(_read(row, name)) for name, _ in order), row) for row in rows]
         if query.after is not None:
             mark = tuple(map(sort_key, query.after))
-            keyed = [pair for pair in keyed if _behind(pair[0], mark, order)]
+            keyed = [pair for pair in keyed if behind(pair[0], mark, order)]
         for place in reversed(range(len(order))):
             keyed.sort(key=lambda pair: pair[0][place], reverse=order[place][1])
         return [row for _, row in keyed][: query.limit]
@@ -286,7 +286,8 @@ def _meets(data: _Tenant, where: Where, row: RecordRow) -> bool:
     return holds(where, lambda name: _read(row, name), linked)
 
 
-def _behind(key: tuple[Any, ...], mark: tuple[Any, ...], order: tuple[tuple[str, bool], ...]) -> bool:
+def behind(key: tuple[Any, ...], mark: tuple[Any, ...], order: tuple[tuple[str, bool], ...]) -> bool:
+    """Say whether a row comes behind a mark, both as keys in an order."""
     for value, bound, (_, descending) in zip(key, mark, order, strict=True):
         if value != bound:
             return bool(value < bound if descending else value > bound)

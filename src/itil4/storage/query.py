@@ -17,7 +17,8 @@ OPERATORS: tuple[Operator, ...] = ("eq", "ne", "lt", "le", "gt", "ge", "in", "is
 COLUMNS: Mapping[str, str] = {
     name: "category" if name == "state_category" else name
     for name in (
-        "id", "number", "state", "state_category", "version", "created_at", "updated_at", "created_by", "origin_key"
+        "id", "number", "state", "state_category", "version", "created_at", "updated_at", "created_by", "origin_key",
+        "schema",
     )
 }  # fmt: skip
 """Fields that every kind has and every store keeps apart from the body -> their names in a `RecordRow`.

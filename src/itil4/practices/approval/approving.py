@@ -274,6 +274,9 @@ class Approving(Practice[A]):
         reason: str | None, cause: str | None, seen: frozenset[str] = frozenset(),
     ) -> A:  # fmt: skip
         if event in self.approval_outcomes.values() and not self._is_outcome(unit, current, event):
+            context = self._context(unit, actor, current, event, payload, at, reason, cause)
+            if not (decision := self._moves.explain(current, event, context)):
+                raise Refused(*decision.reasons)
             raise Refused.of("approval_decides", event=event, record=current.reference, state=current.approval_state)
         new: Any = super()._step(unit, current, event, actor, payload, at, reason, cause, seen)
         system = attrs.evolve(actor, kind="system")
@@ -297,11 +300,12 @@ class Approving(Practice[A]):
             return None
         if after.approval_state == REQUESTED:
             return None if self.may_hear(after) else "void_approval"
-        if after.approval_state == APPROVED and before.state != after.state and self._is_void_in(after.state):
+        if after.approval_state == APPROVED and before.state != after.state and self.is_void_in(after.state):
             return "void_approval"
         return None
 
-    def _is_void_in(self, state: str) -> bool:
+    def is_void_in(self, state: str) -> bool:
+        """Say whether a state is one in which an approval that was given holds no longer."""
         return state in (*self.approval_states, *self.approval_voids) or self.lifecycle.category(state) == "new"
 
     def _is_outcome(self, unit: Unit, record: A, event: str) -> bool:

@@ -119,7 +119,7 @@ def test_what_is_neither_an_address_nor_a_store_is_refused(given: Any) -> None:
     """The message says what an object lacks to be a store."""
     with pytest.raises(InvalidInput) as caught:
         itil4.connect(given)
-    assert caught.value.code == "no_store"
+    assert caught.value.code == "not_a_store"
     assert "write" in caught.value.detail["lacks"]
 
 

@@ -50,7 +50,7 @@ def opened(store: str | Store | None) -> Store:
         return open_memory("memory://")
     if not isinstance(store, str):
         if lacks := _lacking(store):
-            raise InvalidInput.of("no_store", value=store, lacks=lacks)
+            raise InvalidInput.of("not_a_store", value=store, lacks=lacks)
         return store
     scheme, separator, _ = store.partition("://")
     if not separator:

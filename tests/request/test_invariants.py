@@ -97,13 +97,21 @@ def test_inv_073_what_was_approved_does_not_change_afterwards(itsm: Any) -> None
     """INV-073: the approval is about what was asked for; another size is another request."""
     box = itsm.service_requests
     made = box.request("laptop", size="13", by=ANA)
-    for values in ({"size": "15"}, {"summary": "Two laptops"}, {"requester": "sal"}):
+    for values in ({"size": "15"}, {"summary": "Two laptops"}, {"customer": "acme"}):
         with pytest.raises(Refused) as refused:
             box.update(made, by=ANA, **values)
         assert codes(refused) == ["under_approval"]
     made = box.approve(made, by=BOB)
     with pytest.raises(Refused):
         box.update(made, size="15", by=SAM)
+
+
+def test_inv_073_an_approval_that_was_withdrawn_is_asked_for_anew(itsm: Any) -> None:
+    """INV-073: without it nothing starts; another round may bring it."""
+    box = itsm.service_requests
+    made = box.withdraw_approval(box.request("laptop", size="13", by=ANA), by=ANA)
+    assert made.state == "awaiting_approval" and not box.explain(made, "start", by=SAM)
+    assert box.approve(box.request_approval(made, by=DORA), by=BOB).state == "in_fulfilment"
 
 
 STEPS = ("start", "admit", "done", "fulfil", "hold", "resume", "close", "request_approval", "withdraw_approval",

@@ -11,6 +11,7 @@ from itil4.practices.figures import Period
 from itil4.practices.measuring import Definition, Tally, averaged, counted, shared
 from itil4.practices.request_lifecycle import REROUTED
 from itil4.practices.stories import Move, Story
+from itil4.vocabulary import OPEN
 
 _SATISFIED = 4
 
@@ -22,12 +23,13 @@ def _fulfilment(story: Story, period: Period) -> Move | None:
 
 
 def _taken(story: Story, done: Move) -> timedelta:
-    """Return the time from submission to fulfilment in which nobody waited for the requester."""
+    """Return the time up to fulfilment in which it was open and nobody waited for the requester."""
     time = timedelta()
     for place, move in enumerate(story.moves[:-1]):
         if move.seq >= done.seq:
             break
-        if not (move.category == "waiting" and story.value("hold_kind", seq=move.seq) == "user"):
+        asked = move.category == "waiting" and story.value("hold_kind", seq=move.seq) == "user"
+        if move.category in OPEN and not asked:
             time += story.moves[place + 1].at - move.at
     return time
 
@@ -112,8 +114,8 @@ FIGURES = (
                definition="How many requests were submitted in the period.", reads="births", steps=False),
     Definition(name="fulfilment_within_target", word="quickly", title="Fulfilled within target", unit="share",
                fold=shared, measure=_within_target, reads=f"{_MOVES}, target, hold_kind",
-               definition="Of the requests fulfilled in the period, the share whose time from submission to "
-               "fulfilment, without waiting for the requester, was no longer than the target of their model."),
+               definition="Of the requests fulfilled in the period, the share that was open, without waiting "
+               "for the requester, no longer than the target of their model."),
     Definition(name="time_to_fulfil", title="Time to fulfil", unit="seconds", fold=averaged, measure=_time,
                definition="Mean time from submission to the last fulfilment, of those fulfilled in the period.",
                reads=_MOVES),

@@ -72,6 +72,7 @@ class ServiceRequest(Approvable):
 
 SET_BY: Mapping[str, tuple[str, ...]] = {
     "model": ("log",),
+    "requester": ("log",),
     "service": (),
     "needs_approval": (),
     "target": (),
@@ -90,6 +91,9 @@ SET_BY: Mapping[str, tuple[str, ...]] = {
 
 BROUGHT = ("needs_approval", "target", "changes", "tasks", "service")
 """Fields that the model brings along."""
+
+OF_THE_DESK = ("owner", "group", "assignee")
+"""Fields that only those set who look after requests, not who asks."""
 
 COVERED = ("summary", "description", "requester", "customer", "service", "model", "changes")
 """What those who approve decide about, besides the information that the model asks for."""
@@ -240,4 +244,7 @@ LIFECYCLE = Lifecycle(
 )  # fmt: skip
 """The lifecycle of all service requests; extend it with `LIFECYCLE.extend(...)`."""
 
-__all__ = ["BROUGHT", "COVERED", "LIFECYCLE", "OPEN_STATES", "REROUTED", "SET_BY", "STAFF", "WORKERS", "ServiceRequest"]
+__all__ = [
+    "BROUGHT", "COVERED", "LIFECYCLE", "OF_THE_DESK", "OPEN_STATES", "REROUTED", "SET_BY", "STAFF", "WORKERS",
+    "ServiceRequest",
+]  # fmt: skip

@@ -26,6 +26,7 @@ from itil4.practices.request_lifecycle import (
     BROUGHT,
     COVERED,
     LIFECYCLE,
+    OF_THE_DESK,
     SET_BY,
     STAFF,
     WORKERS,
@@ -171,6 +172,9 @@ class ServiceRequestManagement(Approving[S]):
                 continue
             if getattr(before, name, None) != value:
                 yield Reason.of("own_step", event=event, field=name, steps=steps or ("the library alone",))
+        if before is not None and (WORKERS | {"system"}).isdisjoint(context.roles):
+            altered = [name for name in OF_THE_DESK if getattr(before, name) != getattr(after, name)]
+            yield from (_not_theirs(name, context.actor) for name in altered)
         if before is None and after.model not in self.rules.by_id:
             yield self._unknown(after.model, context.actor, after.model)
         named = after.assignee if before is None or before.assignee != after.assignee else None
@@ -268,7 +272,7 @@ class ServiceRequestManagement(Approving[S]):
             close = nearest(text.casefold(), names)
             near = names[close[1:-1]] if close and close[1:-1] in names else _sharing(text, names)
         return Reason.of(
-            "no_request_model", value=value if value is not None else text, actor=actor.id,
+            "no_request_model", value=value if value is not None else text or "", actor=actor.id,
             nearest=None if near is None else repr(near),
         )  # fmt: skip
 
@@ -311,6 +315,9 @@ class ServiceRequestManagement(Approving[S]):
         for name, steps in self.own_steps.items():
             if name in values and ("log" not in steps or name in BROUGHT) and not blank(values[name]):
                 raise InvalidInput.of("own_step", event="log", field=name, steps=steps or ("the library alone",))
+        named = () if self.is_staff(actor) else [name for name in OF_THE_DESK if not blank(values.get(name))]
+        if named:
+            raise InvalidInput(*(_not_theirs(name, actor) for name in named))
         told = values.get("requester")
         requester = told if isinstance(told, str) else None
         model = self._offered(values.get("model"), actor, requester, values.get("summary"))
@@ -394,7 +401,8 @@ class ServiceRequestManagement(Approving[S]):
             if wrong := tuple(self._not_raised(current, only or "none")):
                 raise Refused(*wrong)
             desk: Any = self.desk.clone(actor=actor, unit=unit)
-            given = {"summary": current.summary, "requester": current.requester, "service": current.service, **values}
+            handed = {name: getattr(current, name) for name in ("summary", "requester", "service")}
+            given = {name: value for name, value in handed.items() if value is not None} | values
             made = desk.changes.log(model=only, by=actor, reason=reason, **given)
             relation, _ = desk.house.relations.directed("raises")
             put(desk, unit, "link", relation, current, made, actor, reason)
@@ -458,6 +466,11 @@ class ServiceRequestManagement(Approving[S]):
         from itil4.practices.request_figures import FIGURES  # read when first asked for
 
         return measure(self, FIGURES, since=since, until=until, split=split, by=by, excluding=excluding)
+
+
+def _not_theirs(name: str, actor: Actor) -> Reason:
+    rule = f"not for {actor.id} to set"
+    return Reason.of("field_rule", field=name, rule=rule, remedy="Leave it to those who look after requests.")
 
 
 def _gaps(model: RequestModel, values: Mapping[str, Any]) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeAlias
 
+from itil4.errors import ITIL4Error
 from itil4.itsm import ServiceManagement
 from itil4.practices.approval import ApprovalPolicy, Ballot, InParallel, role
 from itil4.practices.change_policy import ChangePolicy
@@ -70,13 +71,18 @@ _RESTART = {
 
 
 def pre_authorized(itsm: ServiceManagement) -> None:
-    """Put a standard change into the register, as its authority does."""
-    keeper = Actor("mia", {"change_manager"})
-    models: Any = itsm.change_models
-    held = models.submit(
-        models.assess_risk(models.log(model=_RESTART, by=keeper), risk="low", risk_note="-", by=keeper), by=keeper
-    )
-    models.approve(held, by=Actor("kim", {"model_authority"}))
+    """Put a standard change into the register, as its authority does, or as far as that goes."""
+    keeper, models = Actor("mia", {"change_manager"}), itsm.change_models
+    authority = models.rules.model_authority
+    try:
+        held = models.log(model=_RESTART, by=keeper)
+        held = models.assess_risk(held, risk="low", risk_note="Done each week", by=keeper)
+        held = models.submit(held, by=keeper)
+        for voter in ("kim", "lea", "max"):
+            if held.state == "authorize":
+                held = models.approve(held, by=Actor(voter, {authority}))
+    except ITIL4Error:
+        return  # then no story has a standard change, and the walk says so
 
 
 EXAMPLES: Mapping[str, Mapping[str, Sequence[Any]]] = {
@@ -209,7 +215,10 @@ _ASKED_BY_SUBMIT = {
 }
 
 ACCEPTED: Mapping[str, Mapping[str, Any]] = {
-    "itil4.practices.change_enablement:ChangeEnablement": _ASKED_BY_SUBMIT,
+    "itil4.practices.change_enablement:ChangeEnablement": {
+        **_ASKED_BY_SUBMIT,
+        "void_approval@approved": "nothing leads back from where an approval was obeyed",
+    },
     "itil4.practices.change_register:ChangeModels": _ASKED_BY_SUBMIT,
     "itil4.practices.incident_management:IncidentManagement": {"reopen@closed": "IncidentPolicy.reopen_closed"},
     "itil4.practices.service_request_management:ServiceRequestManagement": {

@@ -9,9 +9,10 @@ from typing import Any, TypeAlias
 
 from itil4.errors import ITIL4Error
 from itil4.itsm import ServiceManagement
-from itil4.practices.approval import ApprovalPolicy, role
+from itil4.practices.approval import ApprovalPolicy, Ballot, InParallel, role
 from itil4.practices.change_policy import ChangePolicy
 from itil4.practices.problem_policy import ProblemPolicy
+from itil4.practices.request_policy import RequestPolicy
 from itil4.record import Actor
 from itil4.testing.values import Later, Made
 
@@ -139,13 +140,35 @@ EXAMPLES: Mapping[str, Mapping[str, Sequence[Any]]] = {
         "assess_risk": [{"risk": "low", "risk_note": "Done each week"}],
         **_VOTES,
     },
+    "itil4.practices.service_request_management:ServiceRequestManagement": {
+        "log": [{"model": "access"}, {"model": "laptop"}],
+        "fulfil": ["done(task='grant')"],
+        "satisfaction": [4],
+    },
     "itil4.practices.problem_management:ProblemManagement": {
         "dismiss": [{"close_reason": "mistaken", "close_note": "A test"}],
     },
 }
 """What the kit is told about them."""
 
+_ENTRIES = (
+    {"id": "access", "name": "Access", "service": "network", "state": "published", "tasks": [{"name": "grant"}]},
+    {
+        "id": "laptop",
+        "name": "A laptop",
+        "service": "workplace",
+        "state": "published",
+        "approval": ApprovalPolicy(
+            "two", InParallel([Ballot(each, [role(each)]) for each in ("request_manager", "service_desk")])
+        ),
+    },
+)
+"""A request catalogue: one entry with a task, one that two people have to approve."""
+
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
+    "itil4.practices.service_request_management:ServiceRequestManagement": {
+        "policies": {"service_request": RequestPolicy(models=_ENTRIES)},
+    },
     "itil4.practices.known_errors:KnownErrors": {"policies": {"problem": ProblemPolicy(known_errors="record")}},
     "itil4.practices.change_enablement:ChangeEnablement": {
         "policies": {
@@ -170,7 +193,15 @@ def analysed(itsm: ServiceManagement, values: Mapping[str, Any], actor: Actor) -
     return desk.known_errors.of(desk.problems.conclude(found))
 
 
-BIRTHS: Mapping[str, Birth] = {"itil4.practices.known_errors:KnownErrors": analysed}
+def requested(itsm: ServiceManagement, values: Mapping[str, Any], actor: Actor) -> Any:
+    """Return a new service request: those who have to approve it are asked at once."""
+    return itsm.service_requests.log(by=actor, **values)
+
+
+BIRTHS: Mapping[str, Birth] = {
+    "itil4.practices.known_errors:KnownErrors": analysed,
+    "itil4.practices.service_request_management:ServiceRequestManagement": requested,
+}
 """Those whose records do not come from `log`."""
 
 BIRTH_VERBS: Mapping[str, Mapping[str, Any]] = {
@@ -190,6 +221,21 @@ ACCEPTED: Mapping[str, Mapping[str, Any]] = {
     },
     "itil4.practices.change_register:ChangeModels": _ASKED_BY_SUBMIT,
     "itil4.practices.incident_management:IncidentManagement": {"reopen@closed": "IncidentPolicy.reopen_closed"},
+    "itil4.practices.service_request_management:ServiceRequestManagement": {
+        "await_approval@submitted": "it follows from log",
+        "admit@awaiting_approval": "it follows from approve",
+        "refuse@awaiting_approval": "it follows from reject",
+        "request_approval@not_requested": "it follows from log",
+        "request_approval@rejected": "what was rejected is over",
+        "delegate@requested": "the verb says for whom",
+        "reject@requested->requested": "its approval policy lets one rejection decide",
+        "abstain@requested->approved": "its approval policy needs a vote of both",
+        "abstain@requested->requested": "its approval policy needs a vote of both",
+        **dict.fromkeys(
+            (f"reroute@{state}" for state in ("submitted", "awaiting_approval", "in_fulfilment", "on_hold")),
+            "its verb makes the record of another practice that it leads to",
+        ),
+    },
     "itil4.practices.problem_management:ProblemManagement": {
         "conclude@investigating->closed": "ProblemPolicy.known_errors",
     },

@@ -6,6 +6,7 @@ complete and plays the same again.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import attrs
@@ -66,6 +67,12 @@ class Played:
     brought: tuple[Entry, ...] = ()
 
 
+@cache
+def _named(who: str) -> Actor:
+    """Return who has the role of that name and is called like it; nobody has none."""
+    return Actor(who, () if who == NOBODY else {who})
+
+
 class _GivenUp(Exception):
     """Ends a block that is given up; never seen outside."""
 
@@ -93,7 +100,7 @@ class Player:
         self.subject = subject
         self.model = subject.opened()
         self.host = driver
-        self.oracle = Oracle(self.model.desk, watch or Watch())
+        self.oracle = Oracle(self.model.desk, watch or Watch(), subject.tables)
         self.policies = tuple(policies)
         self.held: dict[str, Held] = {}
         self.acts: list[Act] = []
@@ -167,14 +174,14 @@ class Player:
         if isinstance(who, Actor):
             return who
         if who is None or who == NOBODY:
-            return Actor(NOBODY)
+            return _named(NOBODY)
         if who == SYSTEM:
             return Actor(SYSTEM, {SYSTEM}, kind="system")
         if record is not None and who in self.subject.practice.relative_roles:
             person = getattr(record, who, None)
             if isinstance(person, str) and person:
                 return Actor(person)
-        return Actor(who, {who})
+        return _named(who)
 
     def given(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         """Return values as the library takes them."""
@@ -234,7 +241,7 @@ class Player:
         before = held.record
         if act.undone:
             return self._undone(act, held, payload, actor)
-        expected, broken = self._expected(act, before, payload, actor)
+        expected, broken = self._expected(act, before, payload, actor) if self.checks else (None, None)
         probe = self.promises.before_step(act, held, payload, actor) if self.checks else None
         if act.stale:
             answer = self._stale(act, held, payload, actor)
@@ -273,14 +280,14 @@ class Player:
 
     def _fields(self, act: Act, before: Any, payload: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the fields that a verb gives to its step, so that the definition can be asked about them."""
-        if not set(payload) <= {*self.subject.shape.fields, *self.subject.shape.extra.types, *self._choices(act.event)}:
+        shape, own = self.subject.shape, self._choices(act.event)
+        if not all(name in shape.fields or name in shape.extra.types or name in own for name in payload):
             return self.model.handed(before, act.event, payload, self.actor(act.who, before))
         return payload
 
     def _choices(self, event: str) -> Iterable[str]:
         lifecycle = self.subject.of_event.get(event)
-        steps = lifecycle.transitions if lifecycle else ()
-        return [str(getattr(each.target, "field", "")) for each in steps if not isinstance(each.target, str)]
+        return () if lifecycle is None else self.subject.tables.choices[lifecycle.name]
 
     def _stale(self, act: Act, held: Held, payload: Mapping[str, Any], actor: Actor) -> Answer:
         return self.model.fire_held(held.older, act.event, self._fields(act, held.older, payload), actor)

@@ -47,6 +47,7 @@ class Promises:
 
     def __init__(self, player: "Player") -> None:
         self.player = player
+        self._shown: dict[Any, tuple[Step, ...]] = {}
 
     def told(
         self, code: str, text: str, act: Act, held: "Held | None" = None, diff: tuple[str, ...] = ()
@@ -103,12 +104,20 @@ class Promises:
             if not act.stale and set(payload) <= {*self.player.subject.shape.checks, *self.player._choices(act.event)}:
                 decision = model.explain(held.reference, act.event, payload, actor)
             if self._is_new(act, held, actor):
-                steps = model.available(held.reference, actor)
+                steps = self._buttons(held, actor, len(contents))
         except ITIL4Error as error:
             failed = f"{type(error).__name__}: {error}"
         except Exception as error:  # whatever a rule of the host raises is what is looked for
             failed = f"{type(error).__name__}: {error}"
         return Before(act, held, actor, held.record, contents, decision, steps, failed)
+
+    def _buttons(self, held: "Held", actor: Actor, entries: int) -> tuple[Step, ...]:
+        """Return the steps that an actor is offered; asked once as long as nothing is written and no time passes."""
+        model = self.player.model
+        mark = (held.reference, actor, entries, model.now())
+        if mark not in self._shown:
+            self._shown[mark] = model.available(held.reference, actor)
+        return self._shown[mark]
 
     def _is_new(self, act: Act, held: "Held", actor: Actor) -> bool:
         """Whether the buttons have not been looked at yet for this event, these states and this actor."""
@@ -207,7 +216,10 @@ class Promises:
     ) -> Iterator[Finding]:  # fmt: skip
         act, held = was.act, was.held
         codes = frozenset(answer.codes)
-        if act.stale or (act.late and expected is not None and expected.allowed):
+        asked = was.decision
+        foretold = asked is not None and not asked.allowed and codes == frozenset(asked.codes)
+        late = act.late and not foretold  # else the practice itself says no, whoever wrote meanwhile
+        if act.stale or (late and expected is not None and expected.allowed):
             if not codes or not codes <= {"stale", "stale_links"}:
                 text = f"it was refused for {_listed(codes)}, and must be for stale."
                 yield self.told("wrong_reason", text, act, held)

@@ -12,7 +12,7 @@ from itil4.errors import ITIL4Error, Reason
 from itil4.lifecycle.definition import Lifecycle, Transition
 from itil4.lifecycle.rules import Chosen
 from itil4.record import Actor, Entry, blank
-from itil4.testing.oracle import Expected, rules_of
+from itil4.testing.oracle import Expected
 from itil4.testing.rules_watched import Watch
 from itil4.testing.story import Act, Who
 from itil4.testing.subject import BIRTH, Subject
@@ -119,7 +119,7 @@ def needs(player: "Player", lifecycle: Lifecycle, step: Transition, target: str,
     read = player.subject.shape.read
     wanted = [*step.requires, *(name for rule in step.guards for name in rule.reads)]
     missing = [name for name in wanted if blank(read(record, name))]
-    for rules in (step.fields, rules_of(lifecycle, target)):
+    for rules in (step.fields, player.oracle.tables.rules(lifecycle, target)):
         for name, several in rules.items():
             words = {word for rule in several for word in rule.words}
             if name != "*" and ("must_change" in words or ("mandatory" in words and blank(read(record, name)))):
@@ -189,8 +189,14 @@ def _is_same(player: "Player", value: Plain, old: Any) -> bool:
     return isinstance(value, Later) and player.model.now() + value.by == old
 
 
-def judged(player: "Player", act: Act, record: Any, wait: timedelta = timedelta(0)) -> Expected | None:
-    """Return what the definition says about an act, some time from now; None when a rule broke."""
+def judged(
+    player: "Player", act: Act, record: Any, wait: timedelta = timedelta(0), facts: dict[str, Any] | None = None
+) -> Expected | None:  # fmt: skip
+    """Return what the definition says about an act, some time from now; None when a rule broke.
+
+    Args:
+        facts: what its facts are, where several ways of one step are judged at one moment.
+    """
     from itil4.testing.values import played
 
     at = player.model.now() + wait
@@ -199,9 +205,18 @@ def judged(player: "Player", act: Act, record: Any, wait: timedelta = timedelta(
         payload = {name: played(value, at, player.subject.types, records) for name, value in act.payload.items()}
         actor = player.actor(act.who, record)
         fields = player._fields(act, record, payload)
-        return player.oracle.expected(record, act.event, player.oracle.context(record, act.event, fields, actor, at))
+        context = player.oracle.context(record, act.event, fields, actor, at, facts)
+        return player.oracle.expected(record, act.event, context)
     except (ITIL4Error, TypeError) as error:
         player.oracle.watch.error = str(error)
+        return None
+
+
+def known_facts(player: "Player", record: Any, event: str) -> dict[str, Any] | None:
+    """Return the facts of a step, or None where reading them fails: then each way is told why."""
+    try:
+        return player.oracle.facts(record, event)
+    except ITIL4Error:
         return None
 
 
@@ -222,13 +237,14 @@ def filled(player: "Player", act: Act, held: "Held") -> Act:
         return act
     spare: Act | None = None
     legal: Act | None = None
+    facts = known_facts(player, held.record, act.event)
     for step in own:
         for target in step.targets:
             ways = options(player, lifecycle, step, target, act, held.record)
             if wanted is not None:
                 ways = itertools.chain(_amiss(player, lifecycle, step, target, act, held.record), ways)
             for option in itertools.islice(ways, 2 * _MOST_OPTIONS):
-                found = judged(player, option, held.record)
+                found = judged(player, option, held.record, facts=facts)
                 if found is None:
                     continue
                 spare = spare or option
@@ -286,6 +302,8 @@ class Explorer:
     def explore(self) -> None:
         """Search until every arrow is found, or nothing new comes up."""
         waiting: deque[tuple[Act, ...]] = deque([(Act(verb),) for verb in self.subject.births])
+        others = self.subject.payloads.get(BIRTH, ())[1:]  # they may lead to states that the first one never sees
+        waiting += [(Act(BIRTH, payload),) for payload in others]
         while waiting:
             while waiting and len(self._seen) < _MOST_NODES:
                 waiting += self._visited(waiting.popleft())
@@ -500,9 +518,10 @@ class Explorer:
         """Yield acts that take exactly this arrow now, or after a wait, as the definition has it."""
         step = self.steps[key]
         told: set[str] = set()
+        facts = known_facts(player, record, key.event)
         ways = options(player, self._of(key), step, key.target, Act(key.event), record)
         for option in itertools.islice(ways, _MOST_OPTIONS):
-            found = judged(player, option, record, wait)
+            found = judged(player, option, record, wait, facts)
             if found is None:
                 self.lost.setdefault(key, self.watch.error)
                 continue

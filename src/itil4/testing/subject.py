@@ -17,6 +17,7 @@ from itil4.record.door import FieldType, field_type
 from itil4.storage.protocols import Store
 from itil4.testing.built_in import ACCEPTED, BIRTH_VERBS, BIRTHS, EXAMPLES, SETTINGS, Birth
 from itil4.testing.local import InProcess
+from itil4.testing.oracle import Tables
 from itil4.testing.story import Story, Who
 from itil4.testing.values import Later, Made, Plain, told
 
@@ -72,6 +73,7 @@ class Subject:
         self.of_event: Mapping[str, Lifecycle] = {
             event: each for each in self.lifecycles for event in each.events
         }  # fmt: skip
+        self.tables = Tables(self.lifecycles)
         self._first: InProcess | None = None
         self._first = self.opened()
         self.shape: Shape = self._first.desk.shape

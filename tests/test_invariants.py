@@ -17,8 +17,6 @@ FACTS = ROOT.parent / "shared" / "facts" / "invariants.json"
 
 PENDING = {
     "deployment": "deployment management is not built yet",
-    "request": "service request management is not built yet",
-    "catalogue view": "service catalogue management is not built yet",
     "desk": "the service desk has no records yet",
     "event": "monitoring and event management is not built yet",
     "ci": "IT asset management is not built yet",

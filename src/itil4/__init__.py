@@ -48,7 +48,12 @@ if TYPE_CHECKING:
     from itil4.practices.problem_management import Problem, ProblemManagement
     from itil4.practices.problem_policy import ProblemPolicy
     from itil4.practices.reading import Page
+    from itil4.practices.request_lifecycle import ServiceRequest
+    from itil4.practices.request_models import RequestModel
+    from itil4.practices.request_policy import RequestPolicy
+    from itil4.practices.running import CancelledAfterCommit
     from itil4.practices.service_policy import ServiceLevelPolicy
+    from itil4.practices.service_request_management import ServiceRequestManagement
     from itil4.record import (
         Actor,
         Attachment,
@@ -92,8 +97,14 @@ _HOMES = {
     "itil4.practices.problem_management": ("Problem", "ProblemManagement"),
     "itil4.practices.problem_policy": ("ProblemPolicy",),
     "itil4.practices.reading": ("Page",),
+    "itil4.practices.request_lifecycle": ("ServiceRequest",),
+    "itil4.practices.request_models": ("RequestModel",),
+    "itil4.practices.request_policy": ("RequestPolicy",),
+    "itil4.practices.running": ("CancelledAfterCommit",),
+    "itil4.practices.service_request_management": ("ServiceRequestManagement",),
     "itil4.record": (
-        "Actor", "Attachment", "Comment", "Entry", "FieldSet", "Line", "Link", "Note", "Origin", "Record", "Relation",
+        "Actor", "Attachment", "Comment", "Entry", "FieldSet", "Line", "Link", "Note", "Origin", "Record",
+        "Relation",
     ),
     "itil4.practices.service_policy": ("ServiceLevelPolicy",),
     "itil4.service_level": ("ServiceCalendar", "Target"),
@@ -106,6 +117,7 @@ __all__ = [
     "Actor",
     "Attachment",
     "BrokenRule",
+    "CancelledAfterCommit",
     "Change",
     "ChangeEnablement",
     "ChangeModel",
@@ -154,10 +166,14 @@ __all__ = [
     "Record",
     "Refused",
     "Relation",
+    "RequestModel",
+    "RequestPolicy",
     "SchemaTooNew",
     "ServiceCalendar",
     "ServiceLevelPolicy",
     "ServiceManagement",
+    "ServiceRequest",
+    "ServiceRequestManagement",
     "SqliteStore",
     "StaleRecord",
     "State",

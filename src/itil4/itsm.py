@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from itil4.practices.problem_management import Problem, ProblemManagement
     from itil4.practices.service_agreements import ServiceLevel
     from itil4.practices.service_level_management import ServiceLevelManagement
+    from itil4.practices.service_request_management import ServiceRequest, ServiceRequestManagement
     from itil4.practices.ticks import Notify, Ticked
     from itil4.value import Dora, StreamMap, ValueStream
 
@@ -97,6 +98,11 @@ class ServiceManagement(Stewardship):
     def change_models(self) -> "ChangeModels[RegisteredModel]":
         """The register of change models, and which of them pre-authorize their changes."""
         return self.in_slot("change_models")  # type: ignore[return-value]  # the slot belongs to that class
+
+    @property
+    def service_requests(self) -> "ServiceRequestManagement[ServiceRequest]":
+        """The practice of fulfilling what users ask for: service request management, or the subclass in its place."""
+        return self.in_slot("service_requests")  # type: ignore[return-value]  # the slot belongs to that class
 
     @property
     def import_runs(self) -> "ImportRuns[ImportRun]":

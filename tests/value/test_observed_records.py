@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -201,8 +202,10 @@ def test_records_that_are_excluded_begin_no_case(wide_desk):
 
 def test_a_stream_that_names_no_state_of_this_desk_is_refused(wide_desk):
     """There is nothing to observe, and the error says what to add."""
+    steps = tuple(attrs.evolve(step, states={}) for step in FULFIL_SERVICE_REQUEST.steps)
+    unwatched = attrs.evolve(FULFIL_SERVICE_REQUEST, steps=steps)
     with pytest.raises(InvalidInput) as caught:
-        wide_desk.observed(FULFIL_SERVICE_REQUEST)
+        wide_desk.observed(unwatched)
     assert caught.value.code == "no_states"
     with pytest.raises(InvalidInput):
         itil4.connect().observed("restore_live_service")

@@ -189,6 +189,7 @@ PRACTICES: dict[str, tuple[str, str]] = {
         "Link it before the change is authorized: link(change, 'affects', item).",
     ),
     "window_endless": ("The window that starts at {start} has no end.", "Give it an end, or a duration."),
+    "window_never": ("A weekly window without hours is never there.", "Give it the hours of at least one day."),
     "window_backwards": (
         "The window ends at {end}, which is not after its start at {start}.",
         "Let it end after it starts.",
@@ -221,5 +222,23 @@ PRACTICES: dict[str, tuple[str, str]] = {
     "idle_members": (
         "{item} is not related to {members} of its group {group!r}, so they do not count.",
         "Relate them, or declare the group without them.",
+    ),
+    # service requests
+    "no_request_model": (
+        "A service request is for an entry of the request catalogue, and {value!r} is none that {actor} may request.",
+        "Did you mean {nearest}? Free text is a query: ask the service desk, who find the record that it belongs in.",
+    ),
+    "not_requestable": (
+        "The entry {model!r} of the request catalogue cannot be requested: it is {state}.",
+        "Take another entry: catalogue() shows them. Or ask the service desk.",
+    ),
+    "not_asked": ("The request model {model!r} does not ask for {field}.", "It asks for: {asks}."),
+    "change_not_foreseen": (
+        "The request model {model!r} raises no change by {value!r}.",
+        "It names: {changes}. Other work is no part of the request: log the change by itself and relate it.",
+    ),
+    "not_in_fulfilment": (
+        "{record} is {state}, and changes are raised only while it is being fulfilled.",
+        "Start it first; what needs approval starts when it is approved.",
     ),
 }

@@ -12,6 +12,7 @@ _IN = "itil4.practices."
 _CI = "continual_improvement"
 _SLM = "service_level_management"
 _LEVELS = f"{_IN}{_SLM}:"
+_SRM = "service_request_management"
 _SCM = "service_configuration_management"
 _PARTS = f"{_IN}configuration."
 
@@ -24,6 +25,7 @@ BUILT_IN = (
     Place("improvements", "improvement", "CIR", _CI,                   _IN + f"{_CI}:ContinualImprovement"),
     Place("changes",      "change",      "CHG", "change_enablement",   _IN + "change_enablement:ChangeEnablement"),
     Place("change_models", "change_model", "CHM", "change_enablement", _IN + "change_register:ChangeModels"),
+    Place("service_requests", "service_request", "REQ", _SRM,          _IN + f"{_SRM}:ServiceRequestManagement"),
     Place("import_runs",  "import_run",  "IMP", "import_run",          _IN + "import_run:ImportRuns"),
     Place("service_levels",             "service_level",             "SLA", _SLM, _LEVELS + "ServiceLevelManagement"),
     Place("service_level_requirements", "service_level_requirement", "SLR", _SLM, _LEVELS + "ServiceLevelRequirements"),

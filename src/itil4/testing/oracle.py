@@ -15,6 +15,7 @@ from itil4.lifecycle.context import Context
 from itil4.lifecycle.definition import Lifecycle, State, Transition
 from itil4.lifecycle.fields import FieldRule, Rules
 from itil4.lifecycle.rules import Chosen, Guard
+from itil4.practices.approval import Approving
 from itil4.practices.base import Practice
 from itil4.record import Actor, blank
 from itil4.testing.rules_watched import Watch
@@ -98,6 +99,7 @@ class Oracle:
         kind = type(desk)
         self.overridden = kind._step is not Practice._step or kind.fire is not Practice.fire
         """Whether the practice itself has a say in steps, before or after its lifecycle."""
+        self.outcomes = frozenset(desk.approval_outcomes.values() if isinstance(desk, Approving) else ())
 
     def facts(self, record: Any, event: str) -> dict[str, Any]:
         """Return the facts that the transitions of a step declare, as they are now."""
@@ -127,6 +129,8 @@ class Oracle:
         lifecycle = next((each for each in self.lifecycles if event in each.events), None)
         if lifecycle is None:
             return Expected(None, codes=(frozenset(("unknown_event",)),))
+        if event in self.outcomes:  # it comes with a vote, and nobody takes it
+            return Expected(lifecycle, codes=(frozenset(("approval_decides",)),), sure=False)
         state = getattr(record, lifecycle.field)
         alternatives = self.tables.leaving(lifecycle, state, event)
         if not alternatives:

@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 from itil4.errors import InvalidInput, ITIL4Error, nearest
-from itil4.record import Actor
+from itil4.record import Actor, Entry
 from itil4.testing.checking import Finding
 from itil4.testing.driver import Answer, Driver
 from itil4.testing.local import seen
@@ -54,6 +54,7 @@ class Played:
         expected: what the definition says; None for what is no step of a lifecycle.
         answer: how it ended.
         before, after: the record; `before` is None at a birth.
+        brought: the steps of the same record that it brought with it, as entries.
         findings: the promises that it broke.
     """
 
@@ -63,6 +64,7 @@ class Played:
     before: Any
     after: Any
     findings: tuple[Finding, ...] = ()
+    brought: tuple[Entry, ...] = ()
 
 
 @cache
@@ -102,6 +104,8 @@ class Player:
         self.policies = tuple(policies)
         self.held: dict[str, Held] = {}
         self.acts: list[Act] = []
+        self.brought: tuple[Entry, ...] = ()
+        """What the last step brought with it."""
         self.read: dict[Any, Any] = {}
         """The last reading of every service clock."""
         self.checks = checks
@@ -147,6 +151,7 @@ class Player:
             return Played(act, None, Answer.failed(error), record, record, (found,))
 
     def _play(self, act: Act) -> Played:
+        self.brought = ()
         if act.after:
             self.advance(act.after)
         if act.event in self.subject.births:
@@ -255,6 +260,7 @@ class Player:
             answer = self.model.fire(held.reference, act.event, payload, actor)
         found: list[Finding] = []
         after = self.model.record(held.reference)
+        self.brought = self._brought(held, before, after) if answer.done else ()
         if probe is not None:
             found += self.promises.after_step(probe, expected, answer, after)
         if self.host is not None:
@@ -262,7 +268,13 @@ class Player:
         if after.version != before.version:
             held.older, held.record = before, after
         self._refresh(held)
-        return Played(act, expected, answer, before, after, tuple(found))
+        return Played(act, expected, answer, before, after, tuple(found), self.brought)
+
+    def _brought(self, held: Held, before: Any, after: Any) -> tuple[Entry, ...]:
+        if after.version <= before.version + 1:
+            return ()
+        history = self.model.history(held.reference)
+        return tuple(entry for entry in history if entry.seq > before.version + 1 and entry.op == "step")
 
     def _expected(
         self, act: Act, before: Any, payload: Mapping[str, Any], actor: Actor
@@ -279,7 +291,7 @@ class Player:
         """Return the fields that a verb gives to its step, so that the definition can be asked about them."""
         shape, own = self.subject.shape, self._choices(act.event)
         if not all(name in shape.fields or name in shape.extra.types or name in own for name in payload):
-            return self.model.handed(before, act.event, payload)
+            return self.model.handed(before, act.event, payload, self.actor(act.who, before))
         return payload
 
     def _choices(self, event: str) -> Iterable[str]:

@@ -8,6 +8,7 @@ import attrs
 
 from itil4.errors import Decision, ITIL4Error, Refused
 from itil4.lifecycle import Step, Transition
+from itil4.practices.approval import Approving
 from itil4.record import Actor, Entry
 from itil4.testing.checking import Finding
 from itil4.testing.driver import Answer, Seen
@@ -137,6 +138,10 @@ class Promises:
         if answer.done:
             history = model.history(held.reference)
             yield from self._went(was, expected, answer, after, history)
+            desk = model.desk
+            if isinstance(desk, Approving) and after.approval_state == "requested" and not desk.may_hear(after):
+                text = f"approval is still asked for, and in {after.state!r} nobody decides on it."
+                yield self.told("follow_up", text, act, held)
             yield from self._agreed(was, answer)
             yield from self._alone(was, expected)
             yield from self._kept(act, held, after, history)
@@ -211,7 +216,10 @@ class Promises:
     ) -> Iterator[Finding]:  # fmt: skip
         act, held = was.act, was.held
         codes = frozenset(answer.codes)
-        if act.stale or (act.late and expected is not None and expected.allowed):
+        asked = was.decision
+        foretold = asked is not None and not asked.allowed and codes == frozenset(asked.codes)
+        late = act.late and not foretold  # else the practice itself says no, whoever wrote meanwhile
+        if act.stale or (late and expected is not None and expected.allowed):
             if not codes or not codes <= {"stale", "stale_links"}:
                 text = f"it was refused for {_listed(codes)}, and must be for stale."
                 yield self.told("wrong_reason", text, act, held)

@@ -11,7 +11,7 @@ import attrs
 from itil4.errors import ITIL4Error, Reason
 from itil4.lifecycle.definition import Lifecycle, Transition
 from itil4.lifecycle.rules import Chosen
-from itil4.record import Actor, blank
+from itil4.record import Actor, Entry, blank
 from itil4.testing.oracle import Expected
 from itil4.testing.rules_watched import Watch
 from itil4.testing.story import Act, Who
@@ -66,6 +66,16 @@ def arrows_of(lifecycle: Lifecycle) -> list[tuple[ArrowKey, Transition]]:
         for source in lifecycle.sources_of(each):
             for target in each.targets:
                 found.append((ArrowKey(lifecycle.name, each.event, source, target, place), each))  # noqa: PERF401 - three loops read better
+    return found
+
+
+def arrows_brought(steps: Mapping[ArrowKey, Transition], entries: Iterable[Entry]) -> list[ArrowKey]:
+    """Return the arrows that entries took; of several the one that is internal, since nobody asked for it."""
+    found = []
+    for entry in entries:
+        taken = (entry.lifecycle, entry.event, entry.from_state, entry.to_state)
+        fitting = [key for key in steps if key[:4] == taken]
+        found += sorted(fitting, key=lambda key: not steps[key].internal)[:1]
     return found
 
 
@@ -124,8 +134,10 @@ def options(
     subject = player.subject
     own = {step.target.field: target} if isinstance(step.target, Chosen) else {}
     whos = list(_takers(subject, step, act.who))
-    for given in subject.payloads.get(step.event, ()):
-        for who in whos:
+    if act.who is None and not step.internal:
+        whos = [hand for hand in subject.hands.get(step.event, ()) if hand is not None] or whos
+    for given, hand in subject.offers(step.event):
+        for who in whos if hand is None or act.who is not None or step.internal else (hand,):
             yield attrs.evolve(act, payload={**own, **given, **act.payload}, who=who)
     needed = [name for name in needs(player, lifecycle, step, target, record) if name not in act.without]
     values = {name: fresh(player, name, record) for name in needed if name not in act.payload}
@@ -285,10 +297,13 @@ class Explorer:
         self._seen: set[tuple[str, ...]] = set()
         self._tried: set[ArrowKey] = set()
         self._hopeless: set[str] = set()
+        self._beside: list[tuple[Act, ...]] = []
 
     def explore(self) -> None:
         """Search until every arrow is found, or nothing new comes up."""
         waiting: deque[tuple[Act, ...]] = deque([(Act(verb),) for verb in self.subject.births])
+        others = self.subject.payloads.get(BIRTH, ())[1:]  # they may lead to states that the first one never sees
+        waiting += [(Act(BIRTH, payload),) for payload in others]
         while waiting:
             while waiting and len(self._seen) < _MOST_NODES:
                 waiting += self._visited(waiting.popleft())
@@ -297,6 +312,8 @@ class Explorer:
                 if key not in self._tried and (key.lifecycle, key.source) in self.states:
                     self._tried.add(key)
                     story = self._by_data(key)
+                    waiting += self._beside
+                    self._beside.clear()
                     if story is not None:
                         self.arrows[key] = story
                         waiting.append(story)
@@ -313,6 +330,10 @@ class Explorer:
         player = Player(self.subject, watch=self.watch, checks=False)
         for act in acts:
             player.play(act)
+        for key in arrows_brought(self.steps, player.brought):
+            if key in self.keys and key not in self.arrows:
+                self.arrows[key] = tuple(player.acts)
+                self._beside.append(tuple(player.acts))
         return player
 
     def _visited(self, acts: tuple[Act, ...]) -> list[tuple[Act, ...]]:
@@ -354,6 +375,8 @@ class Explorer:
                 player = self.player((*acts, *prepared))
             except ITIL4Error:
                 continue
+            if key in self.arrows:
+                return self.arrows[key]
             for act in self.acts_for(player, key, player.held[""].record):
                 return (*player.acts, act)
         return None
@@ -379,6 +402,8 @@ class Explorer:
             player = self.player(acts)
             if "" not in player.held:
                 continue
+            if key in self.arrows:
+                return self.arrows[key]
             record = player.held[""].record
             if getattr(record, self._of(key).field) != key.source or (data := self._data(record)) in seen:
                 continue
@@ -501,7 +526,8 @@ class Explorer:
                 self.lost.setdefault(key, self.watch.error)
                 continue
             if found.transition is step and found.target == key.target:
-                mark = repr(sorted(option.payload.items()))
+                hand = option.who if option.who in self.subject.hands.get(key.event, ()) else None
+                mark = repr((sorted(option.payload.items()), hand))
                 if mark not in told:
                     told.add(mark)
                     yield option

@@ -24,7 +24,7 @@ from itil4.testing.near_misses import NearMisses
 from itil4.testing.playing import Played, Player
 from itil4.testing.policies import Policy, as_policies
 from itil4.testing.rules_watched import Watch
-from itil4.testing.searching import ArrowKey, Explorer
+from itil4.testing.searching import ArrowKey, Explorer, arrows_brought
 from itil4.testing.shrinking import shrunk
 from itil4.testing.story import Act, Story
 from itil4.testing.subject import BIRTH, Subject
@@ -204,12 +204,12 @@ class Walk:
             rounds = 0
             while rounds < _MOST_ROUNDS and (open_.get(key) or not (rounds or self.coverage.arrows[key])):
                 rounds += 1
-                if not self._tour(acts, open_):
+                if not self._tour(key, acts, open_):
                     break
             if len(self.found) >= _MOST_FINDINGS:
                 return
 
-    def _tour(self, acts: Sequence[Act], open_: dict[ArrowKey, list[ArrowKey]]) -> bool:
+    def _tour(self, aim: ArrowKey, acts: Sequence[Act], open_: dict[ArrowKey, list[ArrowKey]]) -> bool:
         """Play a story to an arrow, and from there as many pairs as possible; say whether that went well."""
         player, last = self.player(), None
         self.coverage.stories += 1
@@ -222,6 +222,8 @@ class Walk:
             if self.note(played.findings) or not played.answer.done:
                 return False
             self._sound.add(tuple(acts[: place + 1]))
+        if aim in arrows_brought(self.explorer.steps, player.brought):
+            last = aim
         while last is not None and len(player.acts) < len(acts) + _LONGEST:
             further = self._next(player, last, open_) or self._nearer(player, last, open_)
             if further is None:

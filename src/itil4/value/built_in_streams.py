@@ -154,11 +154,13 @@ FULFIL_SERVICE_REQUEST = ValueStream(
             name="Take the request through a channel",
             activity="engage",
             practices=("service_desk", "service_catalogue_management"),
+            states={"service_request_management": ["submitted"]},
         ),
         Step(
             name="Check entitlement and approvals",
             activity="deliver_and_support",
             practices=("service_request_management", "information_security_management", "service_financial_management"),
+            states={"service_request_management": ["awaiting_approval"]},
             adds_value=False,
         ),
         Step(
@@ -175,11 +177,16 @@ FULFIL_SERVICE_REQUEST = ValueStream(
                 "change_enablement",
                 "release_management",
             ),
+            states={
+                "service_request_management": ["in_fulfilment", "on_hold"],
+                "change_enablement": ["new", "assess", "authorize", "scheduled", "implement", "review"],
+            },
         ),
         Step(
             name="Confirm and collect satisfaction",
             activity="engage",
             practices=("service_desk", "service_request_management"),
+            states={"service_request_management": ["fulfilled", "closed"]},
         ),
     ),
 )

@@ -218,11 +218,10 @@ class ValueStream:
         Raises:
             InvalidInput: there is no step of a name, or a state lies in two steps.
 
-        >>> from itil4.value import FULFIL_SERVICE_REQUEST
-        >>> fulfil = FULFIL_SERVICE_REQUEST.watching("service_request_management", {
-        ...     "Take the request through a channel": ["new"], "Carry out fulfilment": ["in_progress"]})
-        >>> FULFIL_SERVICE_REQUEST.watched, fulfil.watched
-        ((), ('service_request_management',))
+        >>> from itil4.value import DEVELOP_NEW_SERVICE
+        >>> develop = DEVELOP_NEW_SERVICE.watching("portfolio_management", {"Decide whether to invest": ["judged"]})
+        >>> DEVELOP_NEW_SERVICE.watched, develop.watched
+        (('change_enablement',), ('portfolio_management', 'change_enablement'))
         """
         for name in states:
             self[name]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from itil4 import errors
 from itil4.errors import Decision, InvalidInput, ITIL4Error, NotFound, Reason, Refused, nearest
-from itil4.messages import ENGLISH, render
+from itil4.messages import ENGLISH, practices, records, render, stores, tools
 
 
 def tree(cls: type[ITIL4Error] = ITIL4Error) -> Iterator[type[ITIL4Error]]:
@@ -94,6 +94,12 @@ def test_every_message_ends_with_a_full_stop_and_says_what_now(code: str) -> Non
     text, remedy = ENGLISH[code]
     assert text.endswith((".", "}", "?")), text
     assert remedy.endswith((".", "}", "?", "'")) or "pip install" in remedy, remedy
+
+
+def test_no_code_stands_in_two_tables() -> None:
+    """A code has one message: of two, the later table would win and nobody would notice."""
+    tables = [records.RECORDS, stores.STORES, practices.PRACTICES, tools.TOOLS]
+    assert sum(map(len, tables)) == len(ENGLISH)
 
 
 def test_a_remedy_leaves_out_what_it_cannot_say() -> None:

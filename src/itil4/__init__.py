@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from itil4.practices.request_lifecycle import ServiceRequest
     from itil4.practices.request_models import RequestModel
     from itil4.practices.request_policy import RequestPolicy
+    from itil4.practices.running import CancelledAfterCommit
     from itil4.practices.service_policy import ServiceLevelPolicy
     from itil4.practices.service_request_management import ServiceRequestManagement
     from itil4.record import (
@@ -99,9 +100,11 @@ _HOMES = {
     "itil4.practices.request_lifecycle": ("ServiceRequest",),
     "itil4.practices.request_models": ("RequestModel",),
     "itil4.practices.request_policy": ("RequestPolicy",),
+    "itil4.practices.running": ("CancelledAfterCommit",),
     "itil4.practices.service_request_management": ("ServiceRequestManagement",),
     "itil4.record": (
-        "Actor", "Attachment", "Comment", "Entry", "FieldSet", "Line", "Link", "Note", "Origin", "Record", "Relation",
+        "Actor", "Attachment", "Comment", "Entry", "FieldSet", "Line", "Link", "Note", "Origin", "Record",
+        "Relation",
     ),
     "itil4.practices.service_policy": ("ServiceLevelPolicy",),
     "itil4.service_level": ("ServiceCalendar", "Target"),
@@ -114,6 +117,7 @@ __all__ = [
     "Actor",
     "Attachment",
     "BrokenRule",
+    "CancelledAfterCommit",
     "Change",
     "ChangeEnablement",
     "ChangeModel",

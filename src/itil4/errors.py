@@ -189,7 +189,7 @@ def nearest(name: object, among: Iterable[str]) -> str | None:
     >>> nearest("resolv", ["resolve", "close"])
     "'resolve'"
     """
-    known = list(among)
+    known = [each for each in among if each != name]
     if not isinstance(name, str) or len(name) > _LONGEST or len(known) > 2_000:
         return None
     import difflib  # late: only a refusal needs it

@@ -598,3 +598,41 @@ def test_a_model_that_can_skip_authorization_is_refused_with_the_story() -> None
     hurried = {**NORMAL.lifecycle, "assess": {"hurry": "implement", "submit": "authorize"}}
     with pytest.raises(DefinitionError, match="'assess' -> 'assess', 'hurry' -> 'implement'"):
         attrs.evolve(NORMAL, name="hurried", lifecycle=hurried)
+
+
+@pytest.mark.parametrize(
+    ("altered", "is_void"),
+    [({"items": ("production",)}, True), ({"backout_plan": "There is none."}, True), ({"description": "x"}, False)],
+)
+def test_inv_062_a_risk_assessment_holds_for_what_was_assessed(itsm: Any, altered: Any, is_void: bool) -> None:
+    """INV-062: items, service and plans that became others since are assessed again; more may be filled in."""
+    change = itsm.changes.assess(normal(itsm, items=("test",)), by=ASSESSOR)
+    change = itsm.changes.assess_risk(change, ANSWERS, by=ASSESSOR)
+    change = itsm.changes.update(change, service="mail", by=ASSESSOR)  # it was empty
+    assert itsm.changes.explain(change, "submit", by=ASSESSOR).allowed
+    change = itsm.changes.update(change, **altered, by=ASSESSOR)
+    assert itsm.changes.explain(change, "submit", by=ASSESSOR).allowed is not is_void
+    change = itsm.changes.assess_risk(change, ANSWERS, by=ASSESSOR)
+    assert itsm.changes.submit(change, by=ASSESSOR).state == "authorize"
+
+
+def test_inv_057_an_approval_that_stands_is_not_voided_behind_the_record(itsm: Any) -> None:
+    """INV-057: a system that ends the approval of a scheduled change is refused; sending back is what ends it."""
+    robot = itil4.Actor("bot", {"system"}, kind="system")
+    change = scheduled(itsm)
+    with pytest.raises(Refused) as caught:
+        itsm.changes.fire(change, "void_approval", by=robot)
+    assert guards(caught.value.reasons) == ["holds_no_longer"]
+    assert itsm.changes.get(change.id).approval_state == "approved"
+
+
+@pytest.mark.parametrize("event", ["authorize", "refuse"])
+def test_inv_057_explain_and_fire_agree_on_what_only_a_vote_brings(itsm: Any, event: str) -> None:
+    """INV-057: whoever asks, in whatever state, is told the same by both."""
+    robot = itil4.Actor("bot", {"system"}, kind="system")
+    for change in (normal(itsm), submitted(itsm), scheduled(itsm)):
+        for actor in (MANAGER, AUTHORITY, robot):
+            told = itsm.changes.explain(change, event, by=actor)
+            with pytest.raises(Refused) as caught:
+                itsm.changes.fire(change, event, by=actor)
+            assert list(told.codes) == codes(caught) == ["approval_decides"]

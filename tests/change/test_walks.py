@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from change_kit import (
     ANSWERS,
     ASSESSOR,
@@ -20,8 +21,10 @@ from change_kit import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from itil4 import Actor, ChangeModel, ITIL4Error
+from itil4 import Actor, ChangeEnablement, ChangeModel, ChangePolicy, InvalidInput, ITIL4Error
+from itil4.practices.approval import ApprovalPolicy, role
 from itil4.practices.change_models import BUILT_IN, NORMAL_WAYS
+from itil4.testing import check_story, walk
 
 EVERYTHING = Actor("eve", {
     "change_manager", "change_coordinator", "change_assessor", "change_implementer", "technical_specialist", "admin",
@@ -151,3 +154,45 @@ def test_the_walks_would_see_an_authorization() -> None:
         for event, payload, actor, late in FORWARD[:4]:
             change = call(itsm.changes, change, event, payload, AUTHORITY if event == "approve" else actor, late)
         assert change.state == "scheduled"
+
+
+BORN = {
+    "normal": "log(summary='Swap') as user -> assess -> assess_risk -> submit",
+    "emergency": "log(summary='Swap', type='emergency', implementation_plan='Swap it') as user -> submit",
+    "of the host, as data": (
+        "log(summary='Swap', model='quick', planned_start=later('1d'), planned_end=later('2d')) as user -> submit"
+    ),
+}
+VOTED = "approve as cat[change_authority] -> approve as dan[change_authority]"
+DONE = "implement -> review -> record_review(review='As planned') -> close(close_code='successful')"
+QUICK = {
+    "name": "quick", "type": "quick", "assessed": False, "authorities": "change_authority",
+    "lifecycle": {**NORMAL_WAYS, "new": {"submit": "authorize", "cancel": "cancelled"}},
+}  # fmt: skip
+BOARD = ApprovalPolicy.of("change_authority", role("change_authority", seats=2), needs="all")
+SETTINGS = {"policies": {"change": ChangePolicy(models=[QUICK], authorities={"change_authority": BOARD})}}
+
+
+@pytest.mark.parametrize("begun", BORN.values(), ids=BORN)
+def test_the_test_kit_brings_each_model_to_its_end_through_real_votes(begun: str) -> None:
+    """Every promise of the kit holds on the way; with one vote of two it is not scheduled."""
+    voted = check_story(ChangeEnablement, f"{begun} -> {VOTED}", settings=SETTINGS)
+    assert voted.state == "scheduled" and len(voted.approval_votes) == 2
+    half = check_story(ChangeEnablement, f"{begun} -> {VOTED.partition(' ->')[0]}", settings=SETTINGS)
+    assert half.state == "authorize"
+    own = f"{begun} -> approve as user[change_authority] refused for guard"
+    assert check_story(ChangeEnablement, own, settings=SETTINGS).state == "authorize"
+    assert check_story(ChangeEnablement, f"{begun} -> {VOTED} -> {DONE}", settings=SETTINGS).state == "closed"
+
+
+def test_the_test_kit_brings_a_standard_change_to_its_end_without_a_vote() -> None:
+    """What has to be there before, an active model of the register, is prepared before each story."""
+    born = "log(summary='Restart', model='restart', planned_start=later('1d'), planned_end=later('2d')) as user"
+    ended = check_story(ChangeEnablement, f"{born} -> schedule as requester -> {DONE}")
+    assert (ended.state, ended.type, ended.approval_state) == ("closed", "standard", "not_requested")
+
+
+def test_a_voter_that_is_no_role_is_refused() -> None:
+    """`by` of a payload is a role or an actor."""
+    with pytest.raises(InvalidInput, match="a role or an Actor"):
+        walk(ChangeEnablement, domains={"approve": [{"by": 3}]})

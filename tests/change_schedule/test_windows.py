@@ -57,6 +57,8 @@ def test_a_fixed_window_is_told_in_the_time_of_its_zone() -> None:
         (lambda: when_of({"rule": "FREQ=DAILY", "start": "2026-01-01T09:00"}), "window_endless"),
         (lambda: when_of({"start": "2026-01-01T09:00", "zone": "UTC"}), "window_endless"),
         (lambda: when_of({"end": at(1)}), "blank"),
+        (lambda: when_of({"weekly": {}}), "window_never"),
+        (lambda: when_of({"weekly": {"mon": []}, "zone": "Europe/Paris"}), "window_never"),
     ],
 )  # fmt: skip
 def test_what_can_be_no_window_is_refused_with_the_reason(call: Any, code: str) -> None:

@@ -102,7 +102,7 @@ def unguarded() -> Any:
 
 HOLES: dict[str, tuple[Callable[[], Any], set[str]]] = {
     "everybody is a lead": (lambda: OnDjango(Trusting), {"not_refused", "wrong_reason"}),
-    "old copies are saved": (lambda: OnDjango(Careless), {"lost_update"}),
+    "old copies are saved": (lambda: OnDjango(Careless), {"lost_update", "wrong_reason"}),
     "a shortcut writes the status": (lambda: OnDjango(Shortcut), {"version", "not_refused"}),
     "a guard was left out": (lambda: OnDjango(lifecycle=unguarded()), {"not_refused"}),
 }
@@ -146,4 +146,4 @@ def test_a_web_service_that_saves_old_copies_is_found(monkeypatch: pytest.Monkey
     for look in (lambda: walk(Defects, driver=OverHttp), lambda: run(lifecycle_machine(Defects, driver=OverHttp), 60)):
         with pytest.raises(Found) as caught:
             look()
-        is_found(caught.value, {"lost_update"})
+        is_found(caught.value, {"lost_update", "wrong_reason"})

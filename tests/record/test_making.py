@@ -98,3 +98,21 @@ def test_only_names_that_were_looked_at_are_not_looked_at_again() -> None:
     """`checked` vouches for its names alone."""
     with pytest.raises(InvalidInput):
         make_shape(Ticket).made({**HEAD, "title": "Mail", "note": 3}, checked={"title"})
+
+
+@attrs.frozen(kw_only=True)
+class Computing(Ticket):
+    short: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        object.__setattr__(self, "short", self.title[:2])
+
+
+def test_what_the_constructor_sets_itself_is_told_besides_what_was_given() -> None:
+    """A field beyond its default is found whoever set it, in the order of the class."""
+    shape, given = make_shape(Computing), {**HEAD, "note": "n", "title": "Mail"}
+    told = shape.beyond_defaults(shape.made(given), ("note", "title"))
+    assert list(told.items())[-3:] == [("title", "Mail"), ("note", "n"), ("short", "Ma")]
+    plain = make_shape(Ticket)
+    assert list(plain.beyond_defaults(plain.made(given), ("note", "tags", "title"))) == ["title", "note"]

@@ -96,3 +96,18 @@ def test_percentiles_outside_0_to_100_are_refused(percent: object) -> None:
         percentile([1], percent)  # type: ignore[arg-type]
     with pytest.raises(InvalidInput):
         percentile([1, "a"], 50)
+
+
+def test_a_figure_explains_itself_down_to_what_it_was_made_of() -> None:
+    """Of a percentile all values, of downtime each outage, of compliance each clock that was met."""
+    eight = Target(duration=8 * HOUR)
+    readings = [
+        clock(eight, ALWAYS, [(at(2, 9), "start"), (at(2, 12), "stop")], at(9)),
+        clock(eight, ALWAYS, [(at(2, 9), "start")], at(9)),
+    ]
+    told = compliance(readings, at(2), at(8), by="due").explain()
+    assert told.splitlines()[0] == "compliance by due: 0.5 (n 2, censored 0)"
+    assert told.splitlines()[1:] == [f"  resolve from {at(2, 9).isoformat()}: stopped, consumed 3:00:00, met"]
+    down = availability([(at(2), at(3))], at(1), at(9)).explain()
+    assert f"{at(2).isoformat()} to {at(3).isoformat()}" in down
+    assert percentile([], 50).explain() == "p50: None (n 0, censored 0)"

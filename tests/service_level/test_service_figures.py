@@ -178,3 +178,13 @@ def test_an_outage_of_nobody_in_particular_is_one_for_all_who_have_the_service()
     clock_of(itsm).set(MONDAY + timedelta(days=1))
     figure = itsm.service_levels.figures(since=MONDAY, until=MONDAY + timedelta(days=1))["availability"]
     assert figure.value == pytest.approx(1 - 3 / 8)
+
+
+def test_a_figure_explains_itself_down_to_the_records(itsm: Any) -> None:
+    """Each record behind the figure is named, those that made the share again, in 80 columns."""
+    figure = itsm.service_levels.figures(target="sla/resolve")["compliance_stopped"]
+    told = " ".join(figure.explain().split())
+    assert f"Targets met (stopped in the period): {figure.shown} (n 2, open 1)" in told
+    assert f"Records: {', '.join(figure.records)} Of these, counted as yes: {', '.join(figure.hits)}" in told
+    assert f"Still to come: {figure.open_records[0]}" in told and len(figure.records) == 2
+    assert max(map(len, figure.explain().splitlines())) <= 80

@@ -351,6 +351,10 @@ def test_the_loop_ticks_again_and_again(tmp_path: Path, capsys: pytest.CaptureFi
     policy.write_text('[[targets]]\nmetric = "resolve"\nduration = "PT1H"\n')
     url = f"sqlite:///{tmp_path / 'desk.db'}"
     options = parser.parse_args(["--store", url, "--policy", str(policy), "--every", "60"])
+    with pytest.raises(InvalidInput, match="no store"):  # a path with a slip in it makes no empty store
+        run(options)
+    assert not (tmp_path / "desk.db").exists()
+    itil4.connect(url).close()
     waited: list[float] = []
     assert run(options, lambda seconds: waited.append(seconds) or len(waited) == 3) == 0
     assert waited == [60, 60, 60] and capsys.readouterr().out.count("0 fired") == 3

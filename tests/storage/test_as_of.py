@@ -69,6 +69,38 @@ def test_a_record_and_its_list_are_shown_as_they_stood(opened: Any) -> None:
     assert [each.number for each in now.incidents.linked("INC0000002", "parent_of")] == ["INC0000001"]
 
 
+def test_a_list_of_the_past_costs_the_history_of_its_kind_once(opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of other kinds is read for it; ways back along links, which come from everywhere, are looked up once."""
+    itsm, clock = opened
+    incident = log(itsm)
+    problem = itsm.problems.log(summary="Relay loses power", impact="low", urgency="low", by=SAM)
+    itsm.link(incident, "caused_by", problem, by=SAM)
+    clock.tick(HOUR)
+    read: list[Any] = []
+    history = itsm.house.store.history
+
+    def noted(tenant: str, **which: Any) -> Any:
+        if "record_id" not in which:
+            read.append(which.get("kind"))
+        return history(tenant, **which)
+
+    monkeypatch.setattr(itsm.house.store, "history", noted)
+    past = itsm.as_of(T0)
+    for _ in range(2):
+        assert past.problems.count() == len(past.problems.find().items) == 1
+        assert past.incidents.get(incident.id).number == "INC0000001"
+    assert read == ["problem"]
+    for _ in range(2):
+        assert [each.relation for each in past.problems.links(problem)] == ["causes"]
+        assert [each.id for each in past.problems.find(causes=incident).items] == [problem.id]
+        assert [each.id for each in itsm.problems.find(causes=incident).items] == [problem.id], (
+            "with an earlier copy, too"
+        )
+    assert read == ["problem", None]
+    assert [each.id for each in past.incidents.find(caused_by=problem).items] == [incident.id]
+    assert read == ["problem", None, "incident"]
+
+
 def test_verbs_are_refused_and_say_why(opened: Any) -> None:
     """No verb, unit, link, redaction or correction of the past; questions about steps are answered as of then."""
     itsm, clock = opened

@@ -93,7 +93,12 @@ def test_what_cannot_be_run_is_refused(itsm: ServiceManagement) -> None:
             asyncio.run(itsm.run(given, by=SAM))
         return caught.value.code
 
+    def hidden(desk: Any) -> Any:
+        two(desk)
+        return work(desk)
+
     assert (call(work), call("two")) == ("ill_typed", "ill_typed")
+    assert (call(hidden), itsm.incidents.count()) == ("ill_typed", 0)
     with itsm.unit(by=SAM) as desk, pytest.raises(InvalidInput) as caught:
         asyncio.run(desk.run(two))
     assert caught.value.code == "run_in_unit"

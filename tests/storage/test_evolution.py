@@ -5,6 +5,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,6 +28,7 @@ from itil4 import (
 from itil4.errors import ITIL4Error, StoreError
 from itil4.record import REDACTED, make_shape, stored_as
 from itil4.storage.kinds import Kind
+from itil4.storage.query import Compare
 
 SAM = Actor("sam", roles={"service_desk"})
 OFFICER = Actor("officer", roles={"data_protection_officer"})
@@ -347,3 +349,99 @@ itsm.close()
         itsm.house.store.migrate([itsm.house.kinds["incident"].row])
         assert before.execute("SELECT sql FROM sqlite_master ORDER BY name").fetchall() == tables
         before.close()
+
+
+# questions about rows of before
+
+
+@attrs.frozen(kw_only=True)
+class Shipped(Incident):
+    ship: str = "unknown"
+
+
+class ShippedIncidents(IncidentManagement[Shipped]):
+    record = Shipped
+    indexed: ClassVar[Any] = (*IncidentManagement.indexed, "ship")
+
+
+@attrs.frozen(kw_only=True)
+class Sailed(Incident):
+    schema: ClassVar[int] = 2
+    vessel: str | None = None
+
+
+def _ship_to_vessel(body: dict[str, Any]) -> dict[str, Any]:
+    return {**body, "vessel": body.pop("ship", "unknown")}
+
+
+class SailedIncidents(IncidentManagement[Sailed]):
+    record = Sailed
+    indexed: ClassVar[Any] = (*IncidentManagement.indexed, "vessel")
+    upcasters: ClassVar[Any] = {1: _ship_to_vessel}
+
+    def visible(self, actor: Actor) -> Any:
+        return Compare("vessel", "eq", actor.id) if actor.id.islower() and len(actor.id) == 1 else None
+
+
+def _logged(itsm: itil4.ServiceManagement, **values: Any) -> Any:
+    return itsm.incidents.log(summary="Radar", impact="low", urgency="low", by=SAM, **values)
+
+
+@pytest.fixture(params=["memory", "sqlite", "sqlalchemy_sqlite", "postgres"])
+def any_store(request: pytest.FixtureRequest, tmp_path: Path, make_stores: Any) -> Iterator[Any]:
+    made = make_stores(request.param, request, tmp_path)()
+    yield made
+    made.close()
+
+
+def test_a_field_that_has_come_since_is_found_by_its_default(any_store: Any) -> None:
+    """Rows from before a subclass are read with its default, so every operator finds and counts them by it."""
+    _logged(itil4.connect(any_store))
+    itsm: Any = itil4.connect(any_store, practices=[ShippedIncidents])
+    _logged(itsm, ship="zephyr")
+    every = list(itsm.incidents.each())
+    assert [each.ship for each in every] == ["unknown", "zephyr"]
+    asked: dict[str, tuple[Any, Callable[[str], bool]]] = {
+        "ship": ("unknown", lambda ship: ship == "unknown"),
+        "ship__ne": ("unknown", lambda ship: ship != "unknown"),
+        "ship__eq": ("zephyr", lambda ship: ship == "zephyr"),
+        "ship__in": (["unknown", "x"], lambda ship: ship in ("unknown", "x")),
+        "ship__lt": ("v", lambda ship: ship < "v"),
+        "ship__ge": ("v", lambda ship: ship >= "v"),
+        "ship__prefix": ("unk", lambda ship: ship.startswith("unk")),
+        "ship__contains": ("NOW", lambda ship: "now" in ship),
+        "ship__is_null": (True, lambda _: False),
+    }
+    for name, (value, holds) in asked.items():
+        wanted = [each.id for each in every if holds(each.ship)]
+        assert [each.id for each in itsm.incidents.find(**{name: value}).items] == wanted, name
+        assert itsm.incidents.count(**{name: value}) == len(wanted), name
+
+
+@pytest.mark.parametrize("order", ["vessel", "-vessel"])
+def test_rows_of_earlier_schemas_are_found_in_the_present_one(any_store: Any, order: str) -> None:
+    """Found, counted, ordered, paged and hidden by what upcasters make of them, before any of them is rewritten."""
+    old = itil4.connect(any_store, practices=[ShippedIncidents])
+    for ship in "cadb":
+        last = _logged(old, ship=ship).id
+    itsm: Any = itil4.connect(any_store, practices=[SailedIncidents])
+    itsm.link(_logged(itsm, vessel="bb"), "child_of", last, by=SAM)
+    itsm.link(itsm.incidents.find(vessel="c").items[0], "child_of", last, by=SAM)
+    paged: list[str | None] = []
+    page = itsm.incidents.find(order_by=order, limit=2)
+    while page.items:
+        paged += [each.vessel for each in page.items]
+        if page.next is None:
+            break
+        page = itsm.incidents.find(order_by=order, limit=2, after=page.next)
+    assert paged == sorted(["a", "b", "bb", "c", "d"], reverse=order[0] == "-")
+    assert [each.vessel for each in itsm.incidents.find(vessel__prefix="b", order_by=order).items] == [
+        each for each in paged if each and each[0] == "b"
+    ]
+    assert (itsm.incidents.count(vessel="a"), itsm.incidents.count(vessel__is_null=True)) == (1, 0)
+    assert [each.vessel for each in itsm.incidents.find(child_of=last, vessel__ne="bb").items] == ["c"]
+    assert [each.vessel for each in itsm.incidents.each(by=Actor("a"))] == ["a"]
+    assert len(list(itsm.incidents.histories(by=Actor("d")))) == 1
+    for each in list(itsm.incidents.each()):
+        itsm.incidents.update(each, rank=1, by=SAM)
+    assert [each.vessel for each in itsm.incidents.find(order_by=order).items] == paged

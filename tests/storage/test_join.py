@@ -260,6 +260,35 @@ def test_a_kind_that_nobody_used_before_needs_no_change_of_tables_inside(host: H
     assert host.itsm.problems.get(problem.id).number == "PRB0000001"
 
 
+@pytest.mark.parametrize("name", ["sqlalchemy_sqlite", "postgres"])
+def test_a_transaction_of_a_host_keeps_nobody_from_reading_a_kind_for_the_first_time(
+    name: str, request: pytest.FixtureRequest, tmp_path: Path, make_stores: Any
+) -> None:
+    """An index cannot be made while the host's transaction writes, so the question goes without; later, it is made."""
+    from itil4.storage import SqlAlchemyStore
+
+    made = make_stores(name, request, tmp_path)()
+    url, schema = made.engine.url.render_as_string(hide_password=False), made.names.schema
+    itil4.connect(made).close()
+
+    def indexes(store: Any) -> int:
+        return len(store._read("look", store._there)[0])
+
+    store = SqlAlchemyStore(url, schema=schema, timeout=0.1)
+    with itil4.connect(store) as itsm:
+        before = indexes(store)
+        with store.engine.begin() as connection:
+            with itsm.join(connection, by=SAM) as unit:
+                incident = log(unit)
+            assert itsm.incidents.count() == 0
+            assert indexes(store) == before
+        assert itsm.incidents.find(state="new").items[0].id == incident.id
+    again = SqlAlchemyStore(url, schema=schema)
+    with itil4.connect(again) as itsm:
+        assert itsm.incidents.count() == 1
+        assert indexes(again) > before
+
+
 def test_django_tells_subscribers_on_commit(request: pytest.FixtureRequest, tmp_path: Path, make_stores: Any) -> None:
     """`transaction.on_commit(unit.committed)` tells of what was committed, and of nothing that was rolled back."""
     store = make_stores("sqlalchemy_sqlite", request, tmp_path)()

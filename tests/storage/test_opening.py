@@ -1,15 +1,18 @@
 """Addresses of stores: found by their scheme, loaded when they are used, and refused in words that help."""
 
+import os
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import itil4
 from itil4 import DefinitionError, InvalidInput, MemoryStore, MissingExtra
 from itil4.storage import opening
+from itil4.storage.address import shown
 
 ROOT = Path(__file__).parents[2]
 
@@ -102,10 +105,36 @@ def test_passwords_are_never_shown() -> None:
     with pytest.raises(InvalidInput) as caught:
         itil4.connect("sqlite://ana:secret@host")
     assert "secret" not in str(caught.value)
-    assert opening.shown("x://ana:a:b@host/db") == "x://ana:***@host/db"
+    assert shown("x://ana:a:b@host/db") == "x://ana:***@host/db"
 
 
 def test_what_is_built_in_is_registered_too() -> None:
     """Tools that look at the metadata of an installation see the same backends as the library does."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["entry-points"][opening.GROUP] == dict(opening.BUILT_IN)
+
+
+@pytest.mark.parametrize("given", [5, b"sqlite:///x.db", Path("desk.db"), print])
+def test_what_is_neither_an_address_nor_a_store_is_refused(given: Any) -> None:
+    """The message says what an object lacks to be a store."""
+    with pytest.raises(InvalidInput) as caught:
+        itil4.connect(given)
+    assert caught.value.code == "not_a_store"
+    assert "write" in caught.value.detail["lacks"]
+
+
+@pytest.mark.parametrize("made", ["", "def open_store(url): return 5", "open_store = 5"])
+def test_a_package_whose_backend_opens_no_store_is_named(made: str, tmp_path: Path) -> None:
+    """A distribution of its own, installed beside: what its entry point gives is looked at before it is used."""
+    (tmp_path / "other_backend.py").write_text(made)
+    info = tmp_path / "other_backend-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other-backend\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[itil4.backends]\nother = other_backend:open_store\n")
+    script = "import itil4\ntry:\n  itil4.connect('other://x')\nexcept itil4.DefinitionError as error:\n  print(error)"
+    path = os.pathsep.join([str(tmp_path), str(Path(itil4.__file__).parents[1])])
+    done = subprocess.run(
+        [sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert done.stdout.startswith("The backend other_backend:open_store of other:// cannot be loaded:"), done.stderr

@@ -307,3 +307,20 @@ def test_relays_that_are_killed_lose_nothing_and_let_nothing_overtake() -> None:
     assert {name: figures[name] for name in ("entries", "lost", "overtaken")} == {
         "entries": 150, "lost": 0, "overtaken": 0,
     }  # fmt: skip
+
+
+def test_an_acknowledgement_of_nothing_that_was_claimed_is_refused(itsm: itil4.ServiceManagement) -> None:
+    """Neither nothing nor one foreign value is taken for entries."""
+    for given in (None, 5, [None], "w"):
+        with pytest.raises(InvalidInput) as caught:
+            itsm.outbox.ack(given)  # type: ignore[arg-type]  # that is what is refused
+        assert caught.value.code == "ill_typed"
+
+
+def test_a_desk_of_the_past_delivers_nothing(itsm: itil4.ServiceManagement, clock: Hand) -> None:
+    """What waited then says nothing about what waits now, so the outbox of the past is closed."""
+    log(itsm)
+    with pytest.raises(Refused) as caught:
+        itsm.as_of(clock.now()).outbox.claim("w")
+    assert caught.value.code == "past"
+    assert len(itsm.outbox.claim("w")) == 1

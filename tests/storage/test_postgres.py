@@ -176,6 +176,24 @@ def test_a_wait_that_takes_too_long_is_a_stale_record(postgres: Any, store: Any)
         assert itsm.incidents.assign(incident, to="sam", by=SAM).version == 2
 
 
+def test_tables_that_are_being_changed_are_a_store_error_for_readers(postgres: Any, store: Any) -> None:
+    """Reads wait for nobody but for who changes the tables themselves; when that takes too long, they say so."""
+    from itil4.storage import SqlAlchemyStore
+
+    hasty = SqlAlchemyStore(postgres.url, schema=store.names.schema, timeout=0.1)
+    with itil4.connect(hasty) as itsm:
+        incident = log(itsm)
+        with raw(store) as other:
+            other.execute("BEGIN")
+            other.execute("LOCK TABLE itil4_record, itil4_entry IN ACCESS EXCLUSIVE MODE")
+            for read in (lambda: itsm.incidents.get(incident.id), lambda: list(itsm.incidents.histories())):
+                with pytest.raises(StoreError) as caught:
+                    read()
+                assert caught.value.code == "store_failed"
+            other.execute("ROLLBACK")
+        assert itsm.incidents.get(incident.id).version == 1
+
+
 @pytest.mark.parametrize("level", ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])
 def test_no_update_is_lost_at_any_isolation_of_a_host(postgres: Any, store: Any, level: str) -> None:
     """An engine of the host keeps its isolation; what the database gives up is tried again, or stale."""

@@ -234,6 +234,8 @@ def _vessel(**fields: Any) -> Vessel:
         ("anything", (1, Frozen(deep=float("inf")))),
         ("anything", datetime(2026, 3, 2, tzinfo=UTC)),
         ("anything", Deck.UPPER),
+        ("anything", {1: 2}),
+        ("anything", ({"a": {2: 1}},)),
         ("anything", "\ud800"),
         ("ports", {"\ud800": Decimal(1)}),
         ("berth", Berth("\ud800", Decimal(1))),
@@ -371,3 +373,17 @@ def test_what_people_send_is_refused_by_its_place(given: Any, place: str) -> Non
     with pytest.raises(InvalidInput) as caught:
         values_from(SHAPE, given)
     assert [str(each.detail["field"]) for each in caught.value.reasons] == [place]
+
+
+def test_one_of_several_types_is_sent_as_a_pair() -> None:
+    """JSON cannot tell the types apart, so the pair names one; errors lead to the place inside."""
+    assert values_from(SHAPE, {"mixed": ["Berth", {"name": "A", "depth": "4"}]}) == {"mixed": Berth("A", Decimal(4))}
+    assert values_from(SHAPE, {"mixed": ["decimal", "1.50"]}) == {"mixed": Decimal("1.50")}
+    for sent, place in [
+        ({"name": "A"}, "mixed"), (["Bert", {}], "mixed[0]"), ("1.50", "mixed"), (["decimal", 1], "mixed[1]"),
+        (["Berth", {"name": "A", "depth": "4", "anchor": 1}], "mixed[1].anchor"), (["text", 5], "mixed[1]"),
+        (["Berth", {"name": "A", "depth": 4}], "mixed[1].depth"),
+    ]:  # fmt: skip
+        with pytest.raises(InvalidInput) as caught:
+            values_from(SHAPE, {"mixed": sent})
+        assert [each.detail["field"] for each in caught.value.reasons] == [place]

@@ -220,3 +220,11 @@ def test_a_budget_is_for_an_activity_or_a_resource():
     with pytest.raises(InvalidInput) as caught:
         budget.status([attrs.evolve(first, amount=Amount(1, "USD"))])
     assert caught.value.code == "unlike_units"
+
+
+def test_what_was_said_before_the_question_is_no_answer_to_it():
+    """An earlier time shows that the two were linked by mistake; one at the same moment may be an answer."""
+    early = co_creation("mail", [said(1, "consumer", "feedback", day=5), said(2, "provider", answers="1", day=4)])
+    assert (early.answered, early.unanswered, early.two_way_share) == ((), ("R1",), 0.0)
+    at_once = co_creation("mail", [said(1, "consumer", "feedback", day=5), said(2, "provider", answers="1", day=5)])
+    assert at_once.answered == ("R1",)

@@ -149,7 +149,7 @@ def run_report(args: Namespace) -> int:
     if args.html is not None and (args.target is not None or args.by):
         raise InvalidInput.of("page_of_all")
     if args.store is not None:
-        _must_exist(args.store)
+        must_exist(args.store)
     by = tuple(name.strip() for name in args.by.split(",") if name.strip())
     with connect(args.store, policies=policies(args.policy)) as itsm:
         if args.file is not None:
@@ -197,8 +197,8 @@ def _write_page(itsm: ServiceManagement, args: Namespace) -> None:
     print(f"Written to {args.html}; open it in a browser.")
 
 
-def _must_exist(url: str) -> None:
-    """Refuse to make an empty store only to report that it is empty."""
+def must_exist(url: str) -> None:
+    """Refuse to make an empty store only to say that it is empty."""
     path = url.removeprefix("sqlite:///")
     if path != url and path and not Path(path).exists():
         raise InvalidInput.of("no_store", url=url)

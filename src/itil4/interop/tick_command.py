@@ -30,8 +30,10 @@ def run(options: argparse.Namespace, wait: Callable[[float], object] | None = No
         options: as `add_arguments` has them.
         wait: waits so many seconds, and returns something true to end the loop; by default until it is interrupted.
     """
+    from itil4.interop.commands import must_exist
     from itil4.itsm import connect
 
+    must_exist(options.store)
     if options.every is not None and options.every < 1:
         raise InvalidInput.of("bad_every", value=options.every)
     with connect(options.store, tenant=options.tenant, policies=policies(options.policy)) as itsm:

@@ -396,16 +396,15 @@ class Engine:
 
     def _delta(self, rule: Callable[..., Any], shape: Shape, proposed: Any, *more: Any) -> Mapping[str, Any]:
         """Run an effect or derive rule of the host and check what it answers."""
-        what = f"the rule {name_of(rule)!r}"
         try:
             delta = rule(proposed, *more)
         except Exception as error:
-            raise broken(what, proposed, error) from error
+            raise broken(_rule(rule), proposed, error) from error
         if not isinstance(delta, Mapping):
-            raise broken(what, proposed, f"it answered {delta!r}, not a mapping of fields")
+            raise broken(_rule(rule), proposed, f"it answered {delta!r}, not a mapping of fields")
         wrong = self._payload_problems(delta, shape)
         if wrong:
-            raise broken(what, proposed, str(wrong[0]))
+            raise broken(_rule(rule), proposed, str(wrong[0]))
         return delta
 
     def append(
@@ -458,6 +457,10 @@ class Engine:
         if self._digest is None:
             self._digest = self.lifecycle.digest
         return self._digest
+
+
+def _rule(rule: Callable[..., Any]) -> str:
+    return f"the rule {name_of(rule)!r}"
 
 
 def _choose(chosen: Chosen, payload: Mapping[str, Any]) -> tuple[str | None, Mapping[str, Any], Reason | None]:

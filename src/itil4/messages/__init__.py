@@ -10,6 +10,7 @@ through its own catalogue:
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, TypeAlias
 
 from itil4.messages.practices import PRACTICES
@@ -31,8 +32,7 @@ def render(code: str, detail: Mapping[str, Any], catalogue: Catalogue = ENGLISH)
     """
     text, remedy = catalogue.get(code) or ENGLISH.get(code) or (code, "")
     values = {name: _listed(value) for name, value in detail.items()}
-    sentences = [part for part in remedy.replace("? ", "?\n").replace(". ", ".\n").split("\n") if part]
-    kept = [part.format_map(values) for part in sentences if _complete(part, values)]
+    kept = [part.format_map(values) for part, names in _sentences(remedy) if _complete(names, values)]
     return text.format_map(_Lenient(values)), " ".join(part for part in kept if part)
 
 
@@ -41,8 +41,14 @@ class _Lenient(dict[str, Any]):
         return f"<{name}>"
 
 
-def _complete(sentence: str, values: Mapping[str, Any]) -> bool:
-    names = [part.split("}")[0].split("!")[0] for part in sentence.split("{")[1:]]
+@cache
+def _sentences(remedy: str) -> list[tuple[str, list[str]]]:
+    """Return the sentences of a remedy, each with the values that it names."""
+    parts = remedy.replace("? ", "?\n").replace(". ", ".\n").split("\n")
+    return [(each, [word.split("}")[0].split("!")[0] for word in each.split("{")[1:]]) for each in parts if each]
+
+
+def _complete(names: list[str], values: Mapping[str, Any]) -> bool:
     return all(values.get(name) not in (None, "") for name in names)
 
 

@@ -189,6 +189,7 @@ PRACTICES: dict[str, tuple[str, str]] = {
         "Link it before the change is authorized: link(change, 'affects', item).",
     ),
     "window_endless": ("The window that starts at {start} has no end.", "Give it an end, or a duration."),
+    "window_never": ("A weekly window without hours is never there.", "Give it the hours of at least one day."),
     "window_backwards": (
         "The window ends at {end}, which is not after its start at {start}.",
         "Let it end after it starts.",

@@ -114,8 +114,8 @@ STORES: dict[str, tuple[str, str]] = {
         "The backend {home} of {scheme}:// cannot be loaded: {error}",
         "Ask those who made the package, or pass a store.",
     ),
-    "page_of_all": (
-        "The page of --html has all targets and all records; --target and --by do not apply to it.",
-        "Leave them out, or choose --csv or --json.",
+    "not_a_store": (
+        "{value} is no store: it lacks {lacks}.",
+        "Give an address such as sqlite:///file.db, or an object that keeps itil4.storage.protocols.Store.",
     ),
 }

@@ -14,7 +14,11 @@ TOOLS: dict[str, tuple[str, str]] = {
     "no_key": ("The row has no {column}, so it belongs to no record.", "Complete the row."),
     "bad_time": ("{value!r} is not a time of the form {form!r}.", "Correct it, or time_format in the mapping."),
     "skipped_time": ("{value!r} does not exist in {zone}: the clocks went forward.", "Check the zone."),
-    "no_store": ("There is no store {url!r}.", "Import something first, or give another address."),
+    "no_store": ("There is no store {url!r}.", "Give another address; an import, or connect(), makes one."),
+    "page_of_all": (
+        "The page of --html has all targets and all records; --target and --by do not apply to it.",
+        "Leave them out, or choose --csv or --json.",
+    ),
     "import_elsewhere": (
         "Another import of {file} into this store went on at the same time; what was added is kept.",
         "Wait for it to end, and run the same command again.",

@@ -34,7 +34,8 @@ class Amending(Working[R]):
         """Return plain JSON, such as the body of a request, as values of fields that verbs take.
 
         Moments are ISO 8601 with an offset, dates ISO 8601, durations whole microseconds, Decimals text, values of
-        a type mappings of their parts. Nothing is coerced.
+        a type mappings of their parts; where a field holds one of several types, a pair `[type, value]`. Nothing is
+        coerced.
 
         >>> import itil4
         >>> itil4.connect().incidents.values({"summary": "Mail", "occurred_at": "2026-03-02T08:00:00Z"})["occurred_at"]

@@ -265,7 +265,9 @@ class ChangeEnablement(Approving[C]):
         self, unit: Unit, current: C, event: str, actor: Actor, payload: Mapping[str, Any], at: datetime | None,
         reason: str | None, cause: str | None, seen: frozenset[str] = frozenset(),
     ) -> C:  # fmt: skip
-        if event == "reclassify":
+        if event == "reclassify" and any(
+            each.event == event and source == current.state for source, each in self.lifecycle.arrows
+        ):
             payload = taken_up(self, unit, payload, actor, current)
         new = super()._step(unit, current, event, actor, payload, at, reason, cause, seen)
         if event in TIMED and (against := tuple(self.schedule_objections(new, unit))):

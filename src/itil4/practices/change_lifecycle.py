@@ -61,7 +61,8 @@ class Change(Approvable):
         implementation_plan, backout_plan, test_plan: what will be done, how it is undone, how it is tested.
         planned_start, planned_end, actual_start, actual_end: the one before the other (INV-063).
         answers, risk, risk_case: the risk assessment: what was answered, the risk, and the case that decided it.
-        assessed_at, assessed_by, authorized_at: when and by whom.
+        assessed_at, assessed_by, authorized_at: when and by whom; `assessed_scope` tells, as digests, what the risk
+            was assessed of.
         tasks: the work, in an order that each task says.
         close_code, close_notes, closed_at: how it ended.
         close_reason: why it was cancelled.
@@ -94,6 +95,7 @@ class Change(Approvable):
     risk_case: Line | None = None
     assessed_at: datetime | None = None
     assessed_by: Line | None = None
+    assessed_scope: Mapping[str, str] = attrs.field(factory=Frozen, converter=freeze, hash=False)
     authorized_at: datetime | None = None
     tasks: tuple[ChangeTask, ...] = ()
     close_code: CloseCode | None = None
@@ -123,6 +125,7 @@ SET_BY: Mapping[str, tuple[str, ...]] = {
     "risk_case": ("assess_risk",),
     "assessed_at": ("assess_risk",),
     "assessed_by": ("assess_risk",),
+    "assessed_scope": ("assess_risk",),
     "authorized_at": ("authorize",),
     "actual_start": ("log", "implement", "review"),
     "actual_end": ("log", "review"),
@@ -139,7 +142,16 @@ SET_BY: Mapping[str, tuple[str, ...]] = {
 """Fields that only these steps may be given, or set; no update and no other step touches them."""
 
 COMPUTED_BY_STEPS = frozenset(
-    {"risk", "risk_case", "assessed_at", "assessed_by", "authorized_at", "reviewed_at", "reviewed_by"}
+    {
+        "risk",
+        "risk_case",
+        "assessed_at",
+        "assessed_by",
+        "assessed_scope",
+        "authorized_at",
+        "reviewed_at",
+        "reviewed_by",
+    }
 )
 """Those of them that nobody gives: the step says so itself."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -26,6 +27,9 @@ ASSESSORS = COORDINATORS | {ASSESSOR, "technical_specialist"}
 IMPLEMENTERS = COORDINATORS | {IMPLEMENTER, "technical_specialist", "assignee", "team_member"}
 REQUESTERS = ASSESSORS | IMPLEMENTERS | {"requester"}
 """Everybody who takes part in a change."""
+
+ASSESSED = ("service", "category", "items", "implementation_plan", "backout_plan", "test_plan")
+"""What a risk is assessed of: when something else stands there, it is another change."""
 
 PLANS = ("implementation_plan", "backout_plan", "test_plan")
 ASKED_FOR = ("planned_start", "planned_end", *PLANS)
@@ -127,11 +131,23 @@ def meets_conditions(change: "Change", context: Context) -> bool | str:
     return True if model is None else model.unmet(change) or True
 
 
-@guard(text="its risk has not been assessed.", remedy="Assess it with assess_risk.")
-def is_assessed(change: "Change", context: Context) -> bool:
-    """The risk is known before authorization, where the model wants it (INV-062)."""
+@guard(remedy="Assess it with assess_risk.")
+def is_assessed(change: "Change", context: Context) -> bool | str:
+    """The risk of what is submitted is known, where the model wants it (INV-062); more may be filled in later."""
     model = applied(context).model
-    return change.risk is not None or (model is not None and not model.assessed)
+    if model is not None and not model.assessed:
+        return True
+    if change.risk is None:
+        return "its risk has not been assessed."
+    now = assessed_scope(change)
+    other = [name for name, digest in change.assessed_scope.items() if now.get(name) != digest]
+    return f"its risk was assessed before {', '.join(other)} became another." if other else True
+
+
+def assessed_scope(change: "Change") -> Mapping[str, str]:
+    """Return what a risk is assessed of, as far as it is filled: field -> the digest of its value."""
+    held = {name: getattr(change, name) for name in ASSESSED}
+    return {name: sha256(repr(value).encode()).hexdigest()[:16] for name, value in held.items() if not blank(value)}
 
 
 @guard(remedy="Answer every question with one of its answers.")
@@ -271,13 +287,16 @@ def stamp_risk(change: "Change", context: Context) -> Mapping[str, Any]:
     if model is None:
         return {}
     risk, case = model.risk.judge(change.answers)
-    return {"risk": risk, "risk_case": case, "assessed_at": context.at, "assessed_by": context.actor.id}
+    return {
+        "risk": risk, "risk_case": case, "assessed_at": context.at, "assessed_by": context.actor.id,
+        "assessed_scope": assessed_scope(change),
+    }  # fmt: skip
 
 
 def forget_risk(change: "Change", context: Context) -> Mapping[str, Any]:
     """What goes back to the beginning, or by another model, is assessed and authorized anew."""
     gone: dict[str, Any] = dict.fromkeys(("risk", "risk_case", "assessed_at", "assessed_by", "authorized_at"))
-    return {**gone, "answers": {}}
+    return {**gone, "answers": {}, "assessed_scope": {}}
 
 
 def stamp_authorized(change: "Change", context: Context) -> Mapping[str, Any]:

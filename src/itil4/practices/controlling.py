@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any, ClassVar, TypeVar
 
 import attrs
@@ -20,6 +21,12 @@ from itil4.storage.unit import Unit
 from itil4.vocabulary import OPEN
 
 F = TypeVar("F", bound=Fault)
+
+
+@cache
+def _usual() -> ProblemPolicy:
+    """The policy of who gave none; made once, as every computed field asks for it."""
+    return ProblemPolicy()
 
 
 class ErrorControl(Practice[F]):
@@ -45,7 +52,7 @@ class ErrorControl(Practice[F]):
     @property
     def rules(self) -> ProblemPolicy:
         """The policy in force: the one given to `connect` for problems, or the default."""
-        given = self.desk.house.policies.get("problem", ProblemPolicy())
+        given = self.desk.house.policies.get("problem", _usual())
         if not isinstance(given, ProblemPolicy):
             raise InvalidInput.of("ill_typed", field="policies.problem", expected="a ProblemPolicy", value=given)
         return given

@@ -1,7 +1,7 @@
 """What the practices of one service management share, and the scope in which they act."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -90,6 +90,23 @@ class House:
                         logging.getLogger("itil4").exception(said, entry.id)
 
 
+class _OneUnit:
+    """A unit that is committed at the end of what happens inside, unless that ends in an error."""
+
+    __slots__ = ("_house", "_unit")
+
+    def __init__(self, house: House, unit: Unit) -> None:
+        self._house = house
+        self._unit = unit
+
+    def __enter__(self) -> Unit:
+        return self._unit
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if kind is None:
+            self._house.commit(self._unit)
+
+
 class Desk:
     """Where practices act: each call in a unit of its own, or all in one unit; with or without a default actor."""
 
@@ -144,9 +161,8 @@ class Desk:
             raise InvalidInput.of("ill_typed", field="by", expected="an Actor", value=actor)
         return actor
 
-    @contextmanager
-    def working(self) -> Iterator[Unit]:
-        """Yield the unit to work in: the open one, or a new one that is committed and published at the end.
+    def working(self) -> AbstractContextManager[Unit]:
+        """Give the unit to work in: the open one, or a new one that is committed and published at the end.
 
         Raises:
             Refused: this desk shows the past.
@@ -154,13 +170,7 @@ class Desk:
         if self.house.past is not None:
             raise Refused.of("past", event="a change", moment=self.house.past)
         open_one = self._open_unit()
-        if open_one is not None:
-            with open_one.savepoint():
-                yield open_one
-            return
-        unit = self.new_unit()
-        yield unit
-        self.house.commit(unit)
+        return _OneUnit(self.house, self.new_unit()) if open_one is None else open_one.savepoint()
 
     def reading(self) -> Unit:
         """Return the unit to read through: the open one, or a new one that will not be written."""

@@ -180,6 +180,14 @@ class Figure:
         parts += [f"left out, {name}: {count:,}" for name, count in self.left_out.items()]
         return "\n".join(lines[:1] + [each for part in (*lines[1:], *parts) for each in _wrapped(part.strip())])
 
+    def explain(self) -> str:
+        """Return all of it, down to the references of the records, as lines of at most 80 columns."""
+        known = (
+            ("Records", self.records), ("Of these, counted as yes", self.hits), ("Still to come", self.open_records),
+        )  # fmt: skip
+        told = [_wrapped(f"{name}: {', '.join(found)}") for name, found in known if found]
+        return "\n".join([self.text(), *(line for lines in told for line in lines)])
+
     def __str__(self) -> str:
         return f"{self.title}: {self.shown} (n {self.n}, open {self.open})"
 

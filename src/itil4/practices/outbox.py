@@ -24,7 +24,7 @@ from datetime import datetime, timedelta
 
 import attrs
 
-from itil4.errors import InvalidInput, StoreError, nearest
+from itil4.errors import InvalidInput, Refused, StoreError, nearest
 from itil4.practices.desk import House
 from itil4.record import Entry
 from itil4.record.door import text_problem
@@ -68,6 +68,7 @@ class Outbox:
 
         Raises:
             StoreError: no outbox is kept (`connect(..., outbox=True)`), or the store cannot.
+            Refused: this desk shows the past.
             InvalidInput: the worker, lease, limit or practice is none.
         """
         house, store = self._house, self._store()
@@ -97,7 +98,9 @@ class Outbox:
             StoreError: no outbox is kept.
             InvalidInput: something else is among them than `claim` returns.
         """
-        given = (claimed,) if isinstance(claimed, ClaimedEntry) else tuple(claimed)
+        if not isinstance(claimed, Iterable):
+            claimed = (claimed,)
+        given = tuple(claimed)
         held: dict[Held, ClaimedEntry] = {}
         for each in given:
             if not isinstance(each, ClaimedEntry):
@@ -110,7 +113,9 @@ class Outbox:
         return tuple(each for key, each in held.items() if key not in counted)
 
     def _store(self) -> KeepsOutbox:
-        store = self._house.store
+        store, past = self._house.store, self._house.past
+        if past is not None:
+            raise Refused.of("past", event="a delivery", moment=past)
         if keeps_outbox(store):
             return store
         raise StoreError.of("no_outbox", store=type(store).__name__)

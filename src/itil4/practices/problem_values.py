@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 import attrs
 
 from itil4.clock import instant
-from itil4.errors import InvalidInput, Reason, nearest
+from itil4.errors import InvalidInput, nearest
 from itil4.record.door import text_problem
 
 Confidence: TypeAlias = Literal["possible", "probable", "confirmed", "ruled_out"]
@@ -36,9 +36,9 @@ DISMISSALS: tuple[CloseReason, ...] = ("mistaken", "negligible", "irrelevant")
 
 def _text(*, lines: bool, longest: int) -> Any:
     def check(_: Any, attribute: "attrs.Attribute[str]", value: Any) -> None:
-        reason: Reason | None = Reason.of("ill_typed", field=attribute.name, expected="a text", value=value)
-        if type(value) is str:
-            reason = text_problem(attribute.name, value, longest=longest, lines=lines, may_be_blank=False)
+        if type(value) is not str:
+            raise InvalidInput.of("ill_typed", field=attribute.name, expected="a text", value=value)
+        reason = text_problem(attribute.name, value, longest=longest, lines=lines, may_be_blank=False)
         if reason is not None:
             raise InvalidInput(reason)
 

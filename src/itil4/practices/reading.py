@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import groupby
@@ -14,7 +15,9 @@ from itil4.practices.desk import Desk
 from itil4.record import Actor, Details, Entry, Link, Record, Shape, replay
 from itil4.record.door import text_problem
 from itil4.record.happened import as_happened
+from itil4.storage import earlier
 from itil4.storage.kinds import Kind
+from itil4.storage.protocols import RecordRow
 from itil4.storage.query import OPERATORS, Compare, Every, Linked, Operator, Query, Some, Where, holds, microseconds
 from itil4.storage.unit import Unit, link_of
 from itil4.vocabulary import OPEN
@@ -134,7 +137,7 @@ class Reading(Generic[R]):
         if reference.count("-") == 4 and len(reference) == 36:
             return reference
         names = Some(tuple(Compare(name, "eq", reference) for name in ("number", "origin_key", "id")))
-        rows = store.find(tenant, Query(self.kind, self._may_see(names, by), limit=3))
+        rows = earlier.found(store, tenant, self.stored, Query(self.kind, self._may_see(names, by), limit=3))
         if len(rows) > 1:
             own = next((row.number for row in rows if row.number == reference), rows[0].id)
             other = next(row for row in rows if row.number != reference)
@@ -213,21 +216,21 @@ class Reading(Generic[R]):
         store, tenant = self.desk.house.store, self.desk.house.tenant
         if backwards and key == "id":
             raise InvalidInput.of("bad_cursor", value=after)
-        rows = store.find(tenant, Query(self.kind, where, order, limit + 1, mark))
+        rows = earlier.found(store, tenant, self.stored, Query(self.kind, where, order, limit + 1, mark))
         more, rows = len(rows) > limit, rows[:limit]
         if backwards:
             rows.reverse()
         items = tuple(map(self.stored.codec.record, rows))
 
-        def mark_of(item: R, back: bool) -> str:
-            return _write_mark(order_by, back, (*([self._plain(key, item)] if order else []), item.id))
+        def mark_of(row: RecordRow, back: bool) -> str:
+            return _write_mark(order_by, back, (*([earlier.value_of(row, key)] if order else []), row.id))
 
         ahead = bool(items) and (more if not backwards else True)
         behind = bool(items) and (after is not None if not backwards else more)
         return Page(
             items,
-            mark_of(items[-1], False) if ahead else None,
-            mark_of(items[0], True) if behind and order else None,
+            mark_of(rows[-1], False) if ahead else None,
+            mark_of(rows[0], True) if behind and order else None,
         )
 
     def each(self, *, is_open: bool | None = None, by: Actor | None = None, **fields: Any) -> Iterator[R]:
@@ -235,7 +238,7 @@ class Reading(Generic[R]):
         by = self._reader(by)
         where = self._may_see(self._where(is_open, fields, by), by)
         store, tenant, mark = self.desk.house.store, self.desk.house.tenant, None
-        while rows := store.find(tenant, Query(self.kind, where, (), _MOST, mark)):
+        while rows := earlier.found(store, tenant, self.stored, Query(self.kind, where, (), _MOST, mark)):
             yield from map(self.stored.codec.record, rows)
             mark = (rows[-1].id,)
 
@@ -243,7 +246,7 @@ class Reading(Generic[R]):
         """Return how many records meet the conditions."""
         by = self._reader(by)
         where = self._may_see(self._where(is_open, fields, by), by)
-        return self.desk.house.store.count(self.desk.house.tenant, Query(self.kind, where))
+        return earlier.counted(self.desk.house.store, self.desk.house.tenant, self.stored, where)
 
     def _where(self, is_open: bool | None, fields: Mapping[str, Any], by: Actor | None) -> Where:
         parts: list[Where] = []
@@ -264,7 +267,8 @@ class Reading(Generic[R]):
     def _other_end(self, value: Any, by: Actor | None) -> str:
         from itil4.practices.linking import end_of  # linking stands on this module
 
-        end = end_of(self.desk, self.desk.reading(), value, by)[0]
+        asked = value.id if isinstance(value, Record) else value  # a question may be asked with an earlier copy
+        end = end_of(self.desk, self.desk.reading(), asked, by)[0]
         return end if isinstance(end, str) else str(end.id)
 
     def _compare(self, name: str, operator: str, value: Any) -> Compare:
@@ -403,7 +407,7 @@ class Reading(Generic[R]):
         seen = self.visible(by) if by is not None else None
         allowed = None
         if seen is not None:
-            allowed = {row.id for row in house.store.find(house.tenant, Query(self.kind, seen))}
+            allowed = {row.id for row in earlier.found(house.store, house.tenant, self.stored, Query(self.kind, seen))}
         rows = house.store.history(house.tenant, kind=self.kind)
         for record_id, some in groupby(rows, key=lambda row: row.record_id):
             entries = as_happened(self.stored.codec.entries(some, house.tenant))
@@ -466,7 +470,11 @@ def _read_mark(after: str, order_by: str, length: int) -> tuple[bool, tuple[Any,
         order, back, *values = json.loads(base64.urlsafe_b64decode(after.encode()))
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidInput.of("bad_cursor", value=after) from error
-    plain = all(type(each) in (str, int, float, bool, type(None)) for each in values)
+    plain = all(type(each) in (str, int, bool, type(None)) or _is_finite(each) for each in values)
     if order != order_by or type(back) is not bool or len(values) != length or not plain or type(values[-1]) is not str:
         raise InvalidInput.of("bad_cursor", value=after)
     return back, tuple(values)
+
+
+def _is_finite(value: object) -> bool:
+    return type(value) is float and math.isfinite(value)

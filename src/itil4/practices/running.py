@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import inspect
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -11,6 +12,8 @@ from itil4.practices.desk import Desk
 from itil4.record import Actor, Record
 
 T = TypeVar("T")
+
+_PLAIN = "a plain function, since it runs in a thread"
 
 
 class CancelledAfterCommit(asyncio.CancelledError):
@@ -59,9 +62,7 @@ async def run(desk: Any, function: Callable[[Any], T], by: Actor | None, correla
     if not callable(function):
         raise InvalidInput.of("ill_typed", field="function", expected="a function of a desk", value=function)
     if asyncio.iscoroutinefunction(function):
-        raise InvalidInput.of(
-            "ill_typed", field="function", expected="a plain function, since it runs in a thread", value=function
-        )
+        raise InvalidInput.of("ill_typed", field="function", expected=_PLAIN, value=function)
     if desk._open_unit() is not None:
         raise InvalidInput.of("run_in_unit")
     gate = _Gate()
@@ -70,6 +71,10 @@ async def run(desk: Any, function: Callable[[Any], T], by: Actor | None, correla
         gate.look()
         with desk.unit(by=by, correlation=correlation) as inner:
             result = function(inner)
+            if inspect.isawaitable(result):  # what it stands for has not been done, and would be in no unit
+                if inspect.iscoroutine(result):
+                    result.close()
+                raise InvalidInput.of("ill_typed", field="function", expected=_PLAIN, value=result)
             gate.go_through()
         numbered: T = _numbered(inner, result)
         return numbered

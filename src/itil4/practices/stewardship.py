@@ -36,7 +36,8 @@ class Stewardship(Desk):
             correlation: a key that its entries share.
 
         Raises:
-            InvalidInput: the function is a coroutine function, or this desk is in a unit already.
+            InvalidInput: the function is a coroutine function or returns an awaitable, which would do its work
+                outside the unit; or this desk is in a unit already.
         """
         from itil4.practices.running import run
 
@@ -68,8 +69,11 @@ class Stewardship(Desk):
     def as_of(self, moment: datetime, *, view: "View" = "known") -> Self:
         """Return a desk that shows how everything stood at a moment: records, links, lists, counts and history.
 
-        It is for reading only, its clock stands at that moment, and `visible` holds as it is today. One record
-        costs its own history; the first list, count or way back along links costs the whole history once.
+        It is for reading only, and its clock stands at that moment. The rule of `visible` is that of today, judged on
+        records as they stood: who could see a record then sees what it was then, also when it has been
+        withdrawn from them since. One record
+        costs its own history. The first list or count of a kind costs the history of that kind, once for each
+        desk; the first way back along links passes over all of it, and rebuilds the records that have links.
 
         Args:
             moment: not in the future.

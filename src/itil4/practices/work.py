@@ -14,8 +14,9 @@ from itil4.lifecycle import Context, FollowUp, Lifecycle
 from itil4.lifecycle.aspects import Aspects
 from itil4.lifecycle.fields import LOCKED, MANDATORY, rule_word
 from itil4.lifecycle.rules import broken
+from itil4.lifecycle.writing import change_of
 from itil4.practices.reading import R, Reading
-from itil4.record import Actor, Change, Entry, Frozen, Origin, Override, Record, Relation, blank
+from itil4.record import Actor, Entry, Frozen, Origin, Override, Record, Relation, blank
 from itil4.record.door import text_problem
 from itil4.storage.unit import Unit
 
@@ -138,33 +139,32 @@ class Working(Reading[R]):
         given = {**filled, **values}
         if gone := shape.missing(given):
             raise InvalidInput(*(Reason.of("blank", field=name) for name in gone))
-        made = shape.made(
-            {
-                "id": self.desk.house.ids(),
-                "state": state or self.lifecycle.initial[0],
-                "created_at": context.at,
-                "created_by": context.actor.id,
-                "updated_at": context.at,
-                "origin": Origin(context.origin.system, context.origin.key) if context.origin else None,
-                **{each.field: each.initial[0] for each in self.aspects},
-                **given,
-            },
-            checked=values,
-        )
+        born = {
+            "id": self.desk.house.ids(),
+            "state": state or self.lifecycle.initial[0],
+            "created_at": context.at,
+            "created_by": context.actor.id,
+            "updated_at": context.at,
+            "origin": Origin(context.origin.system, context.origin.key) if context.origin else None,
+            **{each.field: each.initial[0] for each in self.aspects},
+            **given,
+        }
+        made = shape.made(born, checked=values)
         try:
             derived = self._derived(made)
         except Exception as error:  # a rule of the host may raise anything
             raise broken(f"derive of {type(self).__name__}", made, error) from error
         if wrong := shape.problems(derived):
             raise broken(f"derive of {type(self).__name__}", made, str(wrong[0]))
-        made = shape.copy(made, self._settled(given, derived, context))
+        settled = self._settled(given, derived, context)
+        made = shape.copy(made, settled)
         if context.origin is None:
             self._birth_rules(made, values, context)
         self._consistent(None, made, InvalidInput, context, "log")
-        told = shape.beyond_defaults(made)
-        changes = {name: Change(None, value) for name, value in told.items() if name not in _BORN_WITH}
+        told = shape.beyond_defaults(made, born.keys() | settled.keys())
+        changes = {name: change_of(None, value) for name, value in told.items() if name not in _BORN_WITH}
         if made.extra:
-            changes |= {name: Change(None, value) for name, value in made.extra.items()}
+            changes |= {name: change_of(None, value) for name, value in made.extra.items()}
         details = {"unrecorded": list(filled)} if context.origin and filled else NOTHING
         entry = self.lifecycle.engine.entry(
             "import" if context.origin else "birth", context, made.id, 1, event="log", target=made.state,

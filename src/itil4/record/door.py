@@ -246,7 +246,7 @@ def text_problem(
     """
     if len(value) > longest:
         return Reason.of("too_long", field=name, length=len(value), limit=longest)
-    for character in value:
+    for character in () if value.isprintable() else value:
         if character.isprintable() or character in "\t\n\r":
             continue
         code = ord(character)

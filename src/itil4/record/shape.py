@@ -2,11 +2,10 @@
 
 import dataclasses
 import typing
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from operator import attrgetter
 from typing import Any, Literal, Self
 
 import attrs
@@ -134,8 +133,7 @@ class Shape:
     """The check of every field that is not locked, extra fields included: what a payload may name."""
     _moments: frozenset[str] = attrs.field(init=False)
     _asked: tuple[str, ...] = attrs.field(init=False)
-    _defaults: tuple[tuple[str, Any], ...] = attrs.field(init=False)
-    _all: Callable[[Any], tuple[Any, ...]] = attrs.field(init=False)
+    _places: Mapping[str, int] = attrs.field(init=False)
     _blank: Any = attrs.field(init=False)
     _frozen: frozenset[str] = attrs.field(init=False)
     _needed: frozenset[str] = attrs.field(init=False)
@@ -155,8 +153,7 @@ class Shape:
         put(self, "checks", checks)
         put(self, "_moments", moments)
         put(self, "_asked", (*(name for name in needed if name not in self.locked), *more))
-        put(self, "_defaults", tuple((name, field.default) for name, field in self.fields.items()))
-        put(self, "_all", attrgetter(*self.fields) if self.fields else tuple)
+        put(self, "_places", {name: place for place, name in enumerate(self.fields)})
         put(self, "_blank", blank)
         put(self, "_frozen", frozenset() if blank is None else needing_freeze(self.record))
         put(self, "_needed", frozenset(needed))
@@ -232,12 +229,15 @@ class Shape:
         """Return the required fields that `values` lacks."""
         return [name for name in self._asked if name not in values]
 
-    def beyond_defaults(self, record: Any) -> dict[str, Any]:
-        """Return the fields of the class, without the extra ones, that hold something else than their default."""
+    def beyond_defaults(self, record: Any, among: Iterable[str]) -> dict[str, Any]:
+        """Return those of some fields of the class, in its order, that hold something else than their default."""
+        fields, places = self.fields, self._places
+        if self._blank is None:  # its constructor may have set others, too
+            among = fields
         return {
             name: value
-            for (name, default), value in zip(self._defaults, self._all(record), strict=True)
-            if value is not default and value != default
+            for name in sorted([name for name in among if name in places], key=places.__getitem__)
+            if (value := getattr(record, name)) is not (default := fields[name].default) and value != default
         }
 
     def made(self, values: Mapping[str, Any], *, is_new: bool = True, checked: Collection[str] = ()) -> Any:

@@ -51,6 +51,28 @@ class Figure(Generic[Value]):
             "censored": self.censored,
         }
 
+    def explain(self) -> str:
+        """Return what it is, how many items it rests on, and each item that made it, a line each; of a share, the hits.
+
+        >>> print(percentile([3, 8, 5, None], 50).explain())
+        p50: 5 (n 3, censored 1)
+          3
+          5
+          8
+        """
+        told = f"{self.name}: {self.value} (n {self.n:,}, censored {self.censored:,})"
+        return "\n".join([told, *(f"  {_said(item)}" for item in self.items)])
+
+
+def _said(item: Any) -> str:
+    if isinstance(item, Reading):
+        begun = "not started" if item.started_at is None else f"from {item.started_at.isoformat()}"
+        verdict = "breached" if item.breached else "met" if item.met else "no verdict yet"
+        return f"{item.target.label} {begun}: {item.state}, consumed {item.consumed}, {verdict}"
+    if isinstance(item, tuple):
+        return " to ".join(_said(part) for part in item)
+    return item.isoformat() if isinstance(item, datetime) else str(item)
+
 
 def percentile(values: Iterable[Value | None], percent: float) -> Figure[Value]:
     """Return the nearest-rank percentile: the smallest value that at least `percent` of the values do not exceed.

@@ -1,9 +1,8 @@
 """Between the records and entries of one kind, and the rows that stores keep."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from itertools import groupby
-from operator import attrgetter
 from typing import Any
 
 import attrs
@@ -68,7 +67,6 @@ class RecordCodec:
         own = {name: field for name, field in shape.fields.items() if name not in _HEADERS}
         everything = {**shape.fields, **shape.extra.types}
         self._body = tuple((name, writer(field), field.default) for name, field in own.items())
-        self._values = attrgetter(*own) if len(own) > 1 else lambda record: [getattr(record, name) for name in own]
         self._read = {name: hook for name, field in everything.items() if (hook := reader(field))}
         self._write = {name: hook for name, field in everything.items() if (hook := writer(field))}
         optional = {name: field for name, field in own.items() if not field.required}
@@ -82,7 +80,6 @@ class RecordCodec:
         self._twin = twin_of(shape.record) if slotted else None
         self._known = frozenset((*own, "extra"))
         self._extras = frozenset(shape.extra)
-        self._decode = self._decoder()
 
     # records
 
@@ -118,15 +115,7 @@ class RecordCodec:
         )  # fmt: skip
 
     def _plain_body(self, record: Any) -> dict[str, Any]:
-        body: dict[str, Any] = {}
-        for (name, hook, default), value in zip(self._body, self._values(record), strict=True):
-            if value is None:
-                if default is not None:
-                    body[name] = None
-            elif hook is None:
-                body[name] = value
-            elif type(value) is not Frozen or value or default != _EMPTY:
-                body[name] = hook(value)
+        body = self._encode(record)
         if record.extra:
             body["extra"] = {name: self.plain(name, value) for name, value in record.extra.items() if value is not None}
         return body
@@ -184,8 +173,9 @@ class RecordCodec:
     def _checked(self, values: dict[str, Any]) -> Any:
         return self.shape.record(**values)
 
-    def _decoder(self) -> Callable[[RecordRow, dict[str, Any]], Any]:
-        """Compile the function that fills a record from its row and body, a line for each field.
+    @cached_property
+    def _decode(self) -> Callable[[RecordRow, dict[str, Any]], Any]:
+        """The function that fills a record from its row and body, a line for each field; compiled at first use.
 
         A class without slots of its own is made by its constructor instead.
         """
@@ -221,6 +211,28 @@ class RecordCodec:
         exec("\n".join(code), scope)
         decode: Callable[[RecordRow, dict[str, Any]], Any] = scope["decode"]
         return decode
+
+    @cached_property
+    def _encode(self) -> Callable[[Any], dict[str, Any]]:
+        """The function that gives the plain body of a record, a line or two for each field; compiled at first use.
+
+        Nothing is written for a field that is empty and empty by default.
+        """
+        scope: dict[str, Any] = {"Frozen": Frozen}
+        code = ["def encode(record):", "    body = {}"]
+        for name, hook, default in self._body:
+            scope[f"write_{name}"] = hook
+            shown = "value" if hook is None else f"write_{name}(value)"
+            kept = hook is not None and default == _EMPTY
+            code.append(f"    if (value := record.{name}) is not None:")
+            if kept:
+                code.append("        if value or type(value) is not Frozen:")
+            code.append(f"        {'    ' if kept else ''}body['{name}'] = {shown}")
+            if default is not None:
+                code += ["    else:", f"        body['{name}'] = None"]
+        exec("\n".join((*code, "    return body")), scope)
+        encode: Callable[[Any], dict[str, Any]] = scope["encode"]
+        return encode
 
     def plain(self, name: str, value: Any) -> Any:
         """Return a field's value as plain JSON."""
@@ -331,7 +343,13 @@ class RecordCodec:
         plain: dict[str, Any] = {} if self.schema == 1 else {"schema": self.schema}
         for key, value in data.items():
             if key == "changes":
-                plain[key] = {name: self._change(name, change) for name, change in value.items()}
+                hooks = self._write
+                plain[key] = {
+                    name: [change[0], change[1]]
+                    if name not in hooks and type(change) is Change
+                    else self._change(name, change)
+                    for name, change in value.items()
+                }
             elif key == "comment":
                 plain[key] = converter().unstructure(value, Comment)
             elif key != "number":

@@ -92,7 +92,7 @@ def joined(store: Store, connection: Any) -> Iterator[JoinedStore]:
     """
     if not isinstance(store, SqlStore) or isinstance(store, JoinedStore):
         raise InvalidInput.of("join_nothing", store=type(store).__name__)
-    raw = _in_transaction(connection)
+    raw = _in_transaction(connection, getattr(store, "engine", None))
     found = _dialect(raw)
     if found != store.names.words.dialect:
         raise InvalidInput.of("join_elsewhere", found=found, expected=store.names.words.dialect)
@@ -100,8 +100,13 @@ def joined(store: Store, connection: Any) -> Iterator[JoinedStore]:
         yield JoinedStore(store.names, raw)
 
 
-def _in_transaction(connection: Any) -> Any:
-    """Return the driver's connection, in a transaction that is the host's to end."""
+def _in_transaction(connection: Any, own: Any) -> Any:
+    """Return the driver's connection, in a transaction that is the host's to end.
+
+    Args:
+        own: the engine of the store itself, which leaves it to whoever writes to begin a transaction in SQLite.
+    """
+    begins = False
     if hasattr(connection, "in_atomic_block"):  # Django
         if not connection.in_atomic_block:
             raise InvalidInput.of("join_no_transaction")
@@ -110,16 +115,16 @@ def _in_transaction(connection: Any) -> Any:
     elif hasattr(connection, "exec_driver_sql"):  # a connection of SQLAlchemy
         if not connection.in_transaction():
             connection.begin()  # as its first statement would
-        raw = connection.connection.driver_connection
+        raw, begins = connection.connection.driver_connection, connection.engine is own
     elif hasattr(connection, "get_bind") and callable(getattr(connection, "connection", None)):  # its session
-        return _in_transaction(connection.connection())
+        return _in_transaction(connection.connection(), own)
     elif hasattr(connection, "cursor") and hasattr(connection, "rollback"):
         raw = connection
     else:
         raise InvalidInput.of("join_what", value=type(connection).__name__)
     dialect = _dialect(raw)
     if dialect == "sqlite" and not raw.in_transaction:
-        if raw.isolation_level is None:
+        if raw.isolation_level is None and not begins:
             raise InvalidInput.of("join_no_transaction")
         raw.execute("BEGIN IMMEDIATE")  # as the driver would, though it would wait for the first change
     if dialect == "postgresql" and raw.autocommit and not raw.info.transaction_status:

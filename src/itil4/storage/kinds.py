@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
+import attrs
+
 from itil4.errors import DefinitionError, nearest
 from itil4.record import Shape
 from itil4.storage.codec import RecordCodec
@@ -42,6 +44,8 @@ class Kind:
         self.category = category
         self.schema = schema
         self.upcasters = upcasters or {}
+        self.caught_up: set[str] = set()
+        """The tenants of which a store was seen to hold no rows of earlier schemas."""
         check_upcasters(self.name, schema, self.upcasters)
         for name in self.indexed:
             field = self.shape.get(name)
@@ -78,10 +82,33 @@ class Kind:
     @cached_property
     def searchable(self) -> frozenset[str]:
         """Every field that its records can be found by."""
-        return frozenset((*COLUMNS, *self.indexed))
+        return frozenset((*COLUMNS, *self.indexed)) - {"schema"}
+
+    @cached_property
+    def late_defaults(self) -> Mapping[str, Any]:
+        """Fields of a host that rows may lack, having been written before -> the plain value that they are read as.
+
+        Of a field that may hold nothing, nothing may have been said, so only those count that hold something.
+        """
+        extra = {f"extra.{name}": (name, field) for name, field in self.shape.extra.types.items()}
+        own = {name: (name, field) for name, field in self.shape.fields.items() if self._is_of_host(name)}
+        return {
+            asked: self.codec.plain(name, field.default)
+            for asked, (name, field) in {**own, **extra}.items()
+            if name in self.indexed and _is_plain(field.default) and (asked in extra or not field.optional)
+        }
+
+    def _is_of_host(self, name: str) -> bool:
+        """Whether a class of a host brings a field, and not one of the library."""
+        home = next(cls for cls in self.shape.record.__mro__ if name in vars(cls).get("__annotations__", ()))
+        return home.__module__.partition(".")[0] != "itil4"
 
     @cached_property
     def row(self) -> KindRow:
         """What the store learns of it."""
         extra = self.shape.extra
         return KindRow(self.name, tuple(("extra", name) if name in extra else (name,) for name in self.indexed))
+
+
+def _is_plain(default: Any) -> bool:
+    return default is not None and not isinstance(default, attrs.Factory)  # type: ignore[arg-type]  # a class to attrs

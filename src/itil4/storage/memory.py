@@ -97,7 +97,8 @@ class MemoryStore(MemoryDueTimes, MemoryOutbox):
     def load(self, tenant: str, ids: Sequence[str]) -> list[RecordRow]:
         """Return the rows with these ids."""
         if len(ids) == 1:
-            row = self._of(tenant).records.get(ids[0])
+            data = self._tenants.get(tenant) or self._of(tenant)  # which says so where the store is closed
+            row = data.records.get(ids[0])
             return [] if row is None else [row]
         with self._lock:
             records = self._of(tenant).records
@@ -111,7 +112,7 @@ class MemoryStore(MemoryDueTimes, MemoryOutbox):
         keyed = [(tuple(sort_key(_read(row, name)) for name, _ in order), row) for row in rows]
         if query.after is not None:
             mark = tuple(map(sort_key, query.after))
-            keyed = [pair for pair in keyed if _behind(pair[0], mark, order)]
+            keyed = [pair for pair in keyed if behind(pair[0], mark, order)]
         for place in reversed(range(len(order))):
             keyed.sort(key=lambda pair: pair[0][place], reverse=order[place][1])
         return [row for _, row in keyed][: query.limit]
@@ -167,7 +168,8 @@ class MemoryStore(MemoryDueTimes, MemoryOutbox):
             data = self._of(tenant)
             numbers, series = _numbered(data, batch)
             _check(data, batch, numbers)
-            data.series.update(series)
+            if series:
+                data.series.update(series)
             for row, _ in batch.births:
                 self._born(data, row, numbers.get(row.id, row.number))
             for row, _ in batch.updates:
@@ -202,13 +204,17 @@ class MemoryStore(MemoryDueTimes, MemoryOutbox):
                     data.records[each] = data.records[each]._replace(links=data.records[each].links + by)
             for once in batch.once:
                 data.once[once.key] = once
-            data.due.put(batch.due)
+            if batch.due:
+                data.due.put(batch.due)
             return numbers
 
     @staticmethod
     def _born(data: _Tenant, row: RecordRow, number: str | None) -> None:
         data.records[row.id] = row if row.number == number else row._replace(number=number)
-        data.kinds.setdefault(row.kind, {})[row.id] = None
+        kind = data.kinds.get(row.kind)
+        if kind is None:
+            kind = data.kinds[row.kind] = {}
+        kind[row.id] = None
         data.histories[row.id] = []
         if number is not None:
             data.numbers[number] = row.id
@@ -280,7 +286,8 @@ def _meets(data: _Tenant, where: Where, row: RecordRow) -> bool:
     return holds(where, lambda name: _read(row, name), linked)
 
 
-def _behind(key: tuple[Any, ...], mark: tuple[Any, ...], order: tuple[tuple[str, bool], ...]) -> bool:
+def behind(key: tuple[Any, ...], mark: tuple[Any, ...], order: tuple[tuple[str, bool], ...]) -> bool:
+    """Say whether a row comes behind a mark, both as keys in an order."""
     for value, bound, (_, descending) in zip(key, mark, order, strict=True):
         if value != bound:
             return bool(value < bound if descending else value > bound)

@@ -23,6 +23,8 @@ GROUP = "itil4.backends"
 
 Loader = Callable[[str], Store]
 
+_METHODS = ("migrate", "close", "load", "find", "count", "history", "links", "known", "write")
+
 _ALCHEMY = "itil4.storage.sqlalchemy:open_url"
 BUILT_IN: Mapping[str, str] = {
     "memory": "itil4.storage.opening:open_memory",
@@ -40,13 +42,15 @@ def opened(store: str | Store | None) -> Store:
     """Return the store that `connect` was given: by its address, as an object, or one in memory.
 
     Raises:
-        InvalidInput: it is no address, or no backend here knows its scheme.
-        DefinitionError: a registered backend cannot be loaded.
+        InvalidInput: it is neither an address nor a store, or no backend here knows the scheme.
+        DefinitionError: a registered backend cannot be loaded, or opens something that is no store.
         MissingExtra: the driver that it needs is not installed.
     """
     if store is None:
         return open_memory("memory://")
     if not isinstance(store, str):
+        if lacks := _lacking(store):
+            raise InvalidInput.of("not_a_store", value=store, lacks=lacks)
         return store
     scheme, separator, _ = store.partition("://")
     if not separator:
@@ -88,9 +92,26 @@ def _foreign(entry: "EntryPoint") -> Loader:
     except ITIL4Error:
         raise
     except Exception as error:  # whatever the package of somebody else raises while it is imported
-        raise DefinitionError.of("broken_backend", scheme=entry.name, home=entry.value, error=repr(error)) from error
-    found: Loader = loaded
-    return found
+        raise _broken(entry, repr(error)) from error
+
+    def open_it(url: str) -> Store:
+        if not callable(loaded):
+            raise _broken(entry, f"{loaded!r} cannot be called with an address")
+        made: Store = loaded(url)
+        if lacks := _lacking(made):
+            raise _broken(entry, f"it opens {made!r}, which lacks {', '.join(lacks)}")
+        return made
+
+    return open_it
+
+
+def _broken(entry: "EntryPoint", error: str) -> DefinitionError:
+    return DefinitionError.of("broken_backend", scheme=entry.name, home=entry.value, error=error)
+
+
+def _lacking(store: object) -> list[str]:
+    """Return the methods of the protocol that something which was given as a store has not."""
+    return [name for name in _METHODS if not callable(getattr(store, name, None))]
 
 
 def open_memory(url: str) -> Store:

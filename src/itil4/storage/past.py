@@ -31,7 +31,7 @@ class _Was(NamedTuple):
 
 
 class PastStore:
-    """What a store held at a moment. One record is rebuilt from its own history; lists from all of it, once.
+    """What a store held at a moment. One record is rebuilt from its own history; lists from that of their kind, once.
 
     Args:
         store: the store of now.
@@ -46,7 +46,9 @@ class PastStore:
         self._moment = microseconds(moment)
         self._at = moment
         self._view = view
-        self._all: dict[str, MemoryStore] = {}
+        self._lists: dict[tuple[str, str], MemoryStore] = {}
+        self._ways_back: dict[str, dict[str, list[LinkRow]]] = {}
+        self._with_ways_back: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
 
     def migrate(self, kinds: Iterable[KindRow]) -> None:
@@ -73,7 +75,7 @@ class PastStore:
         """Return a page of rows; records asked for by name are found without the others."""
         named = _named(query.where)
         if named is None or query.order or query.after:
-            return self._whole(tenant).find(tenant, query)
+            return self._listed(tenant, query).find(tenant, query)
         ids = [row.id for row in self._store.find(tenant, Query(query.kind, named))]
         held = MemoryStore()
         _fill(held, tenant, [was for each in ids if (was := self._was(tenant, each)) is not None])
@@ -81,7 +83,7 @@ class PastStore:
 
     def count(self, tenant: str, query: Query) -> int:
         """Return how many rows meet the query."""
-        return self._whole(tenant).count(tenant, query)
+        return self._listed(tenant, query).count(tenant, query)
 
     def history(self, tenant: str, *, record_id: str | None = None, kind: str | None = None) -> Iterator[EntryRow]:
         """Return entries up to the moment."""
@@ -94,8 +96,10 @@ class PastStore:
     def links(self, tenant: str, ids: Sequence[str], *, backwards: bool = False) -> list[LinkRow]:
         """Return the links at one end of these records, as they were."""
         if backwards:
-            return self._whole(tenant).links(tenant, ids, backwards=True)
-        found = [row for each in dict.fromkeys(ids) if (was := self._was(tenant, each)) for row in was.links]
+            ways = self._back(tenant)
+            found = [row for each in dict.fromkeys(ids) for row in ways.get(each, ())]
+        else:
+            found = [row for each in dict.fromkeys(ids) if (was := self._was(tenant, each)) for row in was.links]
         return sorted(found, key=lambda row: (row.at, row.source, row.relation, row.target))
 
     def known(self, tenant: str, what: Literal["origin", "once"], keys: Sequence[tuple[str, ...]]) -> list[Any]:
@@ -156,14 +160,35 @@ class PastStore:
 
         return kind_of
 
-    def _whole(self, tenant: str) -> MemoryStore:
-        """Return everything as it was, rebuilt when it is first asked for."""
+    def _listed(self, tenant: str, query: Query) -> MemoryStore:
+        """Return what a query asks among: the records of its kind, rebuilt when they are first asked for."""
+        place = (tenant, query.kind)
+        ways = self._back(tenant) if _looks_back(query.where) else None
         with self._lock:
-            held = self._all.get(tenant)
+            held = self._lists.get(place)
             if held is None:
                 held = MemoryStore()
-                _fill(held, tenant, self._each(self._store.history(tenant), tenant))
-                self._all[tenant] = held
+                _fill(held, tenant, self._each(self._store.history(tenant, kind=query.kind), tenant))
+                self._lists[place] = held
+            if ways is not None and place not in self._with_ways_back:
+                others = [row for rows in ways.values() for row in rows if row.source_kind != query.kind]
+                held.write(tenant, Batch(links=others))
+                self._with_ways_back.add(place)
+            return held
+
+    def _back(self, tenant: str) -> dict[str, list[LinkRow]]:
+        """Return target -> the links to it; only records whose history speaks of links are rebuilt for that."""
+        with self._lock:
+            held = self._ways_back.get(tenant)
+            if held is None:
+                held = {}
+                for _, some in groupby(self._store.history(tenant), key=lambda row: row.record_id):
+                    whole = list(some)
+                    if any(row.op == "link" for row in whole):
+                        for was in self._each(whole, tenant):
+                            for link in was.links:
+                                held.setdefault(link.target, []).append(link)
+                self._ways_back[tenant] = held
             return held
 
 

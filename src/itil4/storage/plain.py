@@ -131,7 +131,10 @@ def _write_anything(value: Any) -> Any:
     if type(value) is tuple:
         return [_write_anything(each) for each in value]
     if isinstance(value, Mapping):
-        return {str(name): _write_anything(each) for name, each in value.items()}
+        for name in value:
+            if type(name) is not str:
+                raise TypeError(f"{name!r} is the name of a part, and no text")
+        return {name: _write_anything(each) for name, each in value.items()}
     raise TypeError(f"{value!r} is neither text, number, True, False, nothing, nor a tuple or mapping of these")
 
 
@@ -151,6 +154,16 @@ def _read_anything(plain: Any) -> Any:
 
 def _is_union(kind: Any) -> bool:
     return typing.get_origin(kind) in (typing.Union, types.UnionType)
+
+
+def members_of(field: FieldType) -> Mapping[str, FieldType] | None:
+    """Return word -> type of a field that may hold one of several which JSON cannot tell apart; None of any other."""
+    if field.kind != "value" or not _is_union(field.python):
+        return None
+    members = [field_type("a union", field.name, each) for each in typing.get_args(field.python)]
+    if all(_hooks(each) == (None, None) for each in members):
+        return None
+    return {tag: each for each in members for tag in _tags(each)}
 
 
 def _union(field: FieldType) -> tuple[Hook | None, Hook | None]:

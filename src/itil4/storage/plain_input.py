@@ -10,7 +10,7 @@ import attrs
 from itil4.errors import InvalidInput, Reason, nearest
 from itil4.record import FieldType, Frozen, Shape
 from itil4.record.door import field_type
-from itil4.storage.plain import reader
+from itil4.storage.plain import members_of, reader
 
 _FORM: Mapping[str, type] = {"moment": str, "date": str, "decimal": str, "duration": int}
 
@@ -50,6 +50,8 @@ def _read(field: FieldType, plain: Any, path: str, reasons: list[Reason]) -> Any
         return _several(field, field.items, plain, path, reasons)
     if field.kind == "value" and isinstance(field.python, type) and attrs.has(field.python):
         return _own(field.python, plain, path, reasons)
+    if (members := members_of(field)) is not None:
+        return _one_of(members, plain, path, reasons)
     if field.kind == "choice" and not any(isinstance(each, Enum) for each in field.choices):
         return plain
     hook = reader(field)
@@ -60,6 +62,24 @@ def _read(field: FieldType, plain: Any, path: str, reasons: list[Reason]) -> Any
     except (TypeError, ValueError, KeyError, ArithmeticError, InvalidInput):
         reasons.append(Reason.of("ill_typed", field=path, expected=field.says, value=plain))
         return None
+
+
+def _one_of(members: Mapping[str, FieldType], plain: Any, path: str, reasons: list[Reason]) -> Any:
+    """Return the value of a pair `[type, value]`, which says what JSON alone does not."""
+    if not isinstance(plain, (list, tuple)) or len(plain) != 2 or not isinstance(plain[0], str):
+        expected = f"a pair [type, value], where the type is one of {', '.join(members)}"
+        reasons.append(Reason.of("ill_typed", field=path, expected=expected, value=plain))
+        return None
+    tag, inner = plain
+    if tag not in members:
+        near = nearest(tag, members)
+        reasons.append(Reason.of("not_a_choice", field=f"{path}[0]", value=tag, choices=list(members), nearest=near))
+        return None
+    before = len(reasons)
+    value = _read(members[tag], inner, f"{path}[1]", reasons)
+    if len(reasons) == before and (wrong := members[tag].check(f"{path}[1]", value)) is not None:
+        reasons.append(wrong)
+    return value
 
 
 def _several(field: FieldType, item: FieldType, plain: Any, path: str, reasons: list[Reason]) -> Any:

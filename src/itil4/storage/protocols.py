@@ -168,9 +168,10 @@ class Batch:
             if places.get(entry.record_id) != entry.seq - 1:
                 raise StoreError.of("broken_batch", record=entry.record_id, found=entry.seq)
             places[entry.record_id] = entry.seq
-        for row, _ in (*self.births, *self.updates):
-            if places[row.id] != row.version:
-                raise StoreError.of("broken_batch", record=row.id, found=row.version)
+        for rows in (self.births, self.updates):
+            for row, _ in rows:
+                if places[row.id] != row.version:
+                    raise StoreError.of("broken_batch", record=row.id, found=row.version)
         if self.redactions:
             self._check_redactions()
         origins = [
@@ -178,7 +179,8 @@ class Batch:
             for entry in self.entries
             if entry.origin_system is not None
         ]
-        _unique("origin", origins)
+        if origins:
+            _unique("origin", origins)
         for links in (self.unlinks, self.links):
             if links:
                 _unique("link", [(row.source, row[:3]) for row in links])

@@ -17,7 +17,8 @@ OPERATORS: tuple[Operator, ...] = ("eq", "ne", "lt", "le", "gt", "ge", "in", "is
 COLUMNS: Mapping[str, str] = {
     name: "category" if name == "state_category" else name
     for name in (
-        "id", "number", "state", "state_category", "version", "created_at", "updated_at", "created_by", "origin_key"
+        "id", "number", "state", "state_category", "version", "created_at", "updated_at", "created_by", "origin_key",
+        "schema",
     )
 }  # fmt: skip
 """Fields that every kind has and every store keeps apart from the body -> their names in a `RecordRow`.
@@ -173,11 +174,13 @@ def holds(where: Where, read: Callable[[str], Any], linked: Callable[[Linked], b
     """Judge a condition on a record: `read(field)` gives its plain values, `linked` answers about links."""
     if isinstance(where, Compare):
         return _compare(read(where.field), where.operator, where.value)
-    if isinstance(where, Every):
-        return all(holds(part, read, linked) for part in where.parts)
-    if isinstance(where, Some):
-        return any(holds(part, read, linked) for part in where.parts)
-    return linked(where)
+    if isinstance(where, Linked):
+        return bool(linked(where))
+    enough = isinstance(where, Some)
+    for part in where.parts:
+        if holds(part, read, linked) is enough:
+            return enough
+    return not enough
 
 
 def _compare(found: Any, operator: Operator, value: Any) -> bool:

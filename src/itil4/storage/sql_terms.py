@@ -28,7 +28,7 @@ Dialect: TypeAlias = Literal["postgresql", "sqlite", "mysql"]
 Failure: TypeAlias = Literal["taken", "contended", "waited", "other"]
 """A unique key is taken; others were writing and this one gave way at once, or after a long wait; anything else."""
 
-_WHOLE = frozenset(("version", "created_at", "updated_at"))
+_WHOLE = frozenset(("version", "created_at", "updated_at", "schema"))
 _NULLABLE = frozenset(("number", "origin_key"))
 
 
@@ -116,9 +116,16 @@ class Words(ABC):
 
     def streamed(self, raw: Any, text: str, values: Sequence[Any]) -> Any:
         """Run a question with a long answer that is read as it is asked for."""
-        cursor = raw.cursor()
+        return _asked(raw.cursor(), text, values)
+
+
+def _asked(cursor: Any, text: str, values: Sequence[Any]) -> Any:
+    try:
         cursor.execute(text, values)
-        return cursor
+    except BaseException:
+        cursor.close()
+        raise
+    return cursor
 
 
 class PostgreSQL(Words):
@@ -217,9 +224,7 @@ class PostgreSQL(Words):
 
     def streamed(self, raw: Any, text: str, values: Sequence[Any]) -> Any:
         """Use a cursor of the server, which sees everything as it stood when it was opened."""
-        cursor = raw.cursor(name="itil4_history")
-        cursor.execute(text, values)
-        return cursor
+        return _asked(raw.cursor(name="itil4_history"), text, values)
 
 
 class Sqlite(Words):

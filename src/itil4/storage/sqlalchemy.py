@@ -119,7 +119,7 @@ class SqlAlchemyStore(SqlStore):
         module: Any = self.engine.dialect.dbapi
         return isinstance(error, (module.Error, sqlalchemy.exc.SQLAlchemyError, UnicodeEncodeError))
 
-    def _failed(self, action: str, error: Exception) -> StoreError:
+    def _failed(self, action: str, error: BaseException) -> StoreError:
         if self._closed:
             return StoreError.of("store_closed")
         text = " ".join(str(getattr(error, "orig", None) or error).split())
@@ -153,7 +153,10 @@ class SqlAlchemyStore(SqlStore):
             finally:
                 held.close()
 
-        return self._attempt(action, call)
+        try:
+            return self._attempt(action, call)
+        except Contended as contended:  # whoever changes the tables themselves held them for too long
+            raise self._failed(action, contended.__cause__ or contended) from contended
 
     def _write(self, action: str, work: Callable[[Any], T]) -> T:
         def call() -> T:
@@ -197,7 +200,10 @@ class SqlAlchemyStore(SqlStore):
             next(rows)
             return rows
 
-        return self._told(action, self._attempt(action, begin))
+        try:
+            return self._told(action, self._attempt(action, begin))
+        except Contended as contended:
+            raise self._failed(action, contended.__cause__ or contended) from contended
 
     def _streamed(self, text: str, values: Sequence[Any]) -> Iterator[Any]:
         with self._connected() as raw:
@@ -234,8 +240,15 @@ class SqlAlchemyStore(SqlStore):
             if lacking:
                 raise StoreError.of("tables_missing", missing=lacking, dialect=self.names.words.dialect)
             return
-        with suppress(Taken):  # another process was there first
+        try:
             self._write("make its tables", lambda cursor: self._make(cursor, wanted))
+        except Taken:  # another process was there first
+            return
+        except Contended as contended:
+            if layout is None or not there.issuperset(tables.needed(self.names)):
+                raise self._failed("make its tables", contended.__cause__ or contended) from contended
+            # A transaction that writes holds the tables, maybe one of this very thread's host. Only indexes are
+            # missing: questions are answered without them, and who opens the database next makes them.
 
     def _make(self, cursor: Any, wanted: list[tuple[str, str]]) -> None:
         with self._alone(cursor):

@@ -109,7 +109,7 @@ LOAD_ONE = f"SELECT {RECORD} FROM record WHERE tenant = ? AND id = ?"
 SELECT_VERSION = "SELECT version, links FROM record WHERE tenant = ? AND id = ?"
 
 _SQL = {"eq": "=", "ne": "IS NOT", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
-_WHOLE = frozenset(("version", "created_at", "updated_at"))
+_WHOLE = frozenset(("version", "created_at", "updated_at", "schema"))
 _NEVER_NULL = frozenset(COLUMNS) - {"number", "origin_key"}
 _NAMES = ("number", "origin_key", "id")
 _LISTED = 200

@@ -5,7 +5,7 @@ entries over it, and refuses what differs. One entry is one version.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -44,6 +44,25 @@ class _Working:
         return self.record
 
 
+class _Savepoint:
+    """A part of a unit that is undone when it ends in an error; a class, because every call passes through one."""
+
+    __slots__ = ("_mark", "_undo", "_unit")
+
+    def __init__(self, unit: "Unit", undo: list[Callable[[], object]]) -> None:
+        self._unit = unit
+        self._undo = undo
+
+    def __enter__(self) -> "Unit":
+        self._mark = len(self._undo)
+        return self._unit
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if kind is not None:
+            while len(self._undo) > self._mark:
+                self._undo.pop()()
+
+
 class Unit:
     """Steps, updates and links that happen together or not at all.
 
@@ -75,22 +94,16 @@ class Unit:
             self._name = self._ids()
         return self._name
 
-    @contextmanager
-    def savepoint(self) -> Iterator[None]:
+    def savepoint(self) -> AbstractContextManager["Unit"]:
         """Undo what was collected inside when it ends in an error, and nothing else."""
-        mark = len(self._undo)
-        try:
-            yield
-        except BaseException:
-            while len(self._undo) > mark:
-                self._undo.pop()()
-            raise
+        return _Savepoint(self, self._undo)
 
     # reading
 
     def get(self, record_id: str) -> Any | None:
         """Return the record as this unit sees it, or None."""
-        return next(iter(self.get_all([record_id])), None)
+        held = self._working.get(record_id)
+        return held.latest if held is not None else next(iter(self.get_all([record_id])), None)
 
     def get_all(self, ids: Iterable[str]) -> list[Any]:
         """Return the records with these ids, in their order; unknown ones are left out."""

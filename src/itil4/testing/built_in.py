@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeAlias
 
+from itil4.errors import ITIL4Error
 from itil4.itsm import ServiceManagement
 from itil4.practices.approval import ApprovalPolicy, Ballot, InParallel, role
+from itil4.practices.change_policy import ChangePolicy
 from itil4.practices.problem_policy import ProblemPolicy
 from itil4.practices.request_policy import RequestPolicy
 from itil4.record import Actor
@@ -18,6 +20,7 @@ Birth: TypeAlias = Callable[[ServiceManagement, Mapping[str, Any], Actor], Any]
 """How a record comes to be where `log` is not the way."""
 
 _SOON = Later(timedelta(days=30))
+_SOON_AFTER = Later(timedelta(days=31))
 
 _FAULT: Mapping[str, Sequence[Any]] = {
     "assign": [{"to": "tom"}, {"group": "mail team"}],
@@ -39,8 +42,48 @@ _FAULT: Mapping[str, Sequence[Any]] = {
     "accept_risk": [{"accepted_by": "board"}],
 }
 
-_SOON_AFTER = Later(timedelta(days=31))
 _TARGET = Made("AgreedTarget", {"duration": timedelta(hours=8)})
+
+_BOARD = tuple(Actor(each, {"change_authority"}) for each in ("cat", "dan", "eve"))
+_VOTES: Mapping[str, Sequence[Any]] = {
+    **{event: [{"by": each} for each in _BOARD] for event in ("approve", "reject")},
+    "abstain": [
+        *({"by": each} for each in _BOARD),
+        "abstain as cat[change_authority] -> abstain as dan[change_authority]",
+    ],
+    "delegate": [{"by": _BOARD[0], "to": "fay"}, {"by": _BOARD[1], "to": "fay"}],
+}
+_AUTHORITY = ApprovalPolicy.of(
+    "change_authority", role("change_authority", seats=3), needs={"percentage": 50},
+    expires_after=timedelta(days=5), remind_every=timedelta(days=2),
+)  # fmt: skip
+"""An authority of several, so that one vote decides nothing."""
+
+_PLANNED = {
+    "planned_start": _SOON, "planned_end": _SOON_AFTER, "implementation_plan": "Swap it",
+    "backout_plan": "Swap it back", "test_plan": "Send a mail",
+}  # fmt: skip
+
+_RESTART = {
+    "name": "restart", "type": "standard", "preauthorized": True, "review": "on_failure",
+    "requires": ["planned_start", "planned_end"],
+}  # fmt: skip
+
+
+def pre_authorized(itsm: ServiceManagement) -> None:
+    """Put a standard change into the register, as its authority does, or as far as that goes."""
+    keeper, models = Actor("mia", {"change_manager"}), itsm.change_models
+    authority = models.rules.model_authority
+    try:
+        held = models.log(model=_RESTART, by=keeper)
+        held = models.assess_risk(held, risk="low", risk_note="Done each week", by=keeper)
+        held = models.submit(held, by=keeper)
+        for voter in ("kim", "lea", "max"):
+            if held.state == "authorize":
+                held = models.approve(held, by=Actor(voter, {authority}))
+    except ITIL4Error:
+        return  # then no story has a standard change, and the walk says so
+
 
 EXAMPLES: Mapping[str, Mapping[str, Sequence[Any]]] = {
     "itil4.practices.incident_management:IncidentManagement": {
@@ -63,10 +106,39 @@ EXAMPLES: Mapping[str, Mapping[str, Sequence[Any]]] = {
         "ends_at": [Later(timedelta(days=365)), Later(timedelta(days=730))],
     },
     "itil4.practices.change_enablement:ChangeEnablement": {
-        "log": [{"summary": "Swap the relay"}, {"summary": "Swap the relay", "type": "emergency"}],
+        "log": [
+            {"summary": "Swap the relay"},
+            {"summary": "Swap the relay", "type": "emergency", "implementation_plan": "Swap it"},
+            {
+                "summary": "Swap the relay",
+                "type": "emergency",
+                "implementation_plan": "It was swapped",
+                "actual_start": Later(-timedelta(hours=1)),
+                "tasks": (Made("ChangeTask", {"name": "swap"}),),
+            },
+            {"summary": "Restart the relay", "model": "restart", "planned_start": _SOON, "planned_end": _SOON_AFTER},
+        ],
+        **_VOTES,
+        "finish_task": [{"name": "swap"}],
+        "plan_tasks": [{"tasks": (Made("ChangeTask", {"name": "swap"}),)}],
+        "submit": [{}, _PLANNED],
+        "schedule": [{}],
+        "authorize": ["approve as cat[change_authority] -> approve as dan[change_authority]"],
+        "refuse": ["reject as cat[change_authority] -> reject as dan[change_authority]"],
+        "reclassify": [{"type": "emergency"}, {"type": "normal"}],
         "assess_risk": [{"answers": {"reach": "nobody", "experience": "often", "undo": "at once"}}],
         "planned_start": [_SOON],
         "planned_end": [_SOON_AFTER],
+    },
+    "itil4.practices.change_register:ChangeModels": {
+        "log": [
+            {"model": {**_RESTART, "name": "swap"}},
+            {"model": {"name": "patches", "type": "normal", "authorities": "board"}},
+        ],
+        "count_result": [{"completed": 1, "failed": 0}, {"completed": 2, "failed": 2}],
+        "alter": [{"review": "before_closure"}, {"review": "after_closure"}],
+        "assess_risk": [{"risk": "low", "risk_note": "Done each week"}],
+        **_VOTES,
     },
     "itil4.practices.service_request_management:ServiceRequestManagement": {
         "log": [{"model": "access"}, {"model": "laptop"}],
@@ -98,6 +170,15 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
         "policies": {"service_request": RequestPolicy(models=_ENTRIES)},
     },
     "itil4.practices.known_errors:KnownErrors": {"policies": {"problem": ProblemPolicy(known_errors="record")}},
+    "itil4.practices.change_enablement:ChangeEnablement": {
+        "policies": {
+            "change": ChangePolicy(authorities={"change_authority": _AUTHORITY}, model_authority="model_authority")
+        },
+        "prepare": pre_authorized,
+    },
+    "itil4.practices.change_register:ChangeModels": {
+        "policies": {"change": ChangePolicy(authorities={"change_authority": _AUTHORITY}, failures=1)},
+    },
 }
 """What `connect` is given so that they have records of their own."""
 
@@ -128,7 +209,17 @@ BIRTH_VERBS: Mapping[str, Mapping[str, Any]] = {
 }
 """Further verbs by which records are born."""
 
+_ASKED_BY_SUBMIT = {
+    "request_approval@not_requested": "submit asks, and until then it is not the time for it",
+    "request_approval@rejected": "a refusal sends it back, and submit asks again",
+}
+
 ACCEPTED: Mapping[str, Mapping[str, Any]] = {
+    "itil4.practices.change_enablement:ChangeEnablement": {
+        **_ASKED_BY_SUBMIT,
+        "void_approval@approved": "nothing leads back from where an approval was obeyed",
+    },
+    "itil4.practices.change_register:ChangeModels": _ASKED_BY_SUBMIT,
     "itil4.practices.incident_management:IncidentManagement": {"reopen@closed": "IncidentPolicy.reopen_closed"},
     "itil4.practices.service_request_management:ServiceRequestManagement": {
         "await_approval@submitted": "it follows from log",

@@ -7,7 +7,7 @@ from pathlib import Path
 from itil4.lifecycle.definition import Lifecycle
 from itil4.testing.checking import Finding
 from itil4.testing.playing import Played
-from itil4.testing.searching import ArrowKey, arrows_of
+from itil4.testing.searching import ArrowKey, arrows_brought, arrows_of
 from itil4.testing.subject import Subject
 
 
@@ -52,6 +52,9 @@ class Coverage:
         key = ArrowKey(expected.lifecycle.name, played.act.event, source, str(expected.target), place)
         self.arrows[key] += 1
         self.passed.update(rule.name for rule in expected.transition.guards)
+        for brought in arrows_brought(self.keys, played.brought):
+            self.arrows[brought] += 1
+            self.passed.update(rule.name for rule in self.keys[brought].guards)
         if last is not None:
             self.pairs[last, key] += 1
         return key

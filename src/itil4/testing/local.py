@@ -24,6 +24,9 @@ START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 """When stories begin: a Monday morning."""
 
 
+_NOBODY = Actor("nobody")
+
+
 class InProcess:
     """A practice as the library runs it, opened anew and empty.
 
@@ -31,7 +34,8 @@ class InProcess:
         practice: the class.
         store: a store object, a URL, or nothing to keep all in memory.
         tenant: whose data the store keeps it as, so that stories do not meet.
-        settings: what `itil4.connect` is given besides: policies, a directory, further practices.
+        settings: what `itil4.connect` is given besides: policies, a directory, further practices; and `prepare`,
+            a function that is given the service management before anything else happens.
         birth: how a record comes to be, where `log` is not the way.
         start: the time at which it begins.
         like: one of the same practice and settings; what it has compiled is used again.
@@ -51,8 +55,9 @@ class InProcess:
         self.birth = birth
         self.clock = FrozenClock(start)
         ids = TimeOrderedIds(self.clock, random.Random(7))  # the same ids in every run
+        given = dict(settings or {})
+        prepare = given.pop("prepare", None)
         if like is None:
-            given = dict(settings or {})
             practices = [practice, *(each for each in given.pop("practices", ()) if each is not practice)]
             self.itsm = connect(store, practices=practices, clock=self.clock, ids=ids, tenant=tenant, **given)
         else:
@@ -64,6 +69,8 @@ class InProcess:
             house.project = DueTimes(house)
             self.itsm = ServiceManagement(house)
         self.desk: Practice[Any] = self.itsm[practice]
+        if prepare is not None:
+            prepare(self.itsm)
 
     # the five words
 
@@ -107,7 +114,9 @@ class InProcess:
         """Take a step of a record that somebody holds in hand, perhaps an older copy."""
         return self.attempt(lambda: self.desk.fire(record, event, by=actor, **payload))
 
-    def handed(self, record: Any, event: str, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    def handed(
+        self, record: Any, event: str, payload: Mapping[str, Any], actor: Actor = _NOBODY
+    ) -> Mapping[str, Any]:  # fmt: skip
         """Return the fields that a verb hands to its step, without taking it.
 
         A verb such as `assign(to="sam")` has words of its own for fields.
@@ -121,7 +130,7 @@ class InProcess:
         desk = type(self.desk)(self.desk.desk)
         vars(desk)["fire"] = fire
         try:
-            getattr(desk, event)(record, by=Actor("nobody"), **payload)
+            getattr(desk, event)(record, by=actor, **payload)
         except (_Caught, ITIL4Error, TypeError):
             return caught
         return caught

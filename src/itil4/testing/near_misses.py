@@ -8,6 +8,7 @@ import attrs
 
 from itil4.errors import ITIL4Error
 from itil4.lifecycle.definition import Lifecycle, Transition
+from itil4.practices.approval import APPROVAL, Approving
 from itil4.practices.base import Practice
 from itil4.record import Actor, blank
 from itil4.testing.oracle import rules_of
@@ -43,6 +44,9 @@ class NearMisses:
         for lifecycle in self.subject.lifecycles:
             state = getattr(self.record, lifecycle.field)
             for event in lifecycle.events:
+                if event in self.player.oracle.outcomes:
+                    yield from self.only("approval_decides", Act(event, who="system"))
+                    continue
                 keys = [key for key in self.explorer.by_source.get((lifecycle.name, state), ()) if key.event == event]
                 if not keys:
                     yield from self._elsewhere(event)
@@ -200,10 +204,22 @@ class NearMisses:
                 if any(rule.is_plain and rule.words & {"read_only", "hidden"} for rule in rules):
                     for value in self._values(name)[:1] if name != "*" else ():
                         yield Act("update", {name: value}, self._editor(), refused=())
+        desk = self.player.model.desk
+        if isinstance(desk, Approving) and getattr(self.record, APPROVAL.field) == "requested":
+            for name in desk.approval_covers:
+                for value in self._made(name)[:1]:
+                    yield Act("update", {name: value}, self._editor(), refused=())
 
     def _updates_itself(self) -> bool:
         """Whether the practice has a say of its own in changes of fields."""
         return self.subject.practice.update is not Practice.update
+
+    def _made(self, name: str) -> list[Any]:
+        """Return the values of a field that can be made; a type of the host may refuse what the kit guesses."""
+        try:
+            return [value for value in self._values(name) if self.player.given({name: value})]
+        except ITIL4Error:
+            return []
 
     def _editor(self) -> Actor:
         relative = self.subject.practice.relative_roles

@@ -15,6 +15,7 @@ from itil4.lifecycle.context import Context
 from itil4.lifecycle.definition import Lifecycle, State, Transition
 from itil4.lifecycle.fields import FieldRule, Rules
 from itil4.lifecycle.rules import Chosen, Guard
+from itil4.practices.approval import Approving
 from itil4.practices.base import Practice
 from itil4.record import Actor, blank
 from itil4.testing.rules_watched import Watch
@@ -49,33 +50,73 @@ class Expected:
         return self.transition is not None
 
 
+class Tables:
+    """What a definition says at a place, looked up once for all the stories of a practice."""
+
+    def __init__(self, lifecycles: tuple[Lifecycle, ...]) -> None:
+        self._rules: dict[tuple[str, str], Rules] = {}
+        self._leaving: dict[tuple[str, str, str], list[Transition]] = {}
+        self.facts: dict[str, list[str]] = {}
+        """Event -> the facts that its transitions declare, in order."""
+        self.choices: dict[str, frozenset[str]] = {
+            each.name: frozenset(step.target.field for step in each.transitions if isinstance(step.target, Chosen))
+            for each in lifecycles
+        }
+        """Lifecycle -> the fields by which its steps are told where to lead."""
+        for lifecycle in lifecycles:
+            for source, each in lifecycle.arrows:
+                self._leaving.setdefault((lifecycle.name, source, each.event), []).append(each)
+            for each in lifecycle.transitions:
+                self.facts[each.event] = sorted({*self.facts.get(each.event, ()), *each.facts})
+
+    def rules(self, lifecycle: Lifecycle, state: str) -> Rules:
+        """Return the field rules of a state, as `rules_of` does."""
+        place = (lifecycle.name, state)
+        if place not in self._rules:
+            self._rules[place] = rules_of(lifecycle, state)
+        return self._rules[place]
+
+    def leaving(self, lifecycle: Lifecycle, state: str, event: str) -> list[Transition]:
+        """Return the alternatives of a step in a state, in the order of the definition."""
+        return self._leaving.get((lifecycle.name, state, event), [])
+
+
 class Oracle:
     """The definition of one practice, read as it is written.
 
     Args:
         desk: the practice, for what the host decides: roles, facts, computed fields, objections.
         watch: looks over guards and effects while they run.
+        tables: of the lifecycles of the practice.
     """
 
-    def __init__(self, desk: Practice[Any], watch: Watch) -> None:
+    def __init__(self, desk: Practice[Any], watch: Watch, tables: Tables) -> None:
         self.desk = desk
         self.watch = watch
+        self.tables = tables
         self.lifecycles = type(desk).lifecycles()
         self.owned = frozenset(each.field for each in self.lifecycles)
         kind = type(desk)
         self.overridden = kind._step is not Practice._step or kind.fire is not Practice.fire
         """Whether the practice itself has a say in steps, before or after its lifecycle."""
+        self.outcomes = frozenset(desk.approval_outcomes.values() if isinstance(desk, Approving) else ())
+
+    def facts(self, record: Any, event: str) -> dict[str, Any]:
+        """Return the facts that the transitions of a step declare, as they are now."""
+        names = self.tables.facts.get(event)
+        if not names:
+            return {}
+        unit = self.desk.desk.reading()
+        return {name: self.desk.fact(name, record, unit) for name in names}
 
     def context(
-        self, record: Any, event: str, payload: Mapping[str, Any], actor: Actor, at: datetime
+        self, record: Any, event: str, payload: Mapping[str, Any], actor: Actor, at: datetime,
+        facts: Mapping[str, Any] | None = None,
     ) -> Context:  # fmt: skip
-        """Return what surrounds a step, with the facts that its transitions declare."""
-        unit = self.desk.desk.reading()
-        steps = [step for each in self.lifecycles for step in each.transitions if step.event == event]
-        names = {name for step in steps for name in step.facts}
-        facts = {name: self.desk.fact(name, record, unit) for name in sorted(names)}
+        """Return what surrounds a step; its facts are read where they are not given."""
+        known = self.facts(record, event) if facts is None else dict(facts)
         return Context(
-            actor, at, self.desk.shape.in_utc(payload), None, facts, roles=self.desk.roles_of(actor, record, at),
+            actor, at, self.desk.shape.in_utc(payload), None, known, roles=self.desk.roles_of(actor, record, at),
             now=at, shape=self.desk.shape, derive=self.desk._derived, kind=self.desk.kind,
         )  # fmt: skip
 
@@ -88,8 +129,10 @@ class Oracle:
         lifecycle = next((each for each in self.lifecycles if event in each.events), None)
         if lifecycle is None:
             return Expected(None, codes=(frozenset(("unknown_event",)),))
+        if event in self.outcomes:  # it comes with a vote, and nobody takes it
+            return Expected(lifecycle, codes=(frozenset(("approval_decides",)),), sure=False)
         state = getattr(record, lifecycle.field)
-        alternatives = [each for source, each in lifecycle.arrows if source == state and each.event == event]
+        alternatives = self.tables.leaving(lifecycle, state, event)
         if not alternatives:
             return Expected(lifecycle, codes=(frozenset(("wrong_state",)),), sure=not self.overridden)
         refused: list[Codes] = []
@@ -149,7 +192,7 @@ class Oracle:
         """Judge the field rules; adds to `codes`, and returns the fields that are missing."""
         gone = set[str]()
         read = self.desk.shape.read
-        sources: tuple[Rules, ...] = (step.fields, rules_of(lifecycle, target))
+        sources: tuple[Rules, ...] = (step.fields, self.tables.rules(lifecycle, target))
         for name in {name for rules in sources for name in rules if name != "*"} | set(payload):
             words = self._words(sources, name, proposed, context)
             starred = not any(name in rules for rules in sources)

@@ -6,12 +6,13 @@ complete and plays the same again.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import attrs
 
 from itil4.errors import InvalidInput, ITIL4Error, nearest
-from itil4.record import Actor
+from itil4.record import Actor, Entry
 from itil4.testing.checking import Finding
 from itil4.testing.driver import Answer, Driver
 from itil4.testing.local import seen
@@ -53,6 +54,7 @@ class Played:
         expected: what the definition says; None for what is no step of a lifecycle.
         answer: how it ended.
         before, after: the record; `before` is None at a birth.
+        brought: the steps of the same record that it brought with it, as entries.
         findings: the promises that it broke.
     """
 
@@ -62,6 +64,13 @@ class Played:
     before: Any
     after: Any
     findings: tuple[Finding, ...] = ()
+    brought: tuple[Entry, ...] = ()
+
+
+@cache
+def _named(who: str) -> Actor:
+    """Return who has the role of that name and is called like it; nobody has none."""
+    return Actor(who, () if who == NOBODY else {who})
 
 
 class _GivenUp(Exception):
@@ -91,10 +100,12 @@ class Player:
         self.subject = subject
         self.model = subject.opened()
         self.host = driver
-        self.oracle = Oracle(self.model.desk, watch or Watch())
+        self.oracle = Oracle(self.model.desk, watch or Watch(), subject.tables)
         self.policies = tuple(policies)
         self.held: dict[str, Held] = {}
         self.acts: list[Act] = []
+        self.brought: tuple[Entry, ...] = ()
+        """What the last step brought with it."""
         self.read: dict[Any, Any] = {}
         """The last reading of every service clock."""
         self.checks = checks
@@ -134,6 +145,7 @@ class Player:
             return Played(act, None, Answer.failed(error), record, record, (found,))
 
     def _play(self, act: Act) -> Played:
+        self.brought = ()
         if act.after:
             self.advance(act.after)
         if act.event in self.subject.births:
@@ -162,14 +174,14 @@ class Player:
         if isinstance(who, Actor):
             return who
         if who is None or who == NOBODY:
-            return Actor(NOBODY)
+            return _named(NOBODY)
         if who == SYSTEM:
             return Actor(SYSTEM, {SYSTEM}, kind="system")
         if record is not None and who in self.subject.practice.relative_roles:
             person = getattr(record, who, None)
             if isinstance(person, str) and person:
                 return Actor(person)
-        return Actor(who, {who})
+        return _named(who)
 
     def given(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         """Return values as the library takes them."""
@@ -229,7 +241,7 @@ class Player:
         before = held.record
         if act.undone:
             return self._undone(act, held, payload, actor)
-        expected, broken = self._expected(act, before, payload, actor)
+        expected, broken = self._expected(act, before, payload, actor) if self.checks else (None, None)
         probe = self.promises.before_step(act, held, payload, actor) if self.checks else None
         if act.stale:
             answer = self._stale(act, held, payload, actor)
@@ -239,6 +251,7 @@ class Player:
             answer = self.model.fire(held.reference, act.event, payload, actor)
         found = [] if broken is None else [self.promises.told("crash", broken, act, held)]
         after = self.model.record(held.reference)
+        self.brought = self._brought(held, before, after) if answer.done else ()
         if probe is not None and broken is None:
             found += self.promises.after_step(probe, expected, answer, after)
         if self.host is not None:
@@ -246,7 +259,13 @@ class Player:
         if after.version != before.version:
             held.older, held.record = before, after
         self._refresh(held)
-        return Played(act, expected, answer, before, after, tuple(found))
+        return Played(act, expected, answer, before, after, tuple(found), self.brought)
+
+    def _brought(self, held: Held, before: Any, after: Any) -> tuple[Entry, ...]:
+        if after.version <= before.version + 1:
+            return ()
+        history = self.model.history(held.reference)
+        return tuple(entry for entry in history if entry.seq > before.version + 1 and entry.op == "step")
 
     def _expected(
         self, act: Act, before: Any, payload: Mapping[str, Any], actor: Actor
@@ -261,14 +280,14 @@ class Player:
 
     def _fields(self, act: Act, before: Any, payload: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the fields that a verb gives to its step, so that the definition can be asked about them."""
-        if not set(payload) <= {*self.subject.shape.fields, *self.subject.shape.extra.types, *self._choices(act.event)}:
-            return self.model.handed(before, act.event, payload)
+        shape, own = self.subject.shape, self._choices(act.event)
+        if not all(name in shape.fields or name in shape.extra.types or name in own for name in payload):
+            return self.model.handed(before, act.event, payload, self.actor(act.who, before))
         return payload
 
     def _choices(self, event: str) -> Iterable[str]:
         lifecycle = self.subject.of_event.get(event)
-        steps = lifecycle.transitions if lifecycle else ()
-        return [str(getattr(each.target, "field", "")) for each in steps if not isinstance(each.target, str)]
+        return () if lifecycle is None else self.subject.tables.choices[lifecycle.name]
 
     def _stale(self, act: Act, held: Held, payload: Mapping[str, Any], actor: Actor) -> Answer:
         return self.model.fire_held(held.older, act.event, self._fields(act, held.older, payload), actor)

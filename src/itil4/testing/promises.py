@@ -8,6 +8,7 @@ import attrs
 
 from itil4.errors import Decision, ITIL4Error, Refused
 from itil4.lifecycle import Step, Transition
+from itil4.practices.approval import Approving
 from itil4.record import Actor, Entry
 from itil4.testing.checking import Finding
 from itil4.testing.driver import Answer, Seen
@@ -46,6 +47,7 @@ class Promises:
 
     def __init__(self, player: "Player") -> None:
         self.player = player
+        self._shown: dict[Any, tuple[Step, ...]] = {}
 
     def told(
         self, code: str, text: str, act: Act, held: "Held | None" = None, diff: tuple[str, ...] = ()
@@ -102,12 +104,20 @@ class Promises:
             if not act.stale and set(payload) <= {*self.player.subject.shape.checks, *self.player._choices(act.event)}:
                 decision = model.explain(held.reference, act.event, payload, actor)
             if self._is_new(act, held, actor):
-                steps = model.available(held.reference, actor)
+                steps = self._buttons(held, actor, len(contents))
         except ITIL4Error as error:
             failed = f"{type(error).__name__}: {error}"
         except Exception as error:  # whatever a rule of the host raises is what is looked for
             failed = f"{type(error).__name__}: {error}"
         return Before(act, held, actor, held.record, contents, decision, steps, failed)
+
+    def _buttons(self, held: "Held", actor: Actor, entries: int) -> tuple[Step, ...]:
+        """Return the steps that an actor is offered; asked once as long as nothing is written and no time passes."""
+        model = self.player.model
+        mark = (held.reference, actor, entries, model.now())
+        if mark not in self._shown:
+            self._shown[mark] = model.available(held.reference, actor)
+        return self._shown[mark]
 
     def _is_new(self, act: Act, held: "Held", actor: Actor) -> bool:
         """Whether the buttons have not been looked at yet for this event, these states and this actor."""
@@ -128,6 +138,10 @@ class Promises:
         if answer.done:
             history = model.history(held.reference)
             yield from self._went(was, expected, answer, after, history)
+            desk = model.desk
+            if isinstance(desk, Approving) and after.approval_state == "requested" and not desk.may_hear(after):
+                text = f"approval is still asked for, and in {after.state!r} nobody decides on it."
+                yield self.told("follow_up", text, act, held)
             yield from self._agreed(was, answer)
             yield from self._alone(was, expected)
             yield from self._kept(act, held, after, history)

@@ -11,8 +11,8 @@ import attrs
 from itil4.errors import ITIL4Error, Reason
 from itil4.lifecycle.definition import Lifecycle, Transition
 from itil4.lifecycle.rules import Chosen
-from itil4.record import Actor, blank
-from itil4.testing.oracle import Expected, rules_of
+from itil4.record import Actor, Entry, blank
+from itil4.testing.oracle import Expected
 from itil4.testing.rules_watched import Watch
 from itil4.testing.story import Act, Who
 from itil4.testing.subject import BIRTH, Subject
@@ -69,6 +69,16 @@ def arrows_of(lifecycle: Lifecycle) -> list[tuple[ArrowKey, Transition]]:
     return found
 
 
+def arrows_brought(steps: Mapping[ArrowKey, Transition], entries: Iterable[Entry]) -> list[ArrowKey]:
+    """Return the arrows that entries took; of several the one that is internal, since nobody asked for it."""
+    found = []
+    for entry in entries:
+        taken = (entry.lifecycle, entry.event, entry.from_state, entry.to_state)
+        fitting = [key for key in steps if key[:4] == taken]
+        found += sorted(fitting, key=lambda key: not steps[key].internal)[:1]
+    return found
+
+
 # births
 
 
@@ -109,7 +119,7 @@ def needs(player: "Player", lifecycle: Lifecycle, step: Transition, target: str,
     read = player.subject.shape.read
     wanted = [*step.requires, *(name for rule in step.guards for name in rule.reads)]
     missing = [name for name in wanted if blank(read(record, name))]
-    for rules in (step.fields, rules_of(lifecycle, target)):
+    for rules in (step.fields, player.oracle.tables.rules(lifecycle, target)):
         for name, several in rules.items():
             words = {word for rule in several for word in rule.words}
             if name != "*" and ("must_change" in words or ("mandatory" in words and blank(read(record, name)))):
@@ -124,8 +134,10 @@ def options(
     subject = player.subject
     own = {step.target.field: target} if isinstance(step.target, Chosen) else {}
     whos = list(_takers(subject, step, act.who))
-    for given in subject.payloads.get(step.event, ()):
-        for who in whos:
+    if act.who is None and not step.internal:
+        whos = [hand for hand in subject.hands.get(step.event, ()) if hand is not None] or whos
+    for given, hand in subject.offers(step.event):
+        for who in whos if hand is None or act.who is not None or step.internal else (hand,):
             yield attrs.evolve(act, payload={**own, **given, **act.payload}, who=who)
     needed = [name for name in needs(player, lifecycle, step, target, record) if name not in act.without]
     values = {name: fresh(player, name, record) for name in needed if name not in act.payload}
@@ -177,8 +189,14 @@ def _is_same(player: "Player", value: Plain, old: Any) -> bool:
     return isinstance(value, Later) and player.model.now() + value.by == old
 
 
-def judged(player: "Player", act: Act, record: Any, wait: timedelta = timedelta(0)) -> Expected | None:
-    """Return what the definition says about an act, some time from now; None when a rule broke."""
+def judged(
+    player: "Player", act: Act, record: Any, wait: timedelta = timedelta(0), facts: dict[str, Any] | None = None
+) -> Expected | None:  # fmt: skip
+    """Return what the definition says about an act, some time from now; None when a rule broke.
+
+    Args:
+        facts: what its facts are, where several ways of one step are judged at one moment.
+    """
     from itil4.testing.values import played
 
     at = player.model.now() + wait
@@ -187,9 +205,18 @@ def judged(player: "Player", act: Act, record: Any, wait: timedelta = timedelta(
         payload = {name: played(value, at, player.subject.types, records) for name, value in act.payload.items()}
         actor = player.actor(act.who, record)
         fields = player._fields(act, record, payload)
-        return player.oracle.expected(record, act.event, player.oracle.context(record, act.event, fields, actor, at))
+        context = player.oracle.context(record, act.event, fields, actor, at, facts)
+        return player.oracle.expected(record, act.event, context)
     except (ITIL4Error, TypeError) as error:
         player.oracle.watch.error = str(error)
+        return None
+
+
+def known_facts(player: "Player", record: Any, event: str) -> dict[str, Any] | None:
+    """Return the facts of a step, or None where reading them fails: then each way is told why."""
+    try:
+        return player.oracle.facts(record, event)
+    except ITIL4Error:
         return None
 
 
@@ -210,13 +237,14 @@ def filled(player: "Player", act: Act, held: "Held") -> Act:
         return act
     spare: Act | None = None
     legal: Act | None = None
+    facts = known_facts(player, held.record, act.event)
     for step in own:
         for target in step.targets:
             ways = options(player, lifecycle, step, target, act, held.record)
             if wanted is not None:
                 ways = itertools.chain(_amiss(player, lifecycle, step, target, act, held.record), ways)
             for option in itertools.islice(ways, 2 * _MOST_OPTIONS):
-                found = judged(player, option, held.record)
+                found = judged(player, option, held.record, facts=facts)
                 if found is None:
                     continue
                 spare = spare or option
@@ -269,6 +297,7 @@ class Explorer:
         self._seen: set[tuple[str, ...]] = set()
         self._tried: set[ArrowKey] = set()
         self._hopeless: set[str] = set()
+        self._beside: list[tuple[Act, ...]] = []
 
     def explore(self) -> None:
         """Search until every arrow is found, or nothing new comes up."""
@@ -283,6 +312,8 @@ class Explorer:
                 if key not in self._tried and (key.lifecycle, key.source) in self.states:
                     self._tried.add(key)
                     story = self._by_data(key)
+                    waiting += self._beside
+                    self._beside.clear()
                     if story is not None:
                         self.arrows[key] = story
                         waiting.append(story)
@@ -299,6 +330,10 @@ class Explorer:
         player = Player(self.subject, watch=self.watch, checks=False)
         for act in acts:
             player.play(act)
+        for key in arrows_brought(self.steps, player.brought):
+            if key in self.keys and key not in self.arrows:
+                self.arrows[key] = tuple(player.acts)
+                self._beside.append(tuple(player.acts))
         return player
 
     def _visited(self, acts: tuple[Act, ...]) -> list[tuple[Act, ...]]:
@@ -340,6 +375,8 @@ class Explorer:
                 player = self.player((*acts, *prepared))
             except ITIL4Error:
                 continue
+            if key in self.arrows:
+                return self.arrows[key]
             for act in self.acts_for(player, key, player.held[""].record):
                 return (*player.acts, act)
         return None
@@ -365,6 +402,8 @@ class Explorer:
             player = self.player(acts)
             if "" not in player.held:
                 continue
+            if key in self.arrows:
+                return self.arrows[key]
             record = player.held[""].record
             if getattr(record, self._of(key).field) != key.source or (data := self._data(record)) in seen:
                 continue
@@ -479,14 +518,16 @@ class Explorer:
         """Yield acts that take exactly this arrow now, or after a wait, as the definition has it."""
         step = self.steps[key]
         told: set[str] = set()
+        facts = known_facts(player, record, key.event)
         ways = options(player, self._of(key), step, key.target, Act(key.event), record)
         for option in itertools.islice(ways, _MOST_OPTIONS):
-            found = judged(player, option, record, wait)
+            found = judged(player, option, record, wait, facts)
             if found is None:
                 self.lost.setdefault(key, self.watch.error)
                 continue
             if found.transition is step and found.target == key.target:
-                mark = repr(sorted(option.payload.items()))
+                hand = option.who if option.who in self.subject.hands.get(key.event, ()) else None
+                mark = repr((sorted(option.payload.items()), hand))
                 if mark not in told:
                     told.add(mark)
                     yield option

@@ -12,12 +12,13 @@ from itil4.errors import DefinitionError, InvalidInput, nearest
 from itil4.lifecycle.definition import Lifecycle
 from itil4.lifecycle.fields import Rules
 from itil4.practices.base import Practice
-from itil4.record import Frozen, Shape
+from itil4.record import Actor, Frozen, Shape
 from itil4.record.door import FieldType, field_type
 from itil4.storage.protocols import Store
 from itil4.testing.built_in import ACCEPTED, BIRTH_VERBS, BIRTHS, EXAMPLES, SETTINGS, Birth
 from itil4.testing.local import InProcess
-from itil4.testing.story import Story
+from itil4.testing.oracle import Tables
+from itil4.testing.story import Story, Who
 from itil4.testing.values import Later, Made, Plain, told
 
 BIRTH = "log"
@@ -42,9 +43,11 @@ class Subject:
     Args:
         practice: the class.
         domains: what the kit cannot guess: field -> values, or event -> payloads (`log` for births), or
-            stories of what has to be done before the event. A practice may have the same as a class
-            attribute `examples`.
-        settings: what `itil4.connect` is given besides the practice: policies, a directory, other practices.
+            stories of what has to be done before the event. A payload of an event may say `by`: the role, or
+            the `Actor`, that takes it so. A practice may have the same as a class attribute `examples`.
+        settings: what `itil4.connect` is given besides the practice: policies, a directory, other practices;
+            and `prepare`, a function that is given the service management before each story, to put there
+            what stories need.
         store: a URL or a store; by default each story has a memory of its own.
         accept: arrows that nobody can take, such as `reopen@closed`: switched off by a policy, say.
 
@@ -70,12 +73,14 @@ class Subject:
         self.of_event: Mapping[str, Lifecycle] = {
             event: each for each in self.lifecycles for event in each.events
         }  # fmt: skip
+        self.tables = Tables(self.lifecycles)
         self._first: InProcess | None = None
         self._first = self.opened()
         self.shape: Shape = self._first.desk.shape
         self.types = own_types(self.shape)
         self.values_of: dict[str, tuple[Plain, ...]] = {}
         self.payloads: dict[str, tuple[Mapping[str, Plain], ...]] = {}
+        self.hands: dict[str, tuple[Who, ...]] = {}
         self.ways: dict[str, tuple[Story, ...]] = {}
         self.accept = frozenset((*accept, *built_in(practice, ACCEPTED)))
         self.births = (BIRTH, *built_in(practice, BIRTH_VERBS))
@@ -96,7 +101,8 @@ class Subject:
 
     def _take(self, given: Mapping[str, Any]) -> None:
         known = (*self.shape.fields, *self.shape.extra.types, *self.of_event, BIRTH, *OTHERS)
-        for name, values in given.items():
+        for name, several in given.items():
+            values = several
             if name not in known:
                 near = nearest(name, known)
                 raise InvalidInput.of(
@@ -106,6 +112,11 @@ class Subject:
                 raise InvalidInput.of(
                     "ill_typed", field=f"domains[{name!r}]", expected="a list of values or of payloads", value=values
                 )
+            if name in self.of_event:
+                values = tuple(several)
+                given_by = [value.get("by") for value in values if isinstance(value, Mapping)]
+                self.hands[name] = tuple(_hand(each, f"domains[{name!r}]") for each in given_by)
+                values = [_without_hand(value) for value in values]
             stories = [value for value in values if isinstance(value, (str, Story))]
             if stories and (name in self.of_event):
                 self.ways[name] = tuple(Story.parse(each) for each in stories)
@@ -133,7 +144,18 @@ class Subject:
         """Every role that a lifecycle names, in order."""
         steps = [step for each in self.lifecycles for step in each.transitions]
         named = [sorted((step.roles or _NOBODY) | (step.denied or _NOBODY)) for step in steps]
+        named += [sorted(hand.roles) if isinstance(hand, Actor) else [hand] for hand in self._named_hands]
         return tuple(dict.fromkeys(role for roles in named for role in roles))
+
+    @property
+    def _named_hands(self) -> tuple[str | Actor, ...]:
+        hands = (hand for several in self.hands.values() for hand in several)
+        return tuple(hand for hand in hands if isinstance(hand, Actor) or (hand and hand not in ("nobody", "system")))
+
+    def offers(self, event: str) -> list[tuple[Mapping[str, Plain], Who]]:
+        """Return the payloads that are told for an event, and who takes it so, where that is told."""
+        payloads = self.payloads.get(event, ())
+        return list(zip(payloads, self.hands.get(event) or (None,) * len(payloads), strict=True))
 
     # values
 
@@ -160,6 +182,16 @@ class Subject:
             raise DefinitionError.of("no_values", record=self.shape.record.__name__, field=name)
         said = [told(value) for value in (*guarded, *conditions) if field.check(name, value) is None]
         return tuple(dict.fromkeys([*said, *made]))
+
+
+def _without_hand(value: Any) -> Any:
+    return {name: each for name, each in value.items() if name != "by"} if isinstance(value, Mapping) else value
+
+
+def _hand(who: Any, where: str) -> Who:
+    if who is None or (isinstance(who, (str, Actor)) and who):
+        return who
+    raise InvalidInput.of("ill_typed", field=f"{where}['by']", expected="a role or an Actor", value=who)
 
 
 def _conditions(lifecycle: Lifecycle, name: str) -> list[Any]:

@@ -23,7 +23,7 @@ from itil4.testing.near_misses import NearMisses
 from itil4.testing.playing import Played, Player
 from itil4.testing.policies import Policy, as_policies
 from itil4.testing.rules_watched import Watch
-from itil4.testing.searching import ArrowKey, Explorer
+from itil4.testing.searching import ArrowKey, Explorer, arrows_brought
 from itil4.testing.shrinking import shrunk
 from itil4.testing.story import Act, Story
 from itil4.testing.subject import Subject
@@ -92,6 +92,8 @@ class Walk:
         self.coverage = Coverage(subject)
         self.found: list[Finding] = []
         self._told: set[tuple[str, str | None]] = set()
+        self._sound: set[tuple[Act, ...]] = set()
+        """Stories that were played with everything looked at, and kept every promise."""
         self._pace = timedelta(minutes=20) if "service_level" in subject.policies else timedelta(0)
 
     def run(self) -> None:
@@ -194,23 +196,26 @@ class Walk:
             rounds = 0
             while rounds < _MOST_ROUNDS and (open_.get(key) or not (rounds or self.coverage.arrows[key])):
                 rounds += 1
-                if not self._tour(acts, open_):
+                if not self._tour(key, acts, open_):
                     break
             if len(self.found) >= _MOST_FINDINGS:
                 return
 
-    def _tour(self, acts: Sequence[Act], open_: dict[ArrowKey, list[ArrowKey]]) -> bool:
+    def _tour(self, aim: ArrowKey, acts: Sequence[Act], open_: dict[ArrowKey, list[ArrowKey]]) -> bool:
         """Play a story to an arrow, and from there as many pairs as possible; say whether that went well."""
         player, last = self.player(), None
         self.coverage.stories += 1
-        for act in acts:
-            played = player.play(act)
+        for place in range(self._resumed(player, acts), len(acts)):
+            played = player.play(acts[place])
             key = self.coverage.note(played, last)
             if last is not None and key is not None and key in open_.get(last, ()):
                 open_[last].remove(key)
             last = key or last
             if self.note(played.findings) or not played.answer.done:
                 return False
+            self._sound.add(tuple(acts[: place + 1]))
+        if aim in arrows_brought(self.explorer.steps, player.brought):
+            last = aim
         while last is not None and len(player.acts) < len(acts) + _LONGEST:
             further = self._next(player, last, open_) or self._nearer(player, last, open_)
             if further is None:
@@ -284,11 +289,26 @@ class Walk:
         """Return a player that is at the end of a story, or None where a promise broke on the way."""
         player = self.player()
         self.coverage.stories += 1
-        for act in acts:
-            played = player.play(act)
-            if self.note(played.findings):
+        for place in range(self._resumed(player, acts), len(acts)):
+            if self.note(player.play(acts[place]).findings):
                 return None
+            self._sound.add(tuple(acts[: place + 1]))
         return player
+
+    def _resumed(self, player: Player, acts: Sequence[Act]) -> int:
+        """Play the beginning of a story that is known to be sound, without looking again; say how much.
+
+        Its last step is looked at again, so that what follows is compared with what was there. Beside a host
+        everything is: it may answer otherwise a second time.
+        """
+        if self.driver is not None:
+            return 0
+        known = next((place for place in range(len(acts), 0, -1) if tuple(acts[:place]) in self._sound), 0)
+        player.checks = False
+        for act in acts[: known - 1] if known else ():
+            player.play(act)
+        player.checks = True
+        return max(0, known - 1)
 
     def _beside_others(self, key: ArrowKey, story: Sequence[Act]) -> None:
         """A guard that looks at linked records: with one that is new, it may hold the step back."""

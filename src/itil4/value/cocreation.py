@@ -76,8 +76,8 @@ def co_creation(
 ) -> CoCreation:
     """Return how two-sided the work on a service was in a period.
 
-    An answer counts when it comes from the other of provider and consumer. Interactions of the period are judged;
-    an answer may come after its end, and is then not judged itself.
+    An answer counts when it comes from the other of provider and consumer, and not before what it answers. Interactions
+    of the period are judged; an answer may come after its end, and is then not judged itself.
 
     Args:
         service: the id of the service; interactions about others are left out.
@@ -114,7 +114,7 @@ def co_creation(
     replies: set[str] = set()
     for item in known.values():
         asked = known.get(item.answers or "")
-        if asked is not None and {asked.side, item.side} == {"provider", "consumer"}:
+        if asked is not None and asked.at <= item.at and {asked.side, item.side} == {"provider", "consumer"}:
             replied.add(asked.id)
             replies.add(item.id)
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeVar
 import attrs
 
 from itil4.clock import instant
-from itil4.errors import DefinitionError, InvalidInput, ITIL4Error, Reason, Refused, StaleRecord, nearest
+from itil4.errors import Decision, DefinitionError, InvalidInput, ITIL4Error, Reason, Refused, StaleRecord, nearest
 from itil4.lifecycle import Context, Lifecycle, State
 from itil4.practices.approval.authority import Hearing
 from itil4.practices.approval.policy import ApprovalPolicy
@@ -230,6 +230,21 @@ class Approving(Practice[A]):
 
     # the way of a step
 
+    def explain(
+        self, record: str | A, event: str, *, by: Actor | None = None, at: datetime | None = None,
+        reason: str | None = None, expected: int | None = None, **payload: Any,
+    ) -> Decision:  # fmt: skip
+        """Say whether `fire` would take the step now; of one that only an approval brings, that it would not."""
+        decision = super().explain(record, event, by=by, at=at, reason=reason, expected=expected, **payload)
+        if decision or event not in self.approval_outcomes.values() or "stale" in decision.codes:
+            return decision
+        held = self.get(record, by=by) if isinstance(record, str) else record
+        return attrs.evolve(decision, reasons=(self._brought_only(held, event),))
+
+    @staticmethod
+    def _brought_only(record: Approvable, event: str) -> Reason:
+        return Reason.of("approval_decides", event=event, record=record.reference, state=record.approval_state)
+
     def fact(self, name: str, record: A, unit: Unit) -> Any:
         """What approvals are judged by is a fact of their steps."""
         return Hearing(self, unit) if name == FACT else super().fact(name, record, unit)
@@ -274,10 +289,7 @@ class Approving(Practice[A]):
         reason: str | None, cause: str | None, seen: frozenset[str] = frozenset(),
     ) -> A:  # fmt: skip
         if event in self.approval_outcomes.values() and not self._is_outcome(unit, current, event):
-            context = self._context(unit, actor, current, event, payload, at, reason, cause)
-            if not (decision := self._moves.explain(current, event, context)):
-                raise Refused(*decision.reasons)
-            raise Refused.of("approval_decides", event=event, record=current.reference, state=current.approval_state)
+            raise Refused(self._brought_only(current, event))
         new: Any = super()._step(unit, current, event, actor, payload, at, reason, cause, seen)
         system = attrs.evolve(actor, kind="system")
         entry_id = f"{new.id}:{new.version}"
@@ -300,11 +312,12 @@ class Approving(Practice[A]):
             return None
         if after.approval_state == REQUESTED:
             return None if self.may_hear(after) else "void_approval"
-        if after.approval_state == APPROVED and before.state != after.state and self._is_void_in(after.state):
+        if after.approval_state == APPROVED and before.state != after.state and self.is_void_in(after.state):
             return "void_approval"
         return None
 
-    def _is_void_in(self, state: str) -> bool:
+    def is_void_in(self, state: str) -> bool:
+        """Say whether a state is one in which an approval that was given holds no longer."""
         return state in (*self.approval_states, *self.approval_voids) or self.lifecycle.category(state) == "new"
 
     def _is_outcome(self, unit: Unit, record: A, event: str) -> bool:

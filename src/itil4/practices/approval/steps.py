@@ -180,6 +180,12 @@ def _is_free(record: Approvable, who: str) -> bool:
     return now.rules.initiators != "excluded" or who not in now.initiators
 
 
+@guard(text="what was approved stands: the record is still where the approval holds.", remedy="Send the record back.")
+def holds_no_longer(record: Approvable, context: Context) -> bool:
+    """An approval that was given ends only where the record was sent back, and not behind its back."""
+    return _hearing(context).practice.is_void_in(record.state)
+
+
 # all of it
 
 
@@ -231,7 +237,11 @@ def approval_lifecycle(roles: Iterable[str] = ASKERS) -> Lifecycle:
             ),
             Transition("remind_approval", REQUESTED, REQUESTED, internal=True, effects=[remind_later], facts=FACT),
             Transition("withdraw_approval", REQUESTED, WITHDRAWN, roles=may_ask, effects=[end_round]),
-            Transition("void_approval", [REQUESTED, APPROVED], WITHDRAWN, internal=True, effects=[end_round]),
+            Transition("void_approval", REQUESTED, WITHDRAWN, internal=True, effects=[end_round]),
+            Transition(
+                "void_approval", APPROVED, WITHDRAWN, internal=True, guards=[holds_no_longer], effects=[end_round],
+                facts=FACT,
+            ),
             Transition("expire_approval", REQUESTED, EXPIRED, internal=True, effects=[end_round]),
         ],
     )  # fmt: skip

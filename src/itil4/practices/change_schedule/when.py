@@ -181,6 +181,8 @@ def when_of(form: Mapping[str, Any]) -> When:
     if "weekly" in form:
         weekly = {"zone": zone or "UTC", "weekly": form["weekly"]}
         rest = {name: form[name] for name in ("holidays", "exceptions") if name in form}
+        if isinstance(form["weekly"], Mapping) and not any(form["weekly"].values()) and not rest.get("exceptions"):
+            raise InvalidInput.of("window_never")
         return Weekly(ServiceCalendar.from_dict({**weekly, **rest}))
     if "start" not in form:
         raise InvalidInput.of("blank", field="start")

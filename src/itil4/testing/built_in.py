@@ -223,8 +223,6 @@ ACCEPTED: Mapping[str, Mapping[str, Any]] = {
     "itil4.practices.incident_management:IncidentManagement": {"reopen@closed": "IncidentPolicy.reopen_closed"},
     "itil4.practices.service_request_management:ServiceRequestManagement": {
         "await_approval@submitted": "it follows from log",
-        "admit@awaiting_approval": "it follows from approve",
-        "refuse@awaiting_approval": "it follows from reject",
         "request_approval@not_requested": "it follows from log",
         "request_approval@rejected": "what was rejected is over",
         "void_approval@approved": "what was approved never goes back to where approval is asked for",

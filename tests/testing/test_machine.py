@@ -1,5 +1,6 @@
 """The machine: one line per practice, and it finds what only many records, hands and hours bring to light."""
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -154,3 +155,18 @@ def test_a_machine_and_a_walk_run_on_a_store_by_its_url(tmp_path: Any) -> None:
     assert not walk(kit.Permits, store=url).lacking()
     machine = lifecycle_machine(kit.Permits, store=url)
     run_state_machine_as_test(machine, settings=settings(machine.TestCase.settings, max_examples=5, database=None))
+
+
+def test_settings_of_a_user_never_end_in_a_riddle_about_health() -> None:
+    """Slow drawing, a deadline and shrinking are Hypothesis's own concerns; a test of a machine tells of findings."""
+    machine = lifecycle_machine(kit.Permits)
+    first = machine.__init__
+
+    def late(self: Any) -> None:
+        time.sleep(0.3)
+        first(self)
+
+    machine.__init__ = late  # type: ignore[method-assign]  # as slow as a machine that is busy elsewhere
+    case = machine.TestCase
+    case.settings = settings(max_examples=8, deadline=1, stateful_step_count=2, database=None)
+    case("runTest").debug()

@@ -155,7 +155,8 @@ def test_the_built_in_incident_keeps_the_policies_that_its_page_promises() -> No
     first, second = caught.value.findings
     assert (first.code, first.event, str(first.story)) == ("policy", "resolve", "log -> resolve")
     assert second.role is not None
-    assert "paste: check_story(IncidentManagement, 'log -> resolve')" in str(caught.value)
+    line = "check_story(IncidentManagement, 'log -> resolve', policies=[precedence('assign', 'resolve')])"
+    assert f"paste: {line}" in str(caught.value)
 
 
 def test_what_somebody_accepts_is_not_told_again() -> None:

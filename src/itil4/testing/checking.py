@@ -21,7 +21,7 @@ from itil4.lifecycle.definition import Lifecycle
 from itil4.lifecycle.rules import Guard
 from itil4.lifecycle.stories import Story as Path
 from itil4.practices.base import Practice
-from itil4.record import Shape
+from itil4.record import Actor, Shape
 from itil4.testing.policies import LOG, Policy, as_policies
 from itil4.testing.story import Act, Story
 
@@ -43,6 +43,8 @@ class Finding:
         story: a shortest way to see it happen; None where no way leads there.
         diff: how the record differs from what was promised, a line per field.
         practice: the class, as the line to paste needs it.
+        given: what that line says besides, such as `policies=[...]`. Settings, a driver and a store are named
+            `SETTINGS`, by the driver's class, and `STORE`: they cannot be written down.
     """
 
     code: str
@@ -56,13 +58,14 @@ class Finding:
     story: Story | None = attrs.field(default=None, kw_only=True)
     diff: tuple[str, ...] = attrs.field(default=(), kw_only=True)
     practice: str | None = attrs.field(default=None, kw_only=True)
+    given: tuple[str, ...] = attrs.field(default=(), kw_only=True)
 
     @property
     def paste(self) -> str | None:
         """The line that makes a regression test of it, or None where it has no story to play."""
         if self.story is None or self.practice is None:
             return None
-        return f"check_story({self.practice}, {str(self.story)!r})"
+        return f"check_story({', '.join((self.practice, repr(str(self.story)), *self.given))})"
 
     @property
     def place(self) -> str:
@@ -86,7 +89,7 @@ class Finding:
         """Return plain data that any JSON encoder takes."""
         data = {each.name: getattr(self, each.name) for each in attrs.fields(Finding)}
         data["story"] = None if self.story is None else str(self.story)
-        data["diff"] = list(self.diff)
+        data["diff"], data["given"] = list(self.diff), list(self.given)
         return data
 
 
@@ -207,8 +210,17 @@ def _broken(policy: Policy, lifecycles: tuple[Lifecycle, ...], practice: str | N
             yield Finding(
                 "policy", f"{policy} does not hold.", lifecycle=lifecycle.name,
                 event=last.event if last else None, role=last.who if last and isinstance(last.who, str) else None,
-                story=verdict.story, practice=practice if lifecycle is lifecycles[0] else None,
+                story=verdict.story if verdict.story is None else by_one(verdict.story, policy, lifecycles),
+                practice=practice if lifecycle is lifecycles[0] else None, given=(f"policies=[{policy}]",),
             )  # fmt: skip
+
+
+def by_one(story: Story, policy: Policy, lifecycles: tuple[Lifecycle, ...]) -> Story:
+    """Return a story that one person plays alone, where a policy is about who takes its steps."""
+    if not policy.names_people:
+        return story
+    roles = {role for each in lifecycles for step in each.transitions for role in step.roles or ()}
+    return Story(attrs.evolve(act, who=Actor("one", roles)) for act in story)
 
 
 def on_all(policy: Policy, lifecycles: tuple[Lifecycle, ...]) -> Iterator[tuple[Lifecycle, Any]]:

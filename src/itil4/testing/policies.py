@@ -13,7 +13,7 @@ broken: log -> resolve
 Events are those of the lifecycles; `log` is the birth of a record.
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -22,7 +22,8 @@ import attrs
 from itil4.errors import InvalidInput
 from itil4.lifecycle.definition import Lifecycle
 from itil4.record import Entry
-from itil4.testing.story import Story
+from itil4.testing.story import Act, Story
+from itil4.testing.values import span_of, span_text
 
 LOG = "log"
 
@@ -108,6 +109,13 @@ class Policy:
     """Why the graph alone cannot break it, where that is so."""
     names_roles: bool = attrs.field(default=False, init=False, repr=False)
     """Whether it matters as whom a step is taken, so that a story has to say it."""
+
+    names_people: bool = attrs.field(default=False, init=False, repr=False)
+    """Whether it matters who takes a step, so that one person has to play the story."""
+
+    def candidates(self, story: Story) -> Iterator[Story]:
+        """Yield stories that could break it, made of one in which its events come; beside what the graph says."""
+        return iter(())
 
     # on the graph
 
@@ -323,8 +331,15 @@ class _AlwaysWithin(Policy):
     def owes(self, memory: Memory) -> str | None:
         return None if memory is None else self.then
 
+    def candidates(self, story: Story) -> Iterator[Story]:
+        for place, act in enumerate(story):
+            if act.event == self.then and self.first in story.events[:place]:
+                in_time = Act("tick", after=act.after + self.within)  # so that what timers do is done in time
+                yield Story((*story.acts[:place], in_time, attrs.evolve(act, after=timedelta(minutes=1))))
+                return
+
     def __str__(self) -> str:
-        return f"always_within({self.first!r}, {self.then!r}, {self.within!r})"
+        return f"always_within({self.first!r}, {self.then!r}, {span_text(self.within)!r})"
 
 
 @attrs.frozen
@@ -332,6 +347,7 @@ class _Separation(Policy):
     """Nobody takes two of these steps; see `separation`."""
 
     among: tuple[str, ...]
+    names_people: bool = attrs.field(default=True, init=False, repr=False)
 
     @property
     def events(self) -> tuple[str, ...]:
@@ -402,8 +418,14 @@ def at_most(event: str, times: int) -> Policy:
     return _AtMost(_event("at_most", event), times)
 
 
-def always_within(first: str, then: str, within: timedelta) -> Policy:
-    """Once `first` was taken, `then` follows within a duration (calendar time), and nothing else comes later."""
+def always_within(first: str, then: str, within: timedelta | str) -> Policy:
+    """Once `first` was taken, `then` follows within a duration (calendar time), and nothing else comes later.
+
+    Args:
+        within: a timedelta, or its text as in stories, such as `4h` or `1d12h`.
+    """
+    if isinstance(within, str):
+        within = span_of(within)
     if not isinstance(within, timedelta) or within <= timedelta(0):
         raise InvalidInput.of(
             "bad_policy", policy="always_within", text=f"{within!r} is no duration", remedy="Give a positive timedelta."

@@ -62,7 +62,7 @@ class Promises:
             code, text, lifecycle=named.name if named else None, event=act.event,
             state=getattr(record, lifecycle.field) if record is not None else None, role=who,
             record=record.reference if record is not None else None, story=player.story, diff=diff,
-            practice=player.subject.name,
+            practice=player.subject.name, given=player.given_besides,
         )  # fmt: skip
 
     # births
@@ -393,7 +393,8 @@ class Promises:
     def _lawful(self, act: Act, held: "Held", history: tuple[Entry, ...]) -> Iterator[Finding]:
         for policy in self.player.policies:
             for found in policy.violations(history, self.player.subject.practice.lifecycle):
-                yield self.told("policy", str(found), act, held)
+                told = self.told("policy", str(found), act, held)
+                yield attrs.evolve(told, given=(f"policies=[{policy}]", *told.given))
 
     # what is no step
 

@@ -68,6 +68,9 @@ class Subject:
         self.practice = practice
         self.lifecycles: tuple[Lifecycle, ...] = practice.lifecycles()
         self.settings = Frozen({**built_in(practice, SETTINGS), **(settings or {})})
+        named = (("settings", settings), ("store", store), ("domains", domains))
+        self.given = tuple(f"{name}={name.upper()}" for name, value in named if value)
+        """What a line that plays one of its stories must be given, by the names that a host has for it."""
         self.birth: Birth | None = next((BIRTHS[home] for home in homes(practice) if home in BIRTHS), None)
         self.store = _shared(store)
         self.of_event: Mapping[str, Lifecycle] = {

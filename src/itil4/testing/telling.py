@@ -1,6 +1,6 @@
 """Stories for tests: one that was written down, or all that a practice has, ready for `pytest.mark.parametrize`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import attrs
@@ -13,7 +13,7 @@ from itil4.testing.driver import Driver
 from itil4.testing.playing import Played, Player
 from itil4.testing.policies import Policy, as_policies
 from itil4.testing.searching import Explorer
-from itil4.testing.story import Story
+from itil4.testing.story import Act, Story
 from itil4.testing.subject import Subject
 from itil4.testing.walking import Walk
 
@@ -56,11 +56,17 @@ def check_story(
     player = Player(subject, driver() if driver else None, as_policies(policies))
     for act in told:
         played = player.play(act)
-        found = played.findings or tuple(_unlike(player, act.refused, played))
+        found = played.findings or tuple(_unlike(player, act.refused, played)) or tuple(_improper(player, played.act))
         if found:
             raise Found(found, practice.__name__)
     held = player.held.get("")
     return None if held is None else held.record
+
+
+def _improper(player: Player, act: Act) -> Iterator[Finding]:
+    """Yield what is wrong with the rules that a step asked: they wait, look at a clock, or change what they see."""
+    for each in player.oracle.watch.found.values():
+        yield player.promises.told(each.code, f"{each.rule}: {each.text}", act, player.held.get(act.on))
 
 
 def _unlike(player: Player, refused: tuple[str, ...] | None, played: Played) -> list[Finding]:

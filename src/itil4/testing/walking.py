@@ -5,6 +5,7 @@
   transitions                51 of   52
 """
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from time import perf_counter
@@ -26,7 +27,7 @@ from itil4.testing.rules_watched import Watch
 from itil4.testing.searching import ArrowKey, Explorer, arrows_brought
 from itil4.testing.shrinking import shrunk
 from itil4.testing.story import Act, Story
-from itil4.testing.subject import Subject
+from itil4.testing.subject import BIRTH, Subject
 from itil4.testing.values import Ref
 
 _LONGEST = 14
@@ -91,7 +92,7 @@ class Walk:
         self.explorer = Explorer(subject, self.watch)
         self.coverage = Coverage(subject)
         self.found: list[Finding] = []
-        self._told: set[tuple[str, str | None]] = set()
+        self._told: set[tuple[str, str | None, tuple[str, ...]]] = set()
         self._sound: set[tuple[Act, ...]] = set()
         """Stories that were played with everything looked at, and kept every promise."""
         self._pace = timedelta(minutes=20) if "service_level" in subject.policies else timedelta(0)
@@ -119,7 +120,7 @@ class Walk:
         """Keep what is new among findings, with its shortest story; say whether there was anything."""
         several = list(findings)
         for each in several[:1]:
-            mark = (each.code, each.event)
+            mark = (each.code, each.event, each.given)
             if mark not in self._told and len(self.found) < _MOST_FINDINGS:
                 self._told.add(mark)
                 self.found.append(shrunk(each, self.player))
@@ -127,9 +128,9 @@ class Walk:
 
     def _rules(self) -> None:
         for each in self.watch.found.values():
-            if (each.code, each.rule) in self._told:
+            if (each.code, each.rule, ()) in self._told:
                 continue
-            self._told.add((each.code, each.rule))
+            self._told.add((each.code, each.rule, ()))
             event = next(
                 (step.event for step in self.explorer.steps.values() for rule in (*step.guards, *step.effects)
                  if f"{getattr(rule, 'name', getattr(rule, '__name__', ''))!r}" in each.rule), None,
@@ -137,7 +138,7 @@ class Walk:
             if not any(found.code == each.code and found.event == event for found in self.found):
                 self.found.append(
                     Finding(each.code, f"{each.rule}: {each.text}", event=event, story=self._story_before(event),
-                            practice=self.subject.name)
+                            practice=self.subject.name, given=self.subject.given)
                 )  # fmt: skip
 
     def _story_before(self, event: str | None) -> Story | None:
@@ -159,7 +160,7 @@ class Walk:
             self.note(played.findings)
             text = f"nothing can be recorded: {played.answer.text or played.answer.error}"
             remedy = "Give domains={'log': [{...}]} with the values that it needs."
-            self.found.append(Finding("nothing_fireable", f"{text} {remedy}", practice=self.subject.name))
+            self._none(f"{text} {remedy}", Story((Act(BIRTH),)))
             return
         if not self.explorer.arrows and self.explorer.keys:
             self._nothing()
@@ -172,10 +173,17 @@ class Walk:
         why = "; ".join(f"{key}: {reason}" for key, reason in list(self.explorer.lost.items())[:5])
         text = f"no step can be taken by anybody. Held back: {why or 'no step leads on from where records are born'}."
         remedy = "Give domains={...} with values that the guards accept, or widen the roles."
-        self.found.append(Finding("nothing_fireable", f"{text} {remedy}", practice=self.subject.name))
+        first = next((key for key in self.explorer.keys if (key.lifecycle, key.source) in self.explorer.states), None)
+        story = None if first is None else (*self.explorer.states[first.lifecycle, first.source], Act(first.event))
+        self._none(f"{text} {remedy}", None if story is None else Story(story))
+
+    def _none(self, text: str, story: Story | None) -> None:
+        self.found.append(
+            Finding("nothing_fireable", text, story=story, practice=self.subject.name, given=self.subject.given)
+        )
 
     def _unreached(self, key: ArrowKey) -> None:
-        held = self.explorer.lost.get(key, "nothing that the kit could name")
+        held = self.explorer.lost.get(key, "nothing that the kit could name").rstrip(".")
         text = (
             f"the kit found no way to take {key}. Held back by: {held}. Give values with domains={{...}}, or "
             f"accept=[{key.place_in_words!r}] if it is meant so."
@@ -183,7 +191,7 @@ class Walk:
         story = Story((*self.explorer.states[key.lifecycle, key.source], Act(key.event)))
         self.found.append(
             Finding("never_taken", text, severity="warning", lifecycle=key.lifecycle, event=key.event,
-                    state=key.source, story=story, practice=self.subject.name)
+                    state=key.source, story=story, practice=self.subject.name, given=self.subject.given)
         )  # fmt: skip
 
     def _pairs(self) -> None:
@@ -441,8 +449,11 @@ class Walk:
 
     def _candidates(self) -> None:
         """Try what the graph could not tell: stories that would break a policy, if no guard held them back."""
-        for story in candidates(self.policies, self.subject):
-            self._played(story)
+        known = [Story(acts) for acts in self.explorer.arrows.values()]
+        for policy in self.policies:
+            late = (story for each in known for story in policy.candidates(each))
+            for story in (*candidates([policy], self.subject), *itertools.islice(late, 1)):
+                self._played(story)
 
 
 def candidates(policies: Iterable[Policy], subject: Subject) -> Iterator[Story]:
@@ -452,7 +463,7 @@ def candidates(policies: Iterable[Policy], subject: Subject) -> Iterator[Story]:
     named = [attrs.evolve(one, id=role) for role in subject.roles if role in relative and subject.shape.get(role)]
     for policy in policies:
         for _, verdict in on_all(policy, subject.lifecycles):
-            if verdict.holds is None and verdict.story is not None:
+            if not verdict.holds and verdict.story is not None:
                 story: Story = verdict.story
                 yield story
                 for person in (one, *named):

@@ -21,7 +21,21 @@ from request_kit import (
     opened,
 )
 
-from itil4 import Actor, DefinitionError, InvalidInput, ITIL4Error, People, Refused, RequestModel, RequestPolicy
+from itil4 import (
+    Actor,
+    DefinitionError,
+    InvalidInput,
+    ITIL4Error,
+    People,
+    Refused,
+    RequestModel,
+    RequestPolicy,
+    ServiceRequest,
+    ServiceRequestManagement,
+    State,
+    Transition,
+    connect,
+)
 from itil4.practices.request_models import STATES
 
 
@@ -112,6 +126,26 @@ def test_inv_073_an_approval_that_was_withdrawn_is_asked_for_anew(itsm: Any) -> 
     made = box.withdraw_approval(box.request("laptop", size="13", by=ANA), by=ANA)
     assert made.state == "awaiting_approval" and not box.explain(made, "start", by=SAM)
     assert box.approve(box.request_approval(made, by=DORA), by=BOB).state == "in_fulfilment"
+
+
+def test_inv_073_a_way_that_a_subclass_adds_leads_round_no_approval() -> None:
+    """INV-073: a state of work is not entered without the approval, whichever step leads there."""
+
+    class Hasty(ServiceRequestManagement[ServiceRequest]):
+        lifecycle = ServiceRequestManagement.lifecycle.extend(
+            states=[State("packing", "active")],
+            add=[Transition("pack", ["awaiting_approval", "in_fulfilment"], "packing", roles={"fulfilment_agent"}),
+                 Transition("deliver", "packing", "fulfilled", roles={"fulfilment_agent"})],
+        )  # fmt: skip
+
+    rules = RequestPolicy(models=MODELS)
+    with connect(practices=[Hasty], policies={"service_request": rules}) as itsm:
+        box: Any = itsm.service_requests
+        made = box.request("laptop", size="13", by=ANA)
+        with pytest.raises(Refused, match="not been approved"):
+            box.fire(made, "pack", by=SAM)
+        assert not box.explain(made, "pack", by=SAM)
+        assert box.fire(box.approve(made, by=BOB), "pack", by=SAM).state == "packing"
 
 
 STEPS = ("start", "admit", "done", "fulfil", "hold", "resume", "close", "request_approval", "withdraw_approval",

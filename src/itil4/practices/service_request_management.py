@@ -31,6 +31,7 @@ from itil4.practices.request_lifecycle import (
     STAFF,
     WORKERS,
     ServiceRequest,
+    is_approved,
 )
 from itil4.practices.request_models import Audience, FulfilmentTask, RequestModel
 from itil4.practices.request_policy import RequestPolicy
@@ -186,6 +187,9 @@ class ServiceRequestManagement(Approving[S]):
                 remedy = "Leave it to the requester, who can still rate it when it is closed."
                 yield Reason.of("field_rule", field=name, rule="told by the requester", remedy=remedy)
         if before is not None:
+            works = self.lifecycle.category(after.state) in ("active", "resolved") and before.state != after.state
+            if works and (reason := is_approved.judge(after, context, event)) is not None:
+                yield reason  # also for the ways that a subclass adds (INV-073)
             if event == "done":
                 yield from tasks_told(before.tasks, after.tasks)
             yield from self._information(before, after, context.payload)

@@ -223,10 +223,9 @@ ACCEPTED: Mapping[str, Mapping[str, Any]] = {
     "itil4.practices.incident_management:IncidentManagement": {"reopen@closed": "IncidentPolicy.reopen_closed"},
     "itil4.practices.service_request_management:ServiceRequestManagement": {
         "await_approval@submitted": "it follows from log",
-        "admit@awaiting_approval": "it follows from approve",
-        "refuse@awaiting_approval": "it follows from reject",
         "request_approval@not_requested": "it follows from log",
         "request_approval@rejected": "what was rejected is over",
+        "void_approval@approved": "what was approved never goes back to where approval is asked for",
         "delegate@requested": "the verb says for whom",
         "reject@requested->requested": "its approval policy lets one rejection decide",
         "abstain@requested->approved": "its approval policy needs a vote of both",

@@ -10,7 +10,7 @@ from sample_workflows_of_faults import CLEAN
 import itil4
 from itil4.practices.base import Practice
 from itil4.testing import check_lifecycle, lifecycle_machine, stories, walk
-from itil4.testing.searching import arrows_of
+from itil4.testing.arrow_keys import arrows_of
 
 PRACTICES = {slot: cls for slot, cls in itil4.connect().house.practices.items() if cls.lifecycle.transitions}
 

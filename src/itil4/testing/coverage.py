@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from itil4.lifecycle.definition import Lifecycle
+from itil4.testing.arrow_keys import ArrowKey, arrows_brought, arrows_of
 from itil4.testing.checking import Finding
 from itil4.testing.playing import Played
-from itil4.testing.searching import ArrowKey, arrows_brought, arrows_of
 from itil4.testing.subject import Subject
 
 

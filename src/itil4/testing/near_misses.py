@@ -11,8 +11,9 @@ from itil4.lifecycle.definition import Lifecycle, Transition
 from itil4.practices.approval import APPROVAL, Approving
 from itil4.practices.base import Practice
 from itil4.record import Actor, blank
+from itil4.testing.arrow_keys import ArrowKey
 from itil4.testing.oracle import rules_of
-from itil4.testing.searching import ArrowKey, Explorer, fresh, judged, options
+from itil4.testing.searching import Explorer, fresh, judged, options
 from itil4.testing.story import Act
 
 if TYPE_CHECKING:

@@ -4,14 +4,15 @@ import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from itil4.errors import ITIL4Error, Reason
 from itil4.lifecycle.definition import Lifecycle, Transition
 from itil4.lifecycle.rules import Chosen
-from itil4.record import Actor, Entry, blank
+from itil4.record import Actor, blank
+from itil4.testing.arrow_keys import ArrowKey, arrows_brought, arrows_of
 from itil4.testing.oracle import Expected
 from itil4.testing.rules_watched import Watch
 from itil4.testing.story import Act, Who
@@ -34,49 +35,6 @@ _MOST_REFUSED = 12
 """So often a change of many fields is tried with fewer of them."""
 WAITS = (timedelta(hours=1), _DAY, 8 * _DAY, 40 * _DAY, 400 * _DAY)
 """How long is waited, when nothing else helps."""
-
-
-class ArrowKey(NamedTuple):
-    """One arrow of one lifecycle: a step from one state into another, by one of its alternatives."""
-
-    lifecycle: str
-    event: str
-    source: str
-    target: str
-    place: int
-
-    def __str__(self) -> str:
-        return f"{self.event} ({self.source} -> {self.target})"
-
-    @property
-    def place_in_words(self) -> str:
-        """The event and its source, as findings and `accept` write it."""
-        return f"{self.event}@{self.source}"
-
-    @property
-    def way_in_words(self) -> str:
-        """The same with the target."""
-        return f"{self.event}@{self.source}->{self.target}"
-
-
-def arrows_of(lifecycle: Lifecycle) -> list[tuple[ArrowKey, Transition]]:
-    """Return every arrow with its key, in the order of the definition."""
-    found = []
-    for place, each in enumerate(lifecycle.transitions):
-        for source in lifecycle.sources_of(each):
-            for target in each.targets:
-                found.append((ArrowKey(lifecycle.name, each.event, source, target, place), each))  # noqa: PERF401 - three loops read better
-    return found
-
-
-def arrows_brought(steps: Mapping[ArrowKey, Transition], entries: Iterable[Entry]) -> list[ArrowKey]:
-    """Return the arrows that entries took; of several the one that is internal, since nobody asked for it."""
-    found = []
-    for entry in entries:
-        taken = (entry.lifecycle, entry.event, entry.from_state, entry.to_state)
-        fitting = [key for key in steps if key[:4] == taken]
-        found += sorted(fitting, key=lambda key: not steps[key].internal)[:1]
-    return found
 
 
 # births

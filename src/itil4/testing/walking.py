@@ -17,6 +17,7 @@ from itil4.errors import ITIL4Error
 from itil4.practices.base import Practice
 from itil4.record import Actor
 from itil4.storage.protocols import Store
+from itil4.testing.arrow_keys import ArrowKey, arrows_brought
 from itil4.testing.checking import Finding, Found, on_all
 from itil4.testing.coverage import Coverage
 from itil4.testing.driver import Driver
@@ -24,7 +25,7 @@ from itil4.testing.near_misses import NearMisses
 from itil4.testing.playing import Played, Player
 from itil4.testing.policies import Policy, as_policies
 from itil4.testing.rules_watched import Watch
-from itil4.testing.searching import ArrowKey, Explorer, arrows_brought
+from itil4.testing.searching import Explorer
 from itil4.testing.shrinking import shrunk
 from itil4.testing.story import Act, Story
 from itil4.testing.subject import BIRTH, Subject

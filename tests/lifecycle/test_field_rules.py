@@ -160,3 +160,9 @@ def test_rules_that_cannot_hold_are_refused_at_once(rules: Any) -> None:
     """Mandatory and hidden at once, an unknown word, a wrong type."""
     with pytest.raises(DefinitionError):
         State("a", fields=rules)
+
+
+def test_a_step_may_bring_along_a_locked_field_as_it_is(context: Any) -> None:
+    """A form sends all of its fields back: what is the same is no change, what differs is refused."""
+    assert codes(ASSIGNED, "close", context(team="net")) == ()
+    assert codes(ASSIGNED, "close", context(team="web")) == ("field_rule",)

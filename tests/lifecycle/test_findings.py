@@ -147,6 +147,15 @@ def test_alternatives_that_may_all_be_taken_are_not_shadowed() -> None:
         assert flow(steps=[*GO, first, Transition("sort", "b", "c")]).verify(Ticket) == ()
 
 
+def test_alternatives_with_the_same_field_rules_are_shadowed_all_the_same() -> None:
+    """What both ask of the fields keeps nobody from taking the first one; what only one asks does."""
+    asked = {"fields": {"port": "must_change"}}
+    twice = [Transition("sort", "b", "c", **asked), Transition("sort", "b", "c", roles="lead", **asked)]
+    assert [each.code for each in flow(steps=[*GO, *twice]).verify(Ticket)] == ["shadowed_alternative"]
+    other = [twice[0], Transition("sort", "b", "c", roles="lead")]
+    assert flow(steps=[*GO, *other]).verify(Ticket) == ()
+
+
 def test_check_against_raises_for_errors_and_returns_warnings() -> None:
     """One reason per error, each with its code, place and story; warnings come back as values."""
     with pytest.raises(DefinitionError) as caught:

@@ -187,3 +187,11 @@ def test_whatever_json_brings_it_is_a_lifecycle_or_a_definition_error(data: Any)
         assert isinstance(from_dict(data), Lifecycle)
     except DefinitionError as error:
         assert error.reasons  # noqa: PT017 - any other error fails the test
+
+
+def test_a_key_that_is_there_twice_is_named() -> None:
+    """JSON would let the later one win without a word."""
+    text = '{"name": "t", "initial": "a", "states": [], "transitions": [], "initial": "b"}'
+    with pytest.raises(DefinitionError) as caught:
+        loads(text)
+    assert caught.value.reasons[0].detail["name"] == "initial"

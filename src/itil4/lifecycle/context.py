@@ -72,14 +72,6 @@ class Context:
         self.correlation = correlation
         self.origin = origin
 
-    def with_payload(self, payload: Mapping[str, Any]) -> "Context":
-        """Return the same context with other values."""
-        twin = object.__new__(Context)
-        for name in Context.__slots__:
-            setattr(twin, name, getattr(self, name))
-        twin.payload = payload
-        return twin
-
 
 @attrs.frozen
 class Ask:

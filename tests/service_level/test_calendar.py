@@ -13,6 +13,7 @@ from agreement import OFFICE, every_day, form
 
 from itil4.errors import InvalidInput, ITIL4Error
 from itil4.service_level import ALWAYS, NeverOpen, ServiceCalendar
+from itil4.service_level.zone import moment
 
 PARIS = ZoneInfo("Europe/Paris")
 HOUR = timedelta(hours=1)
@@ -291,3 +292,26 @@ def test_working_days_keep_the_time_of_day() -> None:
     assert _error(lambda: calendar.due_days(paris(2024, 5, 1), 1.5)).detail["field"] == "days"  # type: ignore[arg-type]
     assert _error(lambda: calendar.due(paris(2024, 5, 1), -HOUR)).code == "negative_duration"
     assert _error(lambda: calendar.due(paris(2024, 5, 1), 8)).code == "ill_typed"  # type: ignore[arg-type]
+
+
+def test_a_deadline_in_days_ends_with_the_hours_of_an_exceptional_day() -> None:
+    """A day with hours of its own is over when those are, whatever its weekday usually has."""
+    office = ServiceCalendar.from_dict({
+        "zone": "UTC", "weekly": {"mon": [["09:00", "17:00"]], "tue": [["09:00", "17:00"]]}, "holidays": [],
+        "exceptions": {"2026-03-03": [["10:00", "20:00"]]},
+    })  # fmt: skip
+    due = office.due_days(datetime(2026, 3, 2, 9, tzinfo=UTC), 1, end_of_day=True)
+    assert due == datetime(2026, 3, 3, 20, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("hour", ["09:3\u0660", "\u06609:30"])
+def test_digits_of_another_script_are_no_wall_time(hour: str) -> None:
+    """They would look like a time to some readers and like none to others."""
+    with pytest.raises(InvalidInput, match="wall time"):
+        ServiceCalendar.from_dict({"zone": "UTC", "weekly": {"mon": [[hour, "17:00"]]}})
+
+
+def test_a_moment_that_no_calendar_has_is_told_in_days() -> None:
+    """Far out of the years, the number of days says how far."""
+    with pytest.raises(InvalidInput, match="5000000 days from 1970"):
+        moment(5_000_000 * 86_400_000_000)

@@ -115,3 +115,10 @@ def test_a_weaker_support_is_a_warning() -> None:
 def test_durations_are_read_and_written_exactly(text: str) -> None:
     """ISO 8601 in, ISO 8601 out, the same to the microsecond."""
     assert duration(iso_duration(duration(text))) == duration(text)
+
+
+def test_a_condition_that_is_no_mapping_says_what_it_should_be() -> None:
+    """A list or a word in its place is told apart from a wrong key."""
+    for told in ("waiting", ["waiting"], None):
+        with pytest.raises(DefinitionError, match="a mapping"):
+            Condition.from_dict(told)  # type: ignore[arg-type]  # what is tried

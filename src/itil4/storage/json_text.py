@@ -43,7 +43,7 @@ def fastest() -> Json:
 
     def dumps(value: Any) -> str:
         try:
-            return write(value, _plain, options).decode()
+            return str(write(value, _plain, options), "utf-8")
         except TypeError:
             return slow_dumps(value)
 

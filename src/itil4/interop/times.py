@@ -97,6 +97,6 @@ def _parser(form: str) -> Callable[[str], datetime]:
         found = match(text)
         if found is None:
             raise ValueError(text)
-        return datetime(**dict(zip(names, map(int, found.groups()), strict=True)))  # type: ignore[arg-type]
+        return datetime(**dict(zip(names, map(int, found.groups()), strict=True)))  # type: ignore[arg-type]  # all are numbers
 
     return parse

@@ -8,7 +8,7 @@ import attrs
 
 from itil4.errors import InvalidInput, Reason, StoreError, nearest
 from itil4.record.base import Frozen, Origin
-from itil4.record.door import blank, text_problem
+from itil4.record.door import text_problem
 from itil4.record.shape import Shape
 from itil4.vocabulary import Audience, choices
 
@@ -333,9 +333,3 @@ def replay(entries: Iterable[Entry], shape: Shape) -> Any:
         expected += 1
     values["version"] = expected - 1
     return shape.made(values, is_new=False)
-
-
-def visible_comments(entries: Iterable[Entry], audience: Audience) -> list[Comment]:
-    """Return the comments that this audience may read, oldest first; staff read all of them."""
-    said = [entry.comment for entry in entries if entry.comment and not blank(entry.comment.text)]
-    return [comment for comment in said if audience == "staff" or comment.audience == "user"]

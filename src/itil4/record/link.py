@@ -88,10 +88,6 @@ class Relations:
             else:
                 raise DefinitionError.of("duplicate", where="the relations", what="the name", name=name)
 
-    def with_more(self, relations: Iterable[Relation]) -> "Relations":
-        """Return these relations and more; the ends of one that is declared twice add up."""
-        return Relations([*self, *relations])
-
     def __iter__(self) -> Iterator[Relation]:
         return iter({relation.name: relation for relation, _ in self._known.values()}.values())
 

@@ -341,7 +341,7 @@ def _declared(cls: type) -> list[tuple[str, bool, Any]]:
     declared: list[tuple[str, bool, Any]] = []
     for field in attrs.fields(cls):
         default = field.default
-        if isinstance(default, attrs.Factory) and not default.takes_self:  # type: ignore[arg-type]
+        if isinstance(default, attrs.Factory) and not default.takes_self:  # type: ignore[arg-type]  # a class at run time
             default = default.factory()
         declared.append((field.name, default is attrs.NOTHING, None if default is attrs.NOTHING else default))
     return declared

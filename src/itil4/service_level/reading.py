@@ -241,7 +241,7 @@ def _reading(target: Target, calendar: ServiceCalendar, now: int, asof: datetime
         target=target,
         calendar=calendar,
         asof=asof,
-        state=state,  # type: ignore[arg-type]
+        state=state,  # type: ignore[arg-type]  # one of its words
         promised=None if deadline is not None else _delta(promised),
         deadline=None if deadline is None else moment(deadline),
         consumed=_delta(consumed),

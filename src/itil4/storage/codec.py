@@ -73,7 +73,7 @@ class RecordCodec:
         self._defaults = tuple(
             (name, field.default)
             for name, field in optional.items()
-            if not isinstance(field.default, attrs.Factory)  # type: ignore[arg-type]
+            if not isinstance(field.default, attrs.Factory)  # type: ignore[arg-type]  # a class at run time
         )
         self._required = tuple(name for name in own if name not in dict(self._defaults))
         slotted = "__weakref__" not in vars(shape.record).get("__slots__", ("__weakref__",))

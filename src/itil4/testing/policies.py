@@ -86,8 +86,8 @@ class Policy:
 
     @property
     def events(self) -> tuple[str, ...]:
-        """The events that it speaks of."""
-        raise NotImplementedError
+        """The events that it speaks of, each of which the lifecycle has to have."""
+        return ()
 
     def begin(self) -> Memory:
         """Return what it remembers before the birth of a record."""
@@ -228,8 +228,8 @@ class _OnlyRoles(Policy):
 
 
 @attrs.frozen
-class _Precedence(Policy):
-    """One step comes before another; see `precedence`."""
+class _OfTwo(Policy):
+    """A policy about two steps."""
 
     first: str
     then: str
@@ -237,6 +237,11 @@ class _Precedence(Policy):
     @property
     def events(self) -> tuple[str, ...]:
         return (self.first, self.then)
+
+
+@attrs.frozen
+class _Precedence(_OfTwo):
+    """One step comes before another; see `precedence`."""
 
     def begin(self) -> Memory:
         return False
@@ -252,15 +257,8 @@ class _Precedence(Policy):
 
 
 @attrs.frozen
-class _Response(Policy):
+class _Response(_OfTwo):
     """One step is answered by another; see `response`."""
-
-    first: str
-    then: str
-
-    @property
-    def events(self) -> tuple[str, ...]:
-        return (self.first, self.then)
 
     def begin(self) -> Memory:
         return False
@@ -305,17 +303,11 @@ class _AtMost(Policy):
 
 
 @attrs.frozen
-class _AlwaysWithin(Policy):
+class _AlwaysWithin(_OfTwo):
     """One step follows another in time; see `always_within`."""
 
-    first: str
-    then: str
     within: timedelta
     untold: str = attrs.field(default="time is not in the graph.", init=False, repr=False)
-
-    @property
-    def events(self) -> tuple[str, ...]:
-        return (self.first, self.then)
 
     def after(self, memory: Memory, step: Happened) -> Memory:
         if step.event == self.then:

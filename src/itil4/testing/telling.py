@@ -3,8 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-import attrs
-
 from itil4.errors import InvalidInput, nearest
 from itil4.practices.base import Practice
 from itil4.storage.protocols import Store
@@ -141,8 +139,3 @@ def story_id(story: Story) -> str:
     'log-close-refused-role'
     """
     return story.id
-
-
-def without_values(story: Story) -> Story:
-    """Return a story with nothing but its events: what it gives and who takes it is found anew when it is played."""
-    return Story(attrs.evolve(act, payload={}, who=None) for act in story)

@@ -5,6 +5,7 @@ complete and plays the same again.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -110,6 +111,23 @@ class Player:
         """The last reading of every service clock."""
         self.checks = checks
         self.promises = Promises(self)
+
+    def copy(self) -> "Player | None":
+        """Return a player at the same place, which goes its own way from here; None where there can be none.
+
+        Beside a host there is none: it has no second world.
+        """
+        model = self.model.copy() if self.host is None else None
+        if model is None:
+            return None
+        made = object.__new__(type(self))
+        made.subject, made.model, made.host = self.subject, model, None
+        made.oracle = Oracle(model.desk, self.oracle.watch, self.subject.tables)
+        made.policies, made.checks, made.brought = self.policies, self.checks, self.brought
+        made.held = {label: copy(held) for label, held in self.held.items()}
+        made.acts, made.read = list(self.acts), dict(self.read)
+        made.promises = self.promises.copy(made)
+        return made
 
     @property
     def story(self) -> Story:

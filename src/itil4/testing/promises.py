@@ -49,6 +49,12 @@ class Promises:
         self.player = player
         self._shown: dict[Any, tuple[Step, ...]] = {}
 
+    def copy(self, player: "Player") -> "Promises":
+        """Return the promises of a player who goes on from where this one is."""
+        made = Promises(player)
+        made._shown = dict(self._shown)
+        return made
+
     def told(
         self, code: str, text: str, act: Act, held: "Held | None" = None, diff: tuple[str, ...] = ()
     ) -> Finding:  # fmt: skip

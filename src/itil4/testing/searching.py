@@ -18,6 +18,7 @@ from itil4.testing.rules_watched import Watch
 from itil4.testing.story import Act, Who
 from itil4.testing.subject import BIRTH, Subject
 from itil4.testing.values import Later, Plain, Ref, told
+from itil4.testing.worlds import Worlds
 
 if TYPE_CHECKING:
     from itil4.testing.playing import Held, Player
@@ -256,6 +257,7 @@ class Explorer:
         self._tried: set[ArrowKey] = set()
         self._hopeless: set[str] = set()
         self._beside: list[tuple[Act, ...]] = []
+        self.worlds = Worlds()
 
     def explore(self) -> None:
         """Search until every arrow is found, or nothing new comes up."""
@@ -285,9 +287,12 @@ class Explorer:
         """Return a player that has played some acts, unchecked."""
         from itil4.testing.playing import Player
 
-        player = Player(self.subject, watch=self.watch, checks=False)
-        for act in acts:
-            player.play(act)
+        acts = tuple(acts)
+        player, known = self.worlds.at(acts) or (Player(self.subject, watch=self.watch, checks=False), 0)
+        for place in range(known, len(acts)):
+            player.play(acts[place])
+            self.worlds.keep(acts[: place + 1], player)
+        self.worlds.keep(player.acts, player)
         for key in arrows_brought(self.steps, player.brought):
             if key in self.keys and key not in self.arrows:
                 self.arrows[key] = tuple(player.acts)

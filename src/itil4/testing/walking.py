@@ -30,6 +30,7 @@ from itil4.testing.shrinking import shrunk
 from itil4.testing.story import Act, Story
 from itil4.testing.subject import BIRTH, Subject
 from itil4.testing.values import Ref
+from itil4.testing.worlds import Worlds
 
 _LONGEST = 14
 """After so many steps a tour begins again with a new record."""
@@ -96,6 +97,8 @@ class Walk:
         self._told: set[tuple[str, str | None, tuple[str, ...]]] = set()
         self._sound: set[tuple[Act, ...]] = set()
         """Stories that were played with everything looked at, and kept every promise."""
+        self.worlds = Worlds()
+        """Where they led to, as far as that can be kept."""
         self._pace = timedelta(minutes=20) if "service_level" in subject.policies else timedelta(0)
 
     def run(self) -> None:
@@ -212,9 +215,9 @@ class Walk:
 
     def _tour(self, aim: ArrowKey, acts: Sequence[Act], open_: dict[ArrowKey, list[ArrowKey]]) -> bool:
         """Play a story to an arrow, and from there as many pairs as possible; say whether that went well."""
-        player, last = self.player(), None
-        self.coverage.stories += 1
-        for place in range(self._resumed(player, acts), len(acts)):
+        player, known = self._begun(acts)
+        last = aim if known == len(acts) else None
+        for place in range(known, len(acts)):
             played = player.play(acts[place])
             key = self.coverage.note(played, last)
             if last is not None and key is not None and key in open_.get(last, ()):
@@ -222,7 +225,7 @@ class Walk:
             last = key or last
             if self.note(played.findings) or not played.answer.done:
                 return False
-            self._sound.add(tuple(acts[: place + 1]))
+            self._keep(acts[: place + 1], player)
         if aim in arrows_brought(self.explorer.steps, player.brought):
             last = aim
         while last is not None and len(player.acts) < len(acts) + _LONGEST:
@@ -296,13 +299,26 @@ class Walk:
 
     def _at(self, acts: Sequence[Act]) -> Player | None:
         """Return a player that is at the end of a story, or None where a promise broke on the way."""
-        player = self.player()
-        self.coverage.stories += 1
-        for place in range(self._resumed(player, acts), len(acts)):
+        player, known = self._begun(acts)
+        for place in range(known, len(acts)):
             if self.note(player.play(acts[place]).findings):
                 return None
-            self._sound.add(tuple(acts[: place + 1]))
+            self._keep(acts[: place + 1], player)
         return player
+
+    def _keep(self, acts: Sequence[Act], player: Player) -> None:
+        """Remember that a story is sound, and the world that it led to."""
+        self._sound.add(tuple(acts))
+        self.worlds.keep(acts, player)
+
+    def _begun(self, acts: Sequence[Act]) -> tuple[Player, int]:
+        """Return a player that has played the beginning of a story that is known to be sound, and how much that is."""
+        self.coverage.stories += 1
+        known = self.worlds.at(acts)
+        if known is not None:
+            return known
+        player = self.player()
+        return player, self._resumed(player, acts)
 
     def _resumed(self, player: Player, acts: Sequence[Act]) -> int:
         """Play the beginning of a story that is known to be sound, without looking again; say how much.
@@ -424,9 +440,9 @@ class Walk:
 
     def _played(self, acts: Iterable[Act]) -> None:
         """Play a story to its end, or to the first promise that it breaks."""
-        player = self.player()
-        self.coverage.stories += 1
-        for act in acts:
+        story = tuple(acts)
+        player, known = self._begun(story)
+        for act in story[known:]:
             try:
                 played = player.play(act)
             except ITIL4Error:

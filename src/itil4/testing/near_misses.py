@@ -56,7 +56,9 @@ class NearMisses:
                     continue
                 keys = [key for key in self.explorer.by_source.get((lifecycle.name, state), ()) if key.event == event]
                 if not keys:
-                    if (place + here) % apart == 0:
+                    mark = (event, state)  # whatever the other lifecycles of the record are at
+                    if (place + here) % apart == 0 and mark not in told:
+                        told.add(mark)
                         yield from self._elsewhere(event)
                     continue
                 legal = self.legal(keys)

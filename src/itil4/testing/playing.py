@@ -299,8 +299,7 @@ class Player:
     ) -> tuple[Expected | None, str | None]:
         try:
             verb = self._fields(act, before, payload)
-            context = self.oracle.context(before, act.event, verb, actor, self.model.now())
-            expected = self.oracle.expected(before, act.event, context)
+            expected = self.oracle.asked(before, act.event, verb, actor, self.model.now())
             return (expected if verb is payload else attrs.evolve(expected, sure=False)), None
         except ITIL4Error as error:
             return None, str(error)

@@ -505,6 +505,8 @@ _MOVING = frozenset(("version", "updated_at"))
 
 def differences(wanted: Any, found: Any) -> Iterator[str]:
     """Yield how a record differs from what it must be, a line per field; version and time aside."""
+    if wanted is found:
+        return
     if type(wanted) is not type(found):
         yield f"it must be a {type(wanted).__name__} and is a {type(found).__name__}"
         return

@@ -163,9 +163,7 @@ def judged(
     try:
         payload = {name: played(value, at, player.subject.types, records) for name, value in act.payload.items()}
         actor = player.actor(act.who, record)
-        fields = player._fields(act, record, payload)
-        context = player.oracle.context(record, act.event, fields, actor, at, facts)
-        return player.oracle.expected(record, act.event, context)
+        return player.oracle.asked(record, act.event, player._fields(act, record, payload), actor, at, facts)
     except (ITIL4Error, TypeError) as error:
         player.oracle.watch.error = str(error)
         return None
@@ -484,16 +482,16 @@ class Explorer:
         facts = known_facts(player, record, key.event)
         ways = options(player, self._of(key), step, key.target, Act(key.event), record)
         for option in itertools.islice(ways, _MOST_OPTIONS):
+            hand = option.who if option.who in self.subject.hands.get(key.event, ()) else None
+            mark = repr((sorted(option.payload.items()), hand))
+            if mark in told:  # the same values by somebody else
+                continue
             found = judged(player, option, record, wait, facts)
             if found is None:
                 self.lost.setdefault(key, self.watch.error)
-                continue
-            if found.transition is step and found.target == key.target:
-                hand = option.who if option.who in self.subject.hands.get(key.event, ()) else None
-                mark = repr((sorted(option.payload.items()), hand))
-                if mark not in told:
-                    told.add(mark)
-                    yield option
+            elif found.transition is step and found.target == key.target:
+                told.add(mark)
+                yield option
             elif not found.allowed:
                 codes = " or ".join(", ".join(sorted(each)) for each in found.codes)
                 self.lost[key] = ", ".join(dict.fromkeys(found.held)) or codes

@@ -44,29 +44,50 @@ class NearMisses:
             yield from self._beside(lifecycle, keys, plain, told)
 
     def all(self, told: set[tuple[str, str]]) -> Iterator[Act]:
-        """Yield every near-miss; those that do not depend on the state only until `told` has them."""
-        yield Act("no such step", who="nobody", refused="unknown_event")
+        """Yield every near-miss; those that do not depend on the state only until `told` has them.
+
+        What one lifecycle refuses in one of its states is tried in full once. Beside each further state of the
+        other lifecycles one of these is tried again, each time another one, and everything that guards hold back.
+        """
         for lifecycle in self.subject.lifecycles:
             state = getattr(self.record, lifecycle.field)
             apart = max(1, len(lifecycle.states) * len(lifecycle.events) // _MOST_ELSEWHERE)
             here = list(lifecycle.by_name).index(state)
+            again = self._again(told, lifecycle.name, state)
             for place, event in enumerate(lifecycle.events):
                 if event in self.player.oracle.outcomes:
                     yield from self.only("approval_decides", Act(event, who="system"))
                     continue
                 keys = [key for key in self.explorer.by_source.get((lifecycle.name, state), ()) if key.event == event]
                 if not keys:
-                    mark = (event, state)  # whatever the other lifecycles of the record are at
-                    if (place + here) % apart == 0 and mark not in told:
-                        told.add(mark)
+                    if (place + here) % apart == 0 and not again:
                         yield from self._elsewhere(event)
                     continue
                 legal = self.legal(keys)
                 legal = None if legal is None else self.plain(legal)
                 if legal is not None:
-                    yield from self._beside(lifecycle, keys, legal, told)
+                    yield from self._some(self._beside(lifecycle, keys, legal, told), again)
                 yield from self._held(lifecycle, keys, legal)
-        yield from self._updates()
+            if not again:
+                yield from self._updates(lifecycle)
+        if not again:
+            yield Act("no such step", who="nobody", refused="unknown_event")
+        yield from self._approved()
+
+    @staticmethod
+    def _again(told: set[tuple[str, str]], lifecycle: str, state: str) -> int:
+        """Return how often a state of a lifecycle was looked at before, and remember this time."""
+        times = next(number for number in itertools.count() if (lifecycle, f"{state} {number}") not in told)
+        told.add((lifecycle, f"{state} {times}"))
+        return times
+
+    @staticmethod
+    def _some(acts: Iterable[Act], again: int) -> Iterable[Act]:
+        """Return all of the acts the first time, and one of them every further time."""
+        if not again:
+            return acts
+        several = list(acts)
+        return several[again % len(several) :][:1] if several else ()
 
     def legal(self, keys: Iterable[ArrowKey]) -> Act | None:
         """Return an act that takes one of some arrows now."""
@@ -203,17 +224,19 @@ class NearMisses:
         found = [getattr(self.record, role, None) for role in sorted(self.subject.practice.relative_roles)]
         return [each for each in found if isinstance(each, str) and not blank(each)]
 
-    def _updates(self) -> Iterator[Act]:
-        """Changes of fields that the present states lock, and of the states themselves."""
-        for lifecycle in self.subject.lifecycles:
-            state = getattr(self.record, lifecycle.field)
-            other = next((each.name for each in lifecycle.states if each.name != state), None)
-            if other is not None:
-                yield Act("update", {lifecycle.field: other}, self._editor(), refused=("field_rule",))
-            for name, rules in rules_of(lifecycle, state).items() if not self._updates_itself() else ():
-                if any(rule.is_plain and rule.words & {"read_only", "hidden"} for rule in rules):
-                    for value in self._values(name)[:1] if name != "*" else ():
-                        yield Act("update", {name: value}, self._editor(), refused=())
+    def _updates(self, lifecycle: Lifecycle) -> Iterator[Act]:
+        """Changes of fields that the present state of a lifecycle locks, and of the state itself."""
+        state = getattr(self.record, lifecycle.field)
+        other = next((each.name for each in lifecycle.states if each.name != state), None)
+        if other is not None:
+            yield Act("update", {lifecycle.field: other}, self._editor(), refused=("field_rule",))
+        for name, rules in rules_of(lifecycle, state).items() if not self._updates_itself() else ():
+            if any(rule.is_plain and rule.words & {"read_only", "hidden"} for rule in rules):
+                for value in self._values(name)[:1] if name != "*" else ():
+                    yield Act("update", {name: value}, self._editor(), refused=())
+
+    def _approved(self) -> Iterator[Act]:
+        """Changes of what somebody is just asked to approve."""
         desk = self.player.model.desk
         if isinstance(desk, Approving) and getattr(self.record, APPROVAL.field) == "requested":
             for name in desk.approval_covers:

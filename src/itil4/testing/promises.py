@@ -11,9 +11,11 @@ from itil4.lifecycle import Step, Transition
 from itil4.practices.approval import Approving
 from itil4.record import Actor, Entry
 from itil4.testing.checking import Finding
+from itil4.testing.differing import differences
 from itil4.testing.driver import Answer, Seen
 from itil4.testing.local import seen
 from itil4.testing.oracle import Expected
+from itil4.testing.policies import Violation
 from itil4.testing.story import Act
 from itil4.testing.timing import clocks_wrong
 from itil4.testing.values import written
@@ -48,11 +50,13 @@ class Promises:
     def __init__(self, player: "Player") -> None:
         self.player = player
         self._shown: dict[Any, tuple[Step, ...]] = {}
+        self._watched: dict[tuple[str, int], tuple[int, Any, Violation | None]] = {}
+        """Record and policy -> how much of the history it has seen, and what it remembers of that."""
 
     def copy(self, player: "Player") -> "Promises":
         """Return the promises of a player who goes on from where this one is."""
         made = Promises(player)
-        made._shown = dict(self._shown)
+        made._shown, made._watched = dict(self._shown), dict(self._watched)
         return made
 
     def told(
@@ -397,8 +401,15 @@ class Promises:
             yield self.told("link", f"the link to {other.record.reference} was {done}.", act, held)
 
     def _lawful(self, act: Act, held: "Held", history: tuple[Entry, ...]) -> Iterator[Finding]:
-        for policy in self.player.policies:
-            for found in policy.violations(history, self.player.subject.practice.lifecycle):
+        """Every policy holds; each goes on from what it remembers of the entries that it has seen."""
+        lifecycle = self.player.subject.practice.lifecycle
+        for place, policy in enumerate(self.player.policies):
+            seen, memory, found = self._watched.get((held.reference, place)) or (0, policy.begin(), None)
+            for entry in history[seen:]:
+                if found is None:
+                    memory, found = policy.watched(memory, entry, lifecycle)
+            self._watched[held.reference, place] = (len(history), memory, found)
+            if found is not None:
                 told = self.told("policy", str(found), act, held)
                 yield attrs.evolve(told, given=(f"policies=[{policy}]", *told.given))
 
@@ -498,27 +509,6 @@ class Promises:
         )
         if differing:
             yield self.told("wrong_change", "the host's record is another one.", act, held, differing)
-
-
-_MOVING = frozenset(("version", "updated_at"))
-
-
-def differences(wanted: Any, found: Any) -> Iterator[str]:
-    """Yield how a record differs from what it must be, a line per field; version and time aside."""
-    if wanted is found:
-        return
-    if type(wanted) is not type(found):
-        yield f"it must be a {type(wanted).__name__} and is a {type(found).__name__}"
-        return
-    for each in attrs.fields(type(wanted)):
-        one, other = getattr(wanted, each.name), getattr(found, each.name)
-        if each.name not in _MOVING and (type(one) is not type(other) or one != other):
-            yield f"{each.name}: must be {_shown(one)}, is {_shown(other)}"
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 120 else text[:119] + "…"
 
 
 def _listed(codes: frozenset[str]) -> str:

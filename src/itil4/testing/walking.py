@@ -34,6 +34,8 @@ from itil4.testing.worlds import Worlds
 
 _LONGEST = 14
 """After so many steps a tour begins again with a new record."""
+_LONG_TOURS = 8
+"""So many tours are led on to where pairs are still open, for long histories; the others end, and a new one begins."""
 _ROUNDS = 4
 """So often a loop is gone round, to find the bound that a guard may set."""
 _MOST_FINDINGS = 5
@@ -95,6 +97,7 @@ class Walk:
         self.coverage = Coverage(subject)
         self.found: list[Finding] = []
         self._told: set[tuple[str, str | None, tuple[str, ...]]] = set()
+        self._long_tours = 0
         self._sound: set[tuple[Act, ...]] = set()
         """Stories that were played with everything looked at, and kept every promise."""
         self.worlds = Worlds()
@@ -229,12 +232,15 @@ class Walk:
         if aim in arrows_brought(self.explorer.steps, player.brought):
             last = aim
         while last is not None and len(player.acts) < len(acts) + _LONGEST:
-            further = self._next(player, last, open_) or self._nearer(player, last, open_)
+            further = self._next(player, last, open_)
+            if further is None and self._long_tours < _LONG_TOURS:
+                further = self._nearer(player, last, open_)
             if further is None:
                 return True
             if self.note(further.findings):
                 return False
             last = self.coverage.note(further, last)
+        self._long_tours += 1
         return True
 
     def _nearer(self, player: Player, last: ArrowKey, open_: dict[ArrowKey, list[ArrowKey]]) -> Played | None:

@@ -128,9 +128,13 @@ class Oracle:
 
     def asked(
         self, record: Any, event: str, payload: Mapping[str, Any], actor: Actor, at: datetime,
-        facts: Mapping[str, Any] | None = None,
+        facts: Mapping[str, Any] | None = None, *, fully: bool = True,
     ) -> Expected:  # fmt: skip
         """Return what must come of a step; the same question about the same record and facts is answered once.
+
+        Args:
+            facts: what the facts of the step are, where they are known.
+            fully: whether all that is against it is wanted, and not only the first thing.
 
         Raises:
             BrokenRule: a guard or an effect raised.
@@ -140,14 +144,22 @@ class Oracle:
         for of, given, then, answer in answers:
             if of is record and _alike(given, payload) and _same_facts(then, known):
                 return answer
-        made = self.expected(record, event, self.context(record, event, payload, actor, at, known))
+        made = self.expected(record, event, self.context(record, event, payload, actor, at, known), fully=fully)
+        if not fully and not made.allowed:
+            return made
         if len(self._answers) > _MOST_ANSWERS:
             self._answers.clear()
         answers.append((record, payload, known, made))
         return made
 
-    def expected(self, record: Any, event: str, context: Context) -> Expected:
+    def expected(self, record: Any, event: str, context: Context, *, fully: bool = True) -> Expected:
         """Return what must come of a step.
+
+        Args:
+            record: as it is.
+            event: the step.
+            context: who takes it, when, and with which values.
+            fully: whether all that is against it is wanted, and not only the first thing.
 
         Raises:
             BrokenRule: a guard or an effect raised.
@@ -164,7 +176,7 @@ class Oracle:
         refused: list[Codes] = []
         held: list[str] = []
         for each in alternatives:
-            target, payload, codes, guards = self.judged(lifecycle, each, record, context)
+            target, payload, codes, guards = self.judged(lifecycle, each, record, context, fully=fully)
             held += guards
             if not codes and target is not None:
                 return self._taken(lifecycle, each, target, record, payload, context, event)
@@ -172,9 +184,12 @@ class Oracle:
         return Expected(lifecycle, codes=tuple(refused), held=tuple(held), sure=not self.overridden)
 
     def judged(
-        self, lifecycle: Lifecycle, step: Transition, record: Any, context: Context
+        self, lifecycle: Lifecycle, step: Transition, record: Any, context: Context, *, fully: bool = True
     ) -> tuple[str | None, Mapping[str, Any], Codes, list[str]]:
-        """Return the target, the values that fit, the codes against it, and the guards that hold it back."""
+        """Return the target, the values that fit, the codes against it, and the guards that hold it back.
+
+        Guards are asked last; where not everything is wanted, only as long as nothing is against it.
+        """
         shape, codes = self.desk.shape, set[str]()
         if step.roles is not None and not step.roles & context.roles:
             codes.add("role")
@@ -204,6 +219,8 @@ class Oracle:
             gone |= self._fields(lifecycle, step, target, record, proposed, payload, context, codes)
         held = []
         for rule in step.guards:
+            if not fully and (codes or gone):
+                break
             if gone.isdisjoint(rule.reads) and self.watch.guard(rule, proposed, context) is not True:
                 codes.add("guard")
                 held.append(rule.name)

@@ -149,12 +149,14 @@ def _is_same(player: "Player", value: Plain, old: Any) -> bool:
 
 
 def judged(
-    player: "Player", act: Act, record: Any, wait: timedelta = timedelta(0), facts: dict[str, Any] | None = None
+    player: "Player", act: Act, record: Any, wait: timedelta = timedelta(0), facts: dict[str, Any] | None = None,
+    *, fully: bool = True,
 ) -> Expected | None:  # fmt: skip
     """Return what the definition says about an act, some time from now; None when a rule broke.
 
     Args:
         facts: what its facts are, where several ways of one step are judged at one moment.
+        fully: whether all that is against it is wanted, and not only the first thing.
     """
     from itil4.testing.values import played
 
@@ -163,7 +165,7 @@ def judged(
     try:
         payload = {name: played(value, at, player.subject.types, records) for name, value in act.payload.items()}
         actor = player.actor(act.who, record)
-        return player.oracle.asked(record, act.event, player._fields(act, record, payload), actor, at, facts)
+        return player.oracle.asked(record, act.event, player._fields(act, record, payload), actor, at, facts, fully=fully)
     except (ITIL4Error, TypeError) as error:
         player.oracle.watch.error = str(error)
         return None
@@ -201,7 +203,7 @@ def filled(player: "Player", act: Act, held: "Held") -> Act:
             if wanted is not None:
                 ways = itertools.chain(_amiss(player, lifecycle, step, target, act, held.record), ways)
             for option in itertools.islice(ways, 2 * _MOST_OPTIONS):
-                found = judged(player, option, held.record, facts=facts)
+                found = judged(player, option, held.record, facts=facts, fully=wanted is not None)
                 if found is None:
                     continue
                 spare = spare or option
@@ -356,10 +358,14 @@ class Explorer:
     def _by_data(self, key: ArrowKey) -> tuple[Act, ...] | None:
         """Look for a way to an arrow by other values on the way in, by steps that stay in its state, and by waiting."""
         looked, seen = 0, set[Any]()
-        waiting: deque[tuple[tuple[Act, ...], int]] = deque((story, 0) for story in self._entrances(key))
+        waiting: deque[Iterator[tuple[tuple[Act, ...], int]]] = deque([((story, 0) for story in self._entrances(key))])
         stayed: list[tuple[Act, ...]] = []
         while waiting and looked < _MOST_LOOKED:
-            acts, depth = waiting.popleft()
+            following = next(waiting[0], None)  # what is never looked at need not be thought of
+            if following is None:
+                waiting.popleft()
+                continue
+            acts, depth = following
             player = self.player(acts)
             if "" not in player.held:
                 continue
@@ -377,7 +383,7 @@ class Explorer:
                     self.learned.setdefault(key.event, []).append(acts[-depth:])
                 return story
             if depth < _DEEPEST and (key.event not in self._hopeless or looked == 1):
-                waiting += [(more, depth + 1) for more in self._stays(player, acts, key)]
+                waiting.append(self._further(player, acts, key, depth + 1))
         self._hopeless.add(key.event)
         return self._waited(stayed, key)
 
@@ -450,6 +456,11 @@ class Explorer:
             return error.reasons
         return None
 
+    def _further(
+        self, player: "Player", acts: tuple[Act, ...], key: ArrowKey, depth: int
+    ) -> Iterator[tuple[tuple[Act, ...], int]]:  # fmt: skip
+        return ((more, depth) for more in self._stays(player, acts, key))
+
     def _stays(self, player: "Player", acts: tuple[Act, ...], key: ArrowKey) -> Iterator[tuple[Act, ...]]:
         """Yield stories that go on without leaving the state: loops, and steps of the other lifecycles."""
         record = player.held[""].record
@@ -486,7 +497,7 @@ class Explorer:
             mark = repr((sorted(option.payload.items()), hand))
             if mark in told:  # the same values by somebody else
                 continue
-            found = judged(player, option, record, wait, facts)
+            found = judged(player, option, record, wait, facts, fully=False)
             if found is None:
                 self.lost.setdefault(key, self.watch.error)
             elif found.transition is step and found.target == key.target:

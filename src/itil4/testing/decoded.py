@@ -42,10 +42,6 @@ class RememberingCodec(RecordCodec):
         self._records[id(row)] = (row, made)  # with the row itself, so that no other one gets its identity
         return made
 
-    def again(self, row: RecordRow) -> Any:
-        """Return the record of a row as whoever never saw it reads it."""
-        return super().read(row)[0]
-
     def entry(self, row: EntryRow, tenant: str) -> Entry:
         """Return the entry of a row."""
         known = self._entries.get(id(row))

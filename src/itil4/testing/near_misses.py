@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 _MOST_ELSEWHERE = 4_000
 """So often a step is tried in a state that it cannot be taken in; beyond, every n-th time, in every state."""
+_FEW = 5
+"""From so many near-misses of a step one is chosen, where they were tried in full before."""
+_OFTEN = 3
+"""So often a field that a state locks is tried on the way into that state."""
 
 
 class NearMisses:
@@ -75,19 +79,19 @@ class NearMisses:
         yield from self._approved()
 
     @staticmethod
-    def _again(told: set[tuple[str, str]], lifecycle: str, state: str) -> int:
-        """Return how often a state of a lifecycle was looked at before, and remember this time."""
-        times = next(number for number in itertools.count() if (lifecycle, f"{state} {number}") not in told)
-        told.add((lifecycle, f"{state} {times}"))
+    def _again(told: set[tuple[str, str]], where: str, what: str) -> int:
+        """Return how often something was looked at before, such as a state of a lifecycle, and remember this time."""
+        times = next(number for number in itertools.count() if (where, f"{what}, time {number}") not in told)
+        told.add((where, f"{what}, time {times}"))
         return times
 
     @staticmethod
     def _some(acts: Iterable[Act], again: int) -> Iterable[Act]:
-        """Return all of the acts the first time, and one of them every further time."""
+        """Return all of the acts the first time, and one of the first few every further time."""
         if not again:
             return acts
-        several = list(acts)
-        return several[again % len(several) :][:1] if several else ()
+        few = list(itertools.islice(acts, 1 + again % _FEW))
+        return few[-1:]
 
     def legal(self, keys: Iterable[ArrowKey]) -> Act | None:
         """Return an act that takes one of some arrows now."""
@@ -134,7 +138,7 @@ class NearMisses:
             field = self.subject.shape.get(name)
             if field is not None and field.optional and name not in legal.payload:
                 yield from self.only("missing", attrs.evolve(legal, payload={**legal.payload, name: None}))
-        yield from self._locked(lifecycle, steps, legal)
+        yield from self._locked(lifecycle, steps, legal, told)
         if (legal.event, "types") not in told:
             told.add((legal.event, "types"))
             yield from self.only("unknown_field", attrs.evolve(legal, payload={**legal.payload, "no_such_field": 1}))
@@ -166,7 +170,9 @@ class NearMisses:
     def _as(self, code: str, legal: Act, actor: Actor) -> Iterator[Act]:
         yield from self.only(code, attrs.evolve(legal, who=actor))
 
-    def _locked(self, lifecycle: Lifecycle, steps: list[Transition], legal: Act) -> Iterator[Act]:
+    def _locked(
+        self, lifecycle: Lifecycle, steps: list[Transition], legal: Act, told: set[tuple[str, str]]
+    ) -> Iterator[Act]:  # fmt: skip
         """Values for fields that the step, or the state that it leads to, does not let anybody change."""
         shape, seen = self.subject.shape, 0
         for step in steps:
@@ -175,13 +181,16 @@ class NearMisses:
                 names = [name for name in rules if name != "*"]
                 names += [name for name in shape.checks if "*" in rules and name not in rules][:1]
                 for name in names:
-                    if name not in shape.checks or seen >= 4:
+                    into = (f"locked in {target}", name)
+                    if name not in shape.checks or seen >= 4 or (into in told and name not in step.fields):
                         continue
                     offered = [*self._values(name), shape.read(self.record, name)]
                     found = list(self.first("field_rule", (
                         attrs.evolve(legal, payload={**legal.payload, name: value}) for value in offered[:3]
                     )))  # fmt: skip
                     seen += len(found)
+                    if found and self._again(told, *into) + 1 >= _OFTEN:
+                        told.add(into)
                     yield from found
 
     def _values(self, name: str) -> list[Any]:

@@ -113,7 +113,7 @@ class Promises:
         try:
             if not act.stale and set(payload) <= {*self.player.subject.shape.checks, *self.player._choices(act.event)}:
                 decision = model.explain(held.reference, act.event, payload, actor)
-            if self._is_new(act, held, actor):
+            if self._is_first("buttons", act, actor):
                 steps = self._buttons(held, actor, len(contents))
         except ITIL4Error as error:
             failed = f"{type(error).__name__}: {error}"
@@ -129,11 +129,11 @@ class Promises:
             self._shown[mark] = model.available(held.reference, actor)
         return self._shown[mark]
 
-    def _is_new(self, act: Act, held: "Held", actor: Actor) -> bool:
-        """Whether the buttons have not been looked at yet for this event, these states and this actor."""
-        states = tuple(getattr(held.record, each.field) for each in self.player.subject.lifecycles)
-        mark = (act.event, states, actor)
-        asked = self.player.oracle.watch.asked
+    def _is_first(self, what: str, act: Act, other: Any) -> bool:
+        """Whether something was not asked yet in this walk for an event and the states of its record."""
+        record = self.player.held[act.on].record
+        states = tuple(getattr(record, each.field) for each in self.player.subject.lifecycles)
+        mark, asked = (what, act.event, states, other), self.player.oracle.watch.asked
         if mark in asked:
             return False
         asked.add(mark)
@@ -282,7 +282,16 @@ class Promises:
         """The lifecycle alone, as a host uses it on its own rows, decides as it does within its practice."""
         player, act, held = self.player, was.act, was.held
         lifecycle = expected.lifecycle if expected is not None else None
-        if expected is None or lifecycle is None or not expected.sure or act.payload or act.stale or act.late:
+        if expected is None or lifecycle is None or act.stale or act.late:
+            return
+        if expected.allowed and self._is_first("alone", act, frozenset(act.payload)):
+            payload = player._fields(act, was.record, player.given(act.payload))
+            context = player.oracle.context(was.record, act.event, payload, was.actor, player.model.now())
+            if not lifecycle.explain(was.record, act.event, context).allowed:
+                text = f"the lifecycle alone explains why {act.event!r} is refused, and it is possible."
+                yield self.told("disagree", text, act, held)
+                return
+        if not expected.sure or act.payload:
             return
         context = player.oracle.context(was.record, act.event, {}, was.actor, player.model.now())
         context.derive = None

@@ -15,7 +15,7 @@ import attrs
 
 from itil4.errors import ITIL4Error
 from itil4.lifecycle.context import Context
-from itil4.lifecycle.definition import name_of
+from itil4.lifecycle.definition import Transition, name_of
 from itil4.lifecycle.rules import Guard, broken
 
 _FORBIDDEN: Mapping[str, tuple[str, str]] = {
@@ -72,7 +72,7 @@ class Watch:
         Raises:
             BrokenRule: it raised.
         """
-        return self._run(rule, rule.check, f"the guard {rule.name!r}", proposed, context)
+        return self._run(rule, rule.check, _guard_in_words(rule), proposed, context)
 
     def effect(self, rule: Callable[..., Any], proposed: Any, context: Context) -> Mapping[str, Any]:
         """Return the changes of an effect.
@@ -80,7 +80,7 @@ class Watch:
         Raises:
             BrokenRule: it raised, or answered no mapping of fields.
         """
-        what = f"the effect {name_of(rule)!r}"
+        what = _effect_in_words(rule)
         made = self._run(rule, rule, what, proposed, context)
         if not isinstance(made, Mapping):
             self.note(what, "crash", f"it answered {made!r}, not a mapping of fields")
@@ -136,6 +136,19 @@ class Watch:
         if not _same(first, second):
             self.note(what, "unsteady", f"the same question had two answers: {first!r}, then {second!r}.")
         return second
+
+
+def rules_in_words(step: Transition) -> set[str]:
+    """Return the guards and effects of a step, as `Improper` names them."""
+    return {*map(_guard_in_words, step.guards), *map(_effect_in_words, step.effects)}
+
+
+def _guard_in_words(rule: Guard) -> str:
+    return f"the guard {rule.name!r}"
+
+
+def _effect_in_words(rule: Callable[..., Any]) -> str:
+    return f"the effect {name_of(rule)!r}"
 
 
 def _home(called: Any) -> str:

@@ -24,7 +24,7 @@ from itil4.testing.driver import Driver
 from itil4.testing.near_misses import NearMisses
 from itil4.testing.playing import Played, Player
 from itil4.testing.policies import Policy, as_policies
-from itil4.testing.rules_watched import Watch
+from itil4.testing.rules_watched import Watch, rules_in_words
 from itil4.testing.searching import Explorer
 from itil4.testing.shrinking import shrunk
 from itil4.testing.story import Act, Story
@@ -138,15 +138,18 @@ class Walk:
             if (each.code, each.rule, ()) in self._told:
                 continue
             self._told.add((each.code, each.rule, ()))
-            event = next(
-                (step.event for step in self.explorer.steps.values() for rule in (*step.guards, *step.effects)
-                 if f"{getattr(rule, 'name', getattr(rule, '__name__', ''))!r}" in each.rule), None,
-            )  # fmt: skip
+            key = next((key for key, step in self.explorer.steps.items() if each.rule in rules_in_words(step)), None)
+            event = None if key is None else key.event
             if not any(found.code == each.code and found.event == event for found in self.found):
                 self.found.append(
                     Finding(each.code, f"{each.rule}: {each.text}", event=event, story=self._story_before(event),
+                            lifecycle=key and key.lifecycle, state=key and key.source,
                             practice=self.subject.name, given=self.subject.given)
                 )  # fmt: skip
+
+    def _is_told(self, key: ArrowKey) -> bool:
+        """Whether what holds an arrow back is a rule that is named for what it does."""
+        return not {rule for rule, _ in self.watch.found}.isdisjoint(rules_in_words(self.explorer.steps[key]))
 
     def _story_before(self, event: str | None) -> Story | None:
         keys = [key for key in self.explorer.keys if key.event == event]
@@ -173,14 +176,17 @@ class Walk:
             self._nothing()
             return
         for key in self.explorer.open():
-            if (key.lifecycle, key.source) in self.explorer.states:
+            if (key.lifecycle, key.source) in self.explorer.states and not self._is_told(key):
                 self._unreached(key)
 
     def _nothing(self) -> None:
+        here = [key for key in self.explorer.keys if (key.lifecycle, key.source) in self.explorer.states]
+        if here and all(map(self._is_told, here)):
+            return
         why = "; ".join(f"{key}: {reason}" for key, reason in list(self.explorer.lost.items())[:5])
         text = f"no step can be taken by anybody. Held back: {why or 'no step leads on from where records are born'}."
         remedy = "Give domains={...} with values that the guards accept, or widen the roles."
-        first = next((key for key in self.explorer.keys if (key.lifecycle, key.source) in self.explorer.states), None)
+        first = next(iter(here), None)
         story = None if first is None else (*self.explorer.states[first.lifecycle, first.source], Act(first.event))
         self._none(f"{text} {remedy}", None if story is None else Story(story))
 

@@ -96,7 +96,7 @@ class NearMisses:
     def legal(self, keys: Iterable[ArrowKey]) -> Act | None:
         """Return an act that takes one of some arrows now."""
         for key in keys:
-            for act in self.explorer.acts_for(self.player, key, self.record):
+            for act in self.explorer.known(self.player, key, self.record):
                 return act
         return None
 
@@ -130,7 +130,9 @@ class NearMisses:
     ) -> Iterator[Act]:  # fmt: skip
         steps = list(dict.fromkeys(self.explorer.steps[key] for key in keys))
         asked = frozenset[str]().union(*(step.roles or () for step in steps))
-        yield from self._people(steps, asked, legal)
+        places = sorted({key.place for key in keys})  # a step with many sources asks for the same roles in each
+        again = self._again(told, f"the people of {lifecycle.name}", repr(places))
+        yield from self._some(self._people(steps, asked, legal), again)
         for name in list(legal.payload):
             rest = {other: value for other, value in legal.payload.items() if other != name}
             yield from self.only("missing", attrs.evolve(legal, payload=rest, without=(name,)))

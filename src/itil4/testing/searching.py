@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _MOST_OPTIONS = 64
 """So many ways of taking one step are tried at most."""
+_FEW_OPTIONS = 12
+"""So many where a way is known already."""
 _MOST_NODES = 400
 """So many combinations of states are looked at."""
 _MOST_LOOKED = 40
@@ -484,15 +486,25 @@ class Explorer:
                 kept.append(str(len(value) if isinstance(value, tuple) else not blank(value)))
         return tuple(kept)
 
+    def known(self, player: "Player", key: ArrowKey, record: Any) -> Iterator[Act]:
+        """Yield acts that take an arrow now: the plainest few, or what took it when it was found."""
+        found = tuple(itertools.islice(self.acts_for(player, key, record, most=_FEW_OPTIONS), 1))
+        if not found and key in self.arrows:
+            act = attrs.evolve(self.arrows[key][-1], after=timedelta(0), on="")
+            taken = judged(player, act, record, fully=False) if act.event == key.event else None
+            if taken is not None and taken.transition is self.steps[key] and taken.target == key.target:
+                found = (act,)
+        yield from found
+
     def acts_for(
-        self, player: "Player", key: ArrowKey, record: Any, wait: timedelta = timedelta(0)
+        self, player: "Player", key: ArrowKey, record: Any, wait: timedelta = timedelta(0), most: int = _MOST_OPTIONS
     ) -> Iterator[Act]:  # fmt: skip
         """Yield acts that take exactly this arrow now, or after a wait, as the definition has it."""
         step = self.steps[key]
         told: set[str] = set()
         facts = known_facts(player, record, key.event)
         ways = options(player, self._of(key), step, key.target, Act(key.event), record)
-        for option in itertools.islice(ways, _MOST_OPTIONS):
+        for option in itertools.islice(ways, most):
             hand = option.who if option.who in self.subject.hands.get(key.event, ()) else None
             mark = repr((sorted(option.payload.items()), hand))
             if mark in told:  # the same values by somebody else

@@ -98,6 +98,7 @@ class Walk:
         self.found: list[Finding] = []
         self._told: set[tuple[str, str | None, tuple[str, ...]]] = set()
         self._long_tours = 0
+        self._longest: tuple[Act, ...] = ()
         self._sound: set[tuple[Act, ...]] = set()
         """Stories that were played with everything looked at, and kept every promise."""
         self.worlds = Worlds()
@@ -242,11 +243,13 @@ class Walk:
             if further is None and self._long_tours < _LONG_TOURS:
                 further = self._nearer(player, last, open_)
             if further is None:
-                return True
+                break
             if self.note(further.findings):
                 return False
             last = self.coverage.note(further, last)
         self._long_tours += 1
+        if len(player.acts) > len(self._longest):
+            self._longest = tuple(player.acts)
         return True
 
     def _nearer(self, player: Player, last: ArrowKey, open_: dict[ArrowKey, list[ArrowKey]]) -> Played | None:
@@ -259,7 +262,7 @@ class Walk:
                     continue
                 came[then] = came.get(key, then)
                 if open_.get(then):
-                    for act in self.explorer.acts_for(player, came[then], player.held[""].record):
+                    for act in self.explorer.known(player, came[then], player.held[""].record):
                         return player.play(act)
                     return None
                 waiting.append(then)
@@ -271,7 +274,7 @@ class Walk:
         record = player.held[""].record
         while thens:
             then = thens.pop(0)
-            for act in self.explorer.acts_for(player, then, record):
+            for act in self.explorer.known(player, then, record):
                 return player.play(attrs.evolve(act, after=act.after + self._pace))
             self.coverage.impossible.add((last, then))
         return None
@@ -293,6 +296,21 @@ class Walk:
         for key, story in self.explorer.arrows.items():
             if any(not self.coverage.held[rule.name] for rule in self.explorer.steps[key].guards):
                 self._beside_others(key, story)
+        self._late_misses(told)
+
+    def _late_misses(self, told: set[tuple[str, str]]) -> None:
+        """Near-misses of what can be done at the end of the longest tour: a record has many entries by then."""
+        player = self._at(self._longest) if self._longest else None
+        if player is None:
+            return
+        record = player.held[""].record
+        here = [
+            key for each in self.subject.lifecycles
+            for key in self.explorer.by_source.get((each.name, getattr(record, each.field)), ())
+        ]  # fmt: skip
+        for event in dict.fromkeys(key.event for key in here if key in self.explorer.arrows):
+            if event not in player.oracle.outcomes and not self._missed(self._longest, told, event):
+                return
 
     def _missed(self, acts: Sequence[Act], told: set[tuple[str, str]], event: str | None = None) -> bool:
         player = self._at(acts)

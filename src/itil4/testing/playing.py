@@ -87,6 +87,7 @@ class Player:
         policies: what must hold in every history.
         watch: looks over guards and effects; shared by the players of one walk.
         checks: whether promises are looked at; without, a player only gets somewhere.
+        sparing: whether steps that are possible in one way, in the same states, are explained once for all players.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class Player:
         watch: Watch | None = None,
         *,
         checks: bool = True,
+        sparing: bool = False,
     ) -> None:
         self.subject = subject
         self.model = subject.opened()
@@ -110,6 +112,7 @@ class Player:
         self.read: dict[Any, Any] = {}
         """The last reading of every service clock."""
         self.checks = checks
+        self.sparing = sparing
         self.promises = Promises(self)
 
     def copy(self) -> "Player | None":
@@ -123,7 +126,7 @@ class Player:
         made = object.__new__(type(self))
         made.subject, made.model, made.host = self.subject, model, None
         made.oracle = Oracle(model.desk, self.oracle.watch, self.subject.tables)
-        made.policies, made.checks, made.brought = self.policies, self.checks, self.brought
+        made.policies, made.checks, made.sparing, made.brought = self.policies, self.checks, self.sparing, self.brought
         made.held = {label: copy(held) for label, held in self.held.items()}
         made.acts, made.read = list(self.acts), dict(self.read)
         made.promises = self.promises.copy(made)

@@ -111,7 +111,8 @@ class Promises:
         decision, failed = None, None
         steps: tuple[Step, ...] | None = None
         try:
-            if not act.stale and set(payload) <= {*self.player.subject.shape.checks, *self.player._choices(act.event)}:
+            known = {*self.player.subject.shape.checks, *self.player._choices(act.event)}
+            if not act.stale and known.issuperset(payload) and self._is_to_explain(act, actor, payload):
                 decision = model.explain(held.reference, act.event, payload, actor)
             if self._is_first("buttons", act, actor):
                 steps = self._buttons(held, actor, len(contents))
@@ -128,6 +129,12 @@ class Promises:
         if mark not in self._shown:
             self._shown[mark] = model.available(held.reference, actor)
         return self._shown[mark]
+
+    def _is_to_explain(self, act: Act, actor: Actor, payload: Mapping[str, Any]) -> bool:
+        """Whether explain is asked before a step: always, but in a walk once of what is possible in one way."""
+        if not self.player.sparing or act.refused is not None or act.late:
+            return True
+        return self._is_first("explain", act, (actor, frozenset(payload)))
 
     def _is_first(self, what: str, act: Act, other: Any) -> bool:
         """Whether something was not asked yet in this walk for an event and the states of its record."""

@@ -122,6 +122,12 @@ class Walk:
         """Return a player with everything looked at."""
         return Player(self.subject, self.driver() if self.driver else None, self.policies, self.watch)
 
+    def _walker(self) -> Player:
+        """Return a player that does not ask again what the walk has asked; findings are played with one that does."""
+        player = self.player()
+        player.sparing = True
+        return player
+
     # what is found
 
     def note(self, findings: Iterable[Finding]) -> bool:
@@ -347,7 +353,7 @@ class Walk:
         known = self.worlds.at(acts)
         if known is not None:
             return known
-        player = self.player()
+        player = self._walker()
         return player, self._resumed(player, acts)
 
     def _resumed(self, player: Player, acts: Sequence[Act]) -> int:

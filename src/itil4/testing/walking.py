@@ -18,7 +18,9 @@ from itil4.practices.base import Practice
 from itil4.record import Actor
 from itil4.storage.protocols import Store
 from itil4.testing.arrow_keys import ArrowKey, arrows_brought
-from itil4.testing.checking import Finding, Found, on_all
+from itil4.testing.candidates import candidates
+from itil4.testing.candidates import one_person as one_person
+from itil4.testing.checking import Finding, Found
 from itil4.testing.coverage import Coverage
 from itil4.testing.driver import Driver
 from itil4.testing.near_misses import NearMisses
@@ -253,9 +255,10 @@ class Walk:
             if self.note(further.findings):
                 return False
             last = self.coverage.note(further, last)
+            goes_on = last is not None and (last.lifecycle, last.target) in self.explorer.by_source
+            if goes_on and len(player.acts) > len(self._longest):
+                self._longest = tuple(player.acts)
         self._long_tours += 1
-        if len(player.acts) > len(self._longest):
-            self._longest = tuple(player.acts)
         return True
 
     def _nearer(self, player: Player, last: ArrowKey, open_: dict[ArrowKey, list[ArrowKey]]) -> Played | None:
@@ -507,22 +510,3 @@ class Walk:
             late = (story for each in known for story in policy.candidates(each))
             for story in (*candidates([policy], self.subject), *itertools.islice(late, 1)):
                 self._played(story)
-
-
-def candidates(policies: Iterable[Policy], subject: Subject) -> Iterator[Story]:
-    """Yield stories that would break a policy: as whoever may, and as one person who may everything."""
-    one = one_person(subject)
-    relative = subject.practice.relative_roles
-    named = [attrs.evolve(one, id=role) for role in subject.roles if role in relative and subject.shape.get(role)]
-    for policy in policies:
-        for _, verdict in on_all(policy, subject.lifecycles):
-            if not verdict.holds and verdict.story is not None:
-                story: Story = verdict.story
-                yield story
-                for person in (one, *named):
-                    yield Story(attrs.evolve(act, who=person if act.who is None else act.who) for act in story)
-
-
-def one_person(subject: Subject) -> Actor:
-    """Return somebody who has every role that does not depend on the record."""
-    return Actor("one", {role for role in subject.roles if role not in subject.practice.relative_roles})

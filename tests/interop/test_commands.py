@@ -90,7 +90,8 @@ def test_no_text_in_a_table_is_a_formula_to_a_spreadsheet(
     run: Callable[..., int], store: Path, log: Log, capsys: pytest.CaptureFixture[str], tmp_path: Path, target: bool
 ) -> None:
     """What somebody typed into a ticket is shown and not run; numbers stay numbers, and JSON has all as it is."""
-    run(log("T1 Open 08:00 team==cmd|'/C", "T2 Open 08:05 team=-7", "T3 Open 08:10 team=@sum", "T4 Open 08:15 team=a=b"))
+    teams = ("=cmd|'/C", "-7", "@sum", "a=b")
+    run(log(*(f"T{place} Open 08:0{place} team={team}" for place, team in enumerate(teams))))
     capsys.readouterr()
     policy = tmp_path / "policy.toml"
     policy.write_text('[[targets]]\nmetric = "resolve"\nduration = "PT2H"\n', encoding="utf-8")

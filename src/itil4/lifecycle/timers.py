@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from itil4.lifecycle.definition import Lifecycle
     from itil4.record import Entry
 
-_DURATION = re.compile(r"P(?:(\d{1,9})D)?(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9}(?:\.\d{1,6})?)S)?)?")
+_DURATION = re.compile(r"P(?:(\d{1,9})D)?(?:T(?=\d)(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9}(?:\.\d{1,6})?)S)?)?")
 
 
 def duration_text(value: timedelta) -> str:

@@ -6,7 +6,7 @@ Histories are long, so what is done for every row is done for whole columns at o
 from bisect import bisect
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from itertools import accumulate, chain, compress, count, islice, repeat
+from itertools import chain, compress, count, islice, repeat
 from operator import is_not, itemgetter, le, ne
 from typing import Any, TypeAlias
 
@@ -30,7 +30,7 @@ class Seen:
 
     Attributes:
         rows: the observations: three parts each if all are `plain`, or else all nine.
-        times: when each row was, in UTC.
+        cases, times: the case of each row, and when it was, in UTC.
         begins, ends: for each case, in the order in which they were first seen: the numbers of its first row and of
             the first one that is no longer its own.
         problems: what is odd about them.
@@ -39,6 +39,7 @@ class Seen:
     """
 
     rows: list[Row]
+    cases: list[str]
     times: list[datetime]
     begins: list[int]
     ends: list[int]
@@ -70,13 +71,17 @@ def by_case(observations: Iterable[Row]) -> Seen:
     plain = lengths == {_LEAST}
     rows: list[Row] = given if plain or lengths == {_WHOLE} else list(map(_whole, given))
     rows, times = _in_utc(rows)
-    together, begins = _together(rows)
-    if together is not rows:
-        rows, times = together, list(map(_AT, together))
+    cases = list(map(_CASE, rows))
+    begins = _begins(cases)
+    if len({cases[begin] for begin in begins}) < len(begins):
+        rows = _together(rows)
+        cases, times = list(map(_CASE, rows)), list(map(_AT, rows))
+        begins = _begins(cases)
     ends = [*begins[1:], len(rows)]
     rows, problems = _in_order(rows, times, begins, ends)
     return Seen(
         rows,
+        cases,
         times,
         begins,
         ends,
@@ -103,12 +108,13 @@ def _in_utc(rows: list[Row]) -> tuple[list[Row], list[datetime]]:
     return rows, times
 
 
-def _together(rows: list[Row]) -> tuple[list[Row], list[int]]:
-    """Return the rows with those of a case beside each other, otherwise in their order, and where each case begins."""
-    cases = list(map(_CASE, rows))
-    begins = [0, *compress(count(1), map(ne, islice(cases, 1, None), cases))]
-    if len({cases[begin] for begin in begins}) == len(begins):
-        return rows, begins
+def _begins(cases: list[str]) -> list[int]:
+    """Return where another case begins."""
+    return [0, *compress(count(1), map(ne, islice(cases, 1, None), cases))]
+
+
+def _together(rows: list[Row]) -> list[Row]:
+    """Return the rows with those of a case beside each other, otherwise in their order."""
     groups: dict[str, list[Row]] = {}
     known = groups.get
     for row in rows:
@@ -117,7 +123,7 @@ def _together(rows: list[Row]) -> tuple[list[Row], list[int]]:
             groups[row[0]] = [row]
         else:
             held.append(row)
-    return list(chain.from_iterable(groups.values())), [0, *accumulate(map(len, groups.values()))][:-1]
+    return list(chain.from_iterable(groups.values()))
 
 
 def _in_order(

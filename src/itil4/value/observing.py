@@ -72,9 +72,7 @@ def observe(
     found = _Cases(start, end, last, between)
     recorded = taken(seen, reader)
     for each, begins in recorded.items():
-        length = each.cuts[-1] + 1
-        columns = list(zip(*[seen.times[begin : begin + length] for begin in begins], strict=True))
-        each.trace.take(begins, [columns[cut] for cut in each.cuts])
+        each.trace.take(begins, each.cuts, seen.times)
     for trace in reader.traces:
         found.add(trace)
     found.finished.sort()
@@ -124,7 +122,7 @@ def observe(
         bottleneck=bottleneck(steps),
         problems=(*seen.problems, *reader.strays()),
         unknown=unknown,
-        finished_cases=tuple(seen.rows[begin][0] for begin in found.finished),
+        finished_cases=tuple(map(seen.cases.__getitem__, found.finished)),
         **shares,
     )
 

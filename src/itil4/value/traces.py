@@ -67,11 +67,11 @@ class Trace:
     finished_times: list[timedelta] = attrs.Factory(lambda self: [_ZERO] * len(self.stays), takes_self=True)
     other_times: list[timedelta] = attrs.Factory(lambda self: [_ZERO] * len(self.stays), takes_self=True)
 
-    def take(self, begins: list[int], moments: Iterable[Iterable[datetime]]) -> None:
-        """Add cases that took it."""
+    def take(self, begins: list[int], cuts: tuple[int, ...], times: list[datetime]) -> None:
+        """Add cases that took it, given where they begin among the times and how far from there each stay does."""
         self.cases += begins
-        for held, column in zip(self.moments, moments, strict=True):
-            held += column
+        for moments, cut in zip(self.moments, cuts, strict=True):
+            moments += [times[begin + cut] for begin in begins]
 
     def held(self, number: int) -> timedelta:
         """Return the time of all cases in one of its stays."""

@@ -5,6 +5,7 @@ Histories have many cases and few ways through. `TraceReader` turns each distinc
 once per sequence, so that what runs once per case is a look-up and a few subtractions.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import compress, count, islice, pairwise, repeat
@@ -118,7 +119,7 @@ class TraceReader:
         for name, category in categories.items():
             _known(f"The category of {name!r}", category)
         self._stream, self._categories, self._kinds, self._ends, self._silent = stream, categories, kinds, ends, silent
-        self._traces: dict[tuple[Sign | str, ...], Trace] = {}
+        self._traces: dict[tuple[int, ...], Trace] = {}
         self._homes: dict[tuple[str | None, str], str] = {}
         self._strays: set[str] = set()
         for step in stream.steps if stream is not None else ():
@@ -128,17 +129,14 @@ class TraceReader:
                     self._homes[practice, state] = step.name
                     self._homes.setdefault((None, state), step.name)
 
-    def recorded(self, signs: tuple[Sign, ...] | tuple[str, ...]) -> RecordedTrace:
-        """Return the trace of observations of these signs (or bare places); repetitions begin no new stay."""
-        starts = (0, *compress(count(1), map(ne, islice(signs, 1, None), signs)))
-        return RecordedTrace(self._trace(tuple(map(signs.__getitem__, starts))), (*starts, len(signs) - 1))
-
-    def _trace(self, signs: tuple[Sign | str, ...]) -> Trace:
-        """Return the one trace of these signs, in which no sign follows itself."""
-        found = self._traces.get(signs)
+    def recorded(self, way: tuple[int, ...], signs: Sequence[Sign]) -> RecordedTrace:
+        """Return the trace of observations given as numbers of signs; repetitions begin no new stay."""
+        starts = (0, *compress(count(1), map(ne, islice(way, 1, None), way)))
+        distinct = tuple(map(way.__getitem__, starts))
+        found = self._traces.get(distinct)
         if found is None:
-            found = self._traces[signs] = self._read(tuple(map(_sign, signs)))
-        return found
+            found = self._traces[distinct] = self._read(tuple(map(signs.__getitem__, distinct)))
+        return RecordedTrace(found, (*starts, len(way) - 1))
 
     @property
     def traces(self) -> Collection[Trace]:
@@ -216,11 +214,13 @@ def signs_of(seen: Seen) -> list[Sign] | list[str]:
 
 def taken(seen: Seen, reader: TraceReader) -> dict[RecordedTrace, list[int]]:
     """Return for each trace as it was recorded where the cases begin that took it, first seen first."""
-    begins: dict[tuple[Any, ...], list[int]] = {}
-    signs = tuple(map(_PLACE if seen.plain else _SIGN, seen.rows))
-    for begin, way in zip(seen.begins, map(signs.__getitem__, map(slice, seen.begins, seen.ends)), strict=True):
+    numbers: defaultdict[Sign | str, int] = defaultdict(count().__next__)
+    seen_signs = tuple(map(numbers.__getitem__, map(_PLACE if seen.plain else _SIGN, seen.rows)))
+    begins: dict[tuple[int, ...], list[int]] = {}
+    for begin, way in zip(seen.begins, map(seen_signs.__getitem__, map(slice, seen.begins, seen.ends)), strict=True):
         begins.setdefault(way, []).append(begin)
-    return {reader.recorded(way): cases for way, cases in begins.items()}
+    signs = list(map(_sign, numbers))
+    return {reader.recorded(way, signs): cases for way, cases in begins.items()}
 
 
 def traced(seen: Seen, reader: TraceReader) -> Iterator[tuple[list[Row], list[datetime], RecordedTrace]]:

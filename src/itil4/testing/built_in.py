@@ -5,6 +5,7 @@ Practice class -> field -> values, or event -> payloads; classes that extend one
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 from itil4.errors import ITIL4Error
@@ -85,6 +86,17 @@ def pre_authorized(itsm: ServiceManagement) -> None:
         return  # then no story has a standard change, and the walk says so
 
 
+_WORTH = {"value": Decimal(12_000), "unit": "EUR"}
+_CRM = "itil4.practices.relationship."
+
+
+def with_account(itsm: ServiceManagement) -> None:
+    """Put an account with a contact there, which other records of relationships belong to."""
+    itsm.accounts.log(name="Acme", contact={"name": "Jo Doe"}, by=Actor("mia", {"relationship_manager"}))
+
+
+_DEAL = {"account": "ACC0000001", "summary": "Storage", "owner": "sue", "amount": Made("Amount", _WORTH)}
+
 EXAMPLES: Mapping[str, Mapping[str, Sequence[Any]]] = {
     "itil4.practices.incident_management:IncidentManagement": {
         "close_reason": ["withdrawn", "duplicate"],
@@ -148,6 +160,43 @@ EXAMPLES: Mapping[str, Mapping[str, Sequence[Any]]] = {
     "itil4.practices.problem_management:ProblemManagement": {
         "dismiss": [{"close_reason": "mistaken", "close_note": "A test"}],
     },
+    f"{_CRM}accounts:Accounts": {
+        "log": [{"name": "Lab", "contact": {"name": "Kim Roe"}}],
+    },
+    f"{_CRM}contacts:Contacts": {
+        "log": [{"name": "Kim Roe", "account": "ACC0000001"}],
+        "email": ["kim@acme.example"],
+    },
+    f"{_CRM}interactions:Interactions": {
+        "log": [{"account": "ACC0000001", "channel": "phone", "summary": "Asked about storage"}],
+        "channel": ["phone", "email"],
+    },
+    f"{_CRM}stakeholders:Stakeholders": {
+        "influence": ["high", "low"],
+        "interest": ["high", "low"],
+        "email": ["kim@acme.example"],
+    },
+    f"{_CRM}leads:Leads": {
+        "log": [{"summary": "Storage", "name": "Kim Roe", "email": "kim@lab.example"}],
+        "email": ["kim@lab.example"],
+        "convert": [{"opportunity": {"amount": Made("Amount", _WORTH)}}, {"account": "ACC0000001"}],
+    },
+    f"{_CRM}opportunities:Opportunities": {
+        "log": [_DEAL],
+        "amount": [Made("Amount", _WORTH)],
+        "currency": ["EUR"],
+        "probability": [0, 40, 100],
+    },
+    f"{_CRM}complaints:Complaints": {
+        "assign": [{"to": "tom"}, {"group": "mail team"}],
+        "channel": ["phone", "email"],
+    },
+    f"{_CRM}surveys:SatisfactionSurveys": {
+        "log": [{"question": "How was it?", "method": "csat", "respondent": "ana", "account": "ACC0000001"}],
+        "method": ["csat"],
+        "score": [5, 1],
+        "closes_at": [_SOON],
+    },
 }
 """What the kit is told about them."""
 
@@ -166,6 +215,13 @@ _ENTRIES = (
 """A request catalogue: one entry with a task, one that two people have to approve."""
 
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
+    **{
+        f"{_CRM}{home}": {"prepare": with_account}
+        for home in (
+            "contacts:Contacts", "interactions:Interactions", "leads:Leads", "opportunities:Opportunities",
+            "surveys:SatisfactionSurveys",
+        )
+    },
     "itil4.practices.service_request_management:ServiceRequestManagement": {
         "policies": {"service_request": RequestPolicy(models=_ENTRIES)},
     },

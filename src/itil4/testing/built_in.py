@@ -164,7 +164,6 @@ EXAMPLES: Mapping[str, Mapping[str, Sequence[Any]]] = {
         "log": [{"name": "Lab", "contact": {"name": "Kim Roe"}}],
     },
     f"{_CRM}contacts:Contacts": {
-        "log": [{"name": "Kim Roe", "account": "ACC0000001"}],
         "email": ["kim@acme.example"],
     },
     f"{_CRM}interactions:Interactions": {
@@ -179,7 +178,6 @@ EXAMPLES: Mapping[str, Mapping[str, Sequence[Any]]] = {
     f"{_CRM}leads:Leads": {
         "log": [{"summary": "Storage", "name": "Kim Roe", "email": "kim@lab.example"}],
         "email": ["kim@lab.example"],
-        "convert": [{"opportunity": {"amount": Made("Amount", _WORTH)}}, {"account": "ACC0000001"}],
     },
     f"{_CRM}opportunities:Opportunities": {
         "log": [_DEAL],
@@ -194,6 +192,7 @@ EXAMPLES: Mapping[str, Mapping[str, Sequence[Any]]] = {
     f"{_CRM}surveys:SatisfactionSurveys": {
         "log": [{"question": "How was it?", "method": "csat", "respondent": "ana", "account": "ACC0000001"}],
         "method": ["csat"],
+        "scale": [Made("SatisfactionScale", {"name": "csat", "lowest": 1, "highest": 5, "good_from": 4})],
         "score": [5, 1],
         "closes_at": [_SOON],
     },
@@ -218,7 +217,8 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
     **{
         f"{_CRM}{home}": {"prepare": with_account}
         for home in (
-            "contacts:Contacts", "interactions:Interactions", "leads:Leads", "opportunities:Opportunities",
+            "interactions:Interactions",
+            "opportunities:Opportunities",
             "surveys:SatisfactionSurveys",
         )
     },
@@ -291,6 +291,7 @@ ACCEPTED: Mapping[str, Mapping[str, Any]] = {
             "its verb makes the record of another practice that it leads to",
         ),
     },
+    f"{_CRM}leads:Leads": {"convert@qualified": "its verb makes the account and the opportunity that it leads to"},
     "itil4.practices.problem_management:ProblemManagement": {
         "conclude@investigating->closed": "ProblemPolicy.known_errors",
     },

@@ -54,7 +54,7 @@ LIFECYCLE = Lifecycle(
     "satisfaction survey",
     "sent",
     states=[
-        State("sent", "waiting", kind="user", fields=_ASKED, timers=[Timer("expire", at="closes_at")]),
+        State("sent", "active", fields=_ASKED, timers=[Timer("expire", at="closes_at")]),
         State("answered", "closed", fields={"*": "read_only"}),
         State("declined", "cancelled", final=True, fields={"*": "read_only"}),
         State("expired", "cancelled", final=True, fields={"*": "read_only"}),

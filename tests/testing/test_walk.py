@@ -17,6 +17,7 @@ from itil4.lifecycle.engine import Engine
 from itil4.practices.base import Practice
 from itil4.storage import memory
 from itil4.storage.memory import MemoryStore
+from itil4.storage.query import Compare, Where
 from itil4.testing import Found, Subject, at_most, check_lifecycle, check_story, findings, near_misses, separation, walk
 from itil4.testing.walking import Walk
 
@@ -295,6 +296,31 @@ def test_a_lifecycle_with_two_hundred_states_is_walked_to_its_end() -> None:
 
 
 # policies
+
+
+class HiddenPermits(kit.Permits):
+    """Permits that only those who work on them may see."""
+
+    def visible(self, actor: Actor) -> Where | None:
+        return None if actor.roles else Compare("created_by", "eq", actor.id)
+
+
+def test_a_practice_that_hides_its_records_is_no_fault_and_is_tried() -> None:
+    """Who may not see a record is refused as if there were none; that is no false alarm, and not left out."""
+    coverage = walk(HiddenPermits)
+    assert not coverage.lacking()
+    assert "not_found" in {code for _, code in coverage.refusals}
+    check_story(HiddenPermits, "log as chief -> approve as nobody refused for not_found")
+
+
+def test_a_record_that_is_hidden_from_lists_only_is_found() -> None:
+    """A practice that lets somebody take a step of a record that it hides from them breaks its promise."""
+
+    class Leaky(HiddenPermits):
+        def _held(self, unit: Any, record: Any, actor: Any, expected: Any) -> Any:
+            return super()._held(unit, record, None, expected)
+
+    assert ("wrong_reason", "approve") in found_in(Leaky)
 
 
 def test_a_policy_that_only_a_walk_can_judge_is_judged() -> None:

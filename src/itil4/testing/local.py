@@ -159,6 +159,10 @@ class InProcess:
         """Return the steps that an actor could take."""
         return self.desk.available(reference, by=actor)
 
+    def sees(self, record: Any, actor: Actor) -> bool:
+        """Say whether the practice shows a record to an actor."""
+        return self.desk._sees(record, actor, self.desk.desk.reading())
+
     def record(self, reference: str) -> Any:
         """Return the stored record itself."""
         return self.desk.get(reference)

@@ -6,7 +6,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -72,6 +72,37 @@ class _Doing:
                 raise StoreError.of("store_closed") from error
             remedy = _remedy(error)
             raise StoreError.of("store_failed", action=self._action, error=str(error), remedy=remedy) from error
+
+
+class _Writing(_Doing):
+    """One short write transaction, from the first statement on: nothing read in it can move."""
+
+    __slots__ = ("_connection",)
+
+    def __enter__(self) -> sqlite3.Connection:  # type: ignore[override]  # nobody takes it for one that reads
+        with _Doing(self._store, self._action):
+            self._connection = self._store._connection()
+            self._say("BEGIN IMMEDIATE")
+        return self._connection
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            with _Doing(self._store, self._action):
+                self._say("COMMIT")
+        else:
+            self._give_up()
+            super().__exit__(kind, error, trace)
+
+    def _say(self, statement: str) -> None:
+        try:
+            self._connection.execute(statement)
+        except BaseException:
+            self._give_up()
+            raise
+
+    def _give_up(self) -> None:
+        if not _roll_back(self._connection):
+            self._store._drop()
 
 
 _stores: "weakref.WeakSet[SqliteStore]" = weakref.WeakSet()
@@ -161,19 +192,8 @@ class SqliteStore(projections.SqliteDueTimes, SqliteWords, SqliteOutbox):
     def _doing(self, action: str) -> AbstractContextManager[None]:
         return _Doing(self, action)
 
-    @contextmanager
-    def _writing(self, action: str) -> Iterator[sqlite3.Connection]:
-        """One short write transaction, from the first statement on: nothing read in it can move."""
-        with self._doing(action):
-            connection = self._connection()
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if not _roll_back(connection):
-                    self._drop()
-                raise
+    def _writing(self, action: str) -> AbstractContextManager[sqlite3.Connection]:
+        return _Writing(self, action)
 
     def _drop(self) -> None:
         """Give up this thread's connection, which cannot end its transaction: closing it does."""

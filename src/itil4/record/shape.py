@@ -133,7 +133,7 @@ class Shape:
     """The check of every field that is not locked, extra fields included: what a payload may name."""
     _moments: frozenset[str] = attrs.field(init=False)
     _asked: tuple[str, ...] = attrs.field(init=False)
-    _places: Mapping[str, int] = attrs.field(init=False)
+    _defaults: dict[tuple[str, ...], tuple[tuple[str, Any], ...]] = attrs.field(init=False)
     _blank: Any = attrs.field(init=False)
     mappings: frozenset[str] = attrs.field(init=False)
     """The fields whose mappings are frozen."""
@@ -155,7 +155,7 @@ class Shape:
         put(self, "checks", checks)
         put(self, "_moments", moments)
         put(self, "_asked", (*(name for name in needed if name not in self.locked), *more))
-        put(self, "_places", {name: place for place, name in enumerate(self.fields)})
+        put(self, "_defaults", {})
         put(self, "_blank", blank)
         put(self, "mappings", needing_freeze(everything))
         put(self, "_turned", moments | self.mappings)
@@ -234,16 +234,24 @@ class Shape:
         """Return the required fields that `values` lacks."""
         return [name for name in self._asked if name not in values]
 
-    def beyond_defaults(self, record: Any, among: Iterable[str]) -> dict[str, Any]:
+    def beyond_defaults(self, record: Any, among: tuple[str, ...]) -> dict[str, Any]:
         """Return those of some fields of the class, in its order, that hold something else than their default."""
-        fields, places = self.fields, self._places
         if self._blank is None:  # its constructor may have set others, too
-            among = fields
+            among = tuple(self.fields)
+        defaults = self._defaults.get(among) or self._ordered(among)
         return {
             name: value
-            for name in sorted([name for name in among if name in places], key=places.__getitem__)
-            if (value := getattr(record, name)) is not (default := fields[name].default) and value != default
+            for name, default in defaults
+            if (value := getattr(record, name)) is not default and value != default
         }
+
+    def _ordered(self, among: tuple[str, ...]) -> tuple[tuple[str, Any], ...]:
+        """Return fields of the class in its order, with their defaults; kept, as most callers name the same ones."""
+        asked = frozenset(among)
+        defaults = tuple((name, field.default) for name, field in self.fields.items() if name in asked)
+        if len(self._defaults) < 256:  # hosts may name them in every order that there is
+            self._defaults[among] = defaults
+        return defaults
 
     def made(self, values: Mapping[str, Any], *, is_new: bool = True, checked: Collection[str] = ()) -> Any:
         """Make a record from the values of its fields, each field of the class and each extra field by its name.

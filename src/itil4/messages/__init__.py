@@ -11,6 +11,7 @@ through its own catalogue:
 
 from collections.abc import Mapping
 from functools import cache
+from string import Formatter
 from typing import Any, TypeAlias
 
 from itil4.messages.practices import PRACTICES
@@ -45,7 +46,7 @@ class _Lenient(dict[str, Any]):
 def _sentences(remedy: str) -> list[tuple[str, list[str]]]:
     """Return the sentences of a remedy, each with the values that it names."""
     parts = remedy.replace("? ", "?\n").replace(". ", ".\n").split("\n")
-    return [(each, [word.split("}")[0].split("!")[0] for word in each.split("{")[1:]]) for each in parts if each]
+    return [(each, [name for _, name, _, _ in Formatter().parse(each) if name]) for each in parts if each]
 
 
 def _complete(names: list[str], values: Mapping[str, Any]) -> bool:

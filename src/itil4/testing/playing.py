@@ -156,18 +156,24 @@ class Player:
             self.advance(act.after)
         if act.event in self.subject.births:
             return self._born(act)
-        if act.event not in self.subject.of_event and act.event not in OTHERS:
-            known = (*self.subject.of_event, *self.subject.births, *OTHERS)
-            if act.refused is None:
-                near = nearest(act.event, known)
-                where = f"a story of {self.subject.name}"
-                raise InvalidInput.of("unknown_name", where=where, what="step", name=act.event, nearest=near)
+        if not self.knows(act.event) and act.refused is None:
+            near = nearest(act.event, self._events)
+            where = f"a story of {self.subject.name}"
+            raise InvalidInput.of("unknown_name", where=where, what="step", name=act.event, nearest=near)
         held = self.on(act.on)
         if act.stale and held.older is None:
             self._other(Act("comment", {"text": "Meanwhile"}, self._passer_by(held), on=act.on), held)
         if act.event in OTHERS:
             return self._other(act, held)
         return self._step(act, held)
+
+    @property
+    def _events(self) -> tuple[str, ...]:
+        return (*self.subject.of_event, *self.subject.births, *OTHERS)
+
+    def knows(self, event: str) -> bool:
+        """Whether the practice has such a step, or a story such a word."""
+        return event in self._events
 
     def advance(self, by: timedelta) -> None:
         """Let time pass, for the library and for the host."""

@@ -142,3 +142,11 @@ def _wrap() -> None:
         {}["x"]
     except KeyError as error:
         raise InvalidInput.of("blank", field="x") from error
+
+
+def test_a_sentence_that_ends_with_what_somebody_else_said_ends_with_a_full_stop() -> None:
+    """What a database or a parser says has none, and the remedy follows."""
+    said = Reason.of("store_failed", action="open its file", error="disk full", remedy="Make room.")
+    assert str(said) == "The store could not open its file: disk full. Make room."
+    asked = Reason.of("store_failed", action="open its file", error="is it there?", remedy="Look.")
+    assert asked.message.endswith("is it there?")

@@ -198,6 +198,45 @@ def test_inv_029_closed_is_the_end_unless_the_policy_reopens(
     assert refusal(lambda: mild.reopen(held, by=Actor("eve", roles={"user"}))).code == "role"
 
 
+def test_inv_029_the_policy_says_who_reopens_also_by_roles_of_its_own(
+    opened: Callable[..., ServiceManagement], ana: Actor, sam: Actor
+) -> None:
+    """A role that the policy names is enough, and nobody has the role `reopener` by bringing it along."""
+    desk = opened(policies={"incident": IncidentPolicy(reopen_roles={"auditor"})}).incidents
+    held = desk.resolve(desk.log(summary="A", by=ana), resolution="x", by=sam)
+    assert refusal(lambda: desk.reopen(held, by=sam)).detail["guard"] == "may_reopen"
+    assert refusal(lambda: desk.reopen(held, by=Actor("eve", roles={"reopener"}))).code == "role"
+    assert desk.reopen(held, by=Actor("ida", roles={"auditor"})).state == "in_progress"
+
+
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        (lambda: IncidentPolicy(matrix=3), "matrix"),
+        (lambda: IncidentPolicy(reopen_within=3), "reopen_within"),
+        (lambda: IncidentPolicy(reopen_within=timedelta(days=-1)), "not negative"),
+        (lambda: IncidentPolicy(reopen_closed="no"), "reopen_closed"),
+        (lambda: IncidentPolicy(reopen_roles=3), "roles"),
+        (lambda: IncidentPolicy(confidential_roles=[3]), "roles"),
+        (lambda: IncidentPolicy(default_owner=" "), "default_owner"),
+        (lambda: IncidentPolicy(agreed_outage=3), "agreed_outage"),
+        (lambda: IncidentPolicy(models="mail"), "IncidentModels"),
+        (lambda: IncidentPolicy(models={"mail": 3}), "IncidentModels"),
+        (lambda: IncidentPolicy(models=[IncidentModel("mail"), IncidentModel("mail", {"group": "x"})]), "'mail' twice"),
+        (lambda: IncidentModel(3), "name"),
+        (lambda: IncidentModel("mail", 3), "mappings"),
+        (lambda: IncidentModel("mail", steps=3), "several lines"),
+        (lambda: PriorityMatrix.of(None), "a mapping"),
+        (lambda: PriorityMatrix.of({"high": (1, 2, 3, 4), "medium": (2, 3, 4), "low": (3, 4, 4)}), "3 priorities"),
+        (lambda: PriorityMatrix({1: 2}), "no such pair"),
+    ],
+)
+def test_a_policy_that_cannot_work_is_refused_when_it_is_made(made: Callable[[], Any], says: str) -> None:
+    """What is of the wrong type, negative or there twice is told where it is written, not at the first incident."""
+    with pytest.raises(DefinitionError, match=says):
+        made()
+
+
 def test_inv_030_a_workaround_closes_no_problem(itsm: ServiceManagement, sam: Actor) -> None:
     """Resolving an incident leaves the problem behind it as it is, in every field."""
     cause = itsm.problems.log(summary="Relay leaks", by=sam)
@@ -350,6 +389,10 @@ def test_inv_037_a_model_presets_and_never_lets_a_guard_be_skipped(
     assert (later.group, later.category, later.priority, later.model) == ("mail team", "phone", 3, "mail")
     with pytest.raises(InvalidInput, match="state"):
         desk.log(summary="C", model="cheat", by=sam)
+    locked = IncidentModel("waits", {"hold_kind": "user"})
+    other = opened(policies={"incident": IncidentPolicy(models=[locked])}).incidents
+    with pytest.raises(InvalidInput, match="hold_kind is read-only"):
+        other.log(summary="D", model="waits", by=sam)
     with pytest.raises(InvalidInput, match="Did you mean 'mail'"):
         desk.apply_model(later, "mial", by=sam)
     assert refusal(lambda: desk.update(later, model="mial", by=sam)).detail["value"] == "mial"

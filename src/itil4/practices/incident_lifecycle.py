@@ -8,6 +8,7 @@ import attrs
 
 from itil4.lifecycle import FollowUp, Lifecycle, State, Transition
 from itil4.practices.incident_rules import (
+    REOPENERS,
     STAFF,
     WORKERS,
     clear_end,
@@ -161,7 +162,7 @@ LIFECYCLE = Lifecycle(
             ],
         ),
         Transition(
-            "reopen", ["resolved", "closed"], "in_progress", roles=WORKERS | {"requester"}, guards=[may_reopen],
+            "reopen", ["resolved", "closed"], "in_progress", roles=REOPENERS | {"reopener"}, guards=[may_reopen],
             effects=[clear_end], facts="policy", follow_ups=[FollowUp("reopen", _CHILDREN, states="resolved")],
         ),
         Transition(

@@ -23,7 +23,7 @@ from itil4.practices.base import Practice
 from itil4.practices.directory import KnowsGroups
 from itil4.practices.incident_lifecycle import LIFECYCLE, MAJOR_INCIDENT, OF_THE_DESK, OPEN_STATES, Incident
 from itil4.practices.incident_policy import IncidentModel, IncidentPolicy
-from itil4.practices.incident_rules import STAFF, WORKERS, seen_by
+from itil4.practices.incident_rules import REOPENERS, STAFF, WORKERS, seen_by
 from itil4.practices.linking import link, unlink
 from itil4.practices.merging import merge, unmerge
 from itil4.record import SELF, Actor, Change, Entry, Relation
@@ -65,7 +65,7 @@ class IncidentManagement(Practice[I]):
     lifecycle = LIFECYCLE
     aspects = (MAJOR_INCIDENT,)
     policy: ClassVar[IncidentPolicy] = IncidentPolicy()
-    relative_roles = Practice.relative_roles | {"coordinator", "participant", "system"}
+    relative_roles = Practice.relative_roles | {"coordinator", "participant", "reopener", "system"}
     relations = (
         Relation("caused_by", "causes", {(SELF, "problem"), (SELF, "change")}),
         Relation("resolved_by", "resolves", {(SELF, "problem"), (SELF, "change")}),
@@ -107,9 +107,7 @@ class IncidentManagement(Practice[I]):
             given["requester"] = actor.on_behalf_of or actor.id
         if actor.via is not None:
             given["channel"] = actor.via
-        model = values.get("model")
-        if model is not None:
-            given |= self._presets(model)
+        given |= self.preset(values)
         if actor.is_system and (name := self._outage(values, at)) is not None:
             raise Refused.of(
                 "guard", event="log", guard="agreed_outage", text=f"the outage is agreed: {name}.",
@@ -129,6 +127,10 @@ class IncidentManagement(Practice[I]):
     def _no_model(self, name: str) -> Reason:
         known = tuple(self.rules.models)
         return Reason.of("not_a_choice", field="model", value=name, choices=known, nearest=nearest(name, known))
+
+    def preset(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The fields that an incident model sets."""
+        return {} if values.get("model") is None else self._presets(values["model"])
 
     def _presets(self, name: str) -> Mapping[str, Any]:
         model = self.rules.models.get(name)
@@ -234,10 +236,12 @@ class IncidentManagement(Practice[I]):
         return actor.is_system or not (WORKERS | {"coordinator", "participant"}).isdisjoint(roles)
 
     def roles_of(self, actor: Actor, record: I | None, at: datetime) -> frozenset[str]:
-        """Besides the usual relative roles: coordinator, participant, and `system` for systems."""
+        """Besides the usual relative roles: coordinator, participant, reopener, and `system` for systems."""
         roles = set(super().roles_of(actor, record, at))
         if actor.is_system:
             roles.add("system")
+        if REOPENERS.isdisjoint(roles) and not self.rules.reopen_roles.isdisjoint(roles):
+            roles.add("reopener")
         if record is not None:
             if record.coordinator == actor.id:
                 roles.add("coordinator")

@@ -46,6 +46,10 @@ class Working(Reading[R]):
         """Return the fields that a new record gets where the caller gave none."""
         return NOTHING
 
+    def preset(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return those of the fields of `at_birth` that the caller chose with a model: judged as the caller's own."""
+        return NOTHING
+
     def inconsistencies(self, record: R) -> Iterable[Reason]:
         """Yield what contradicts itself in a proposed record; nothing of it is written then."""
         return ()
@@ -159,7 +163,7 @@ class Working(Reading[R]):
         settled = self._settled(given, derived, context)
         made = shape.copy(made, settled)
         if context.origin is None:
-            self._birth_rules(made, values, context)
+            self._birth_rules(made, {**self.preset(values), **values}, context)
         self._consistent(None, made, InvalidInput, context, "log")
         told = shape.beyond_defaults(made, born.keys() | settled.keys())
         changes = {name: change_of(None, value) for name, value in told.items() if name not in _BORN_WITH}

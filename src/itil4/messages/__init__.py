@@ -34,8 +34,8 @@ def render(code: str, detail: Mapping[str, Any], catalogue: Catalogue = ENGLISH)
     values = {name: _listed(value) for name, value in detail.items()}
     kept = [part.format_map(values) for part, names in _sentences(remedy) if _complete(names, values)]
     said = text.format_map(_Lenient(values))
-    if code in ENGLISH and catalogue is ENGLISH and said[-1] not in ".?!…":  # it ends with what somebody else said
-        said += "."
+    if catalogue is ENGLISH and remedy and text.endswith("}") and said[-1] not in ".?!…":
+        said += "."  # it ends with what somebody else said
     return said, " ".join(part for part in kept if part)
 
 

@@ -18,6 +18,7 @@ from itil4 import (
     IncidentModel,
     IncidentPolicy,
     InvalidInput,
+    NotFound,
     PriorityMatrix,
     Refused,
     ServiceManagement,
@@ -365,6 +366,40 @@ def test_inv_036_whatever_is_linked_the_parents_stay_a_forest(pairs: list[tuple[
             (parent,) = parents
             assert parent.id not in seen
             seen.append(parent.id)
+
+
+def test_who_swarms_on_what_becomes_confidential_still_sees_it(
+    opened: Callable[..., ServiceManagement], sam: Actor
+) -> None:
+    """Confidential incidents are seen by who works on them, also by those who began before it was one."""
+    desk = opened().incidents
+    zoe, eve = (Actor(name, roles={"technical_specialist"}) for name in ("zoe", "eve"))
+    held = desk.swarm(desk.log(summary="A", by=sam), "zoe", by=sam)
+    assert refusal(lambda: desk.update(held, confidential=True, rank=0, by=sam)).code == "not_positive"
+    assert desk.watchers(held) == ()
+    held = desk.update(held, confidential=True, by=sam, once="hide")
+    assert desk.get(held.id, by=zoe) == held
+    with pytest.raises(NotFound):
+        desk.get(held.id, by=eve)
+    assert desk.update(held, confidential=True, by=sam, once="hide") == held
+
+
+def test_who_asked_for_help_does_not_override_the_priority(itsm: ServiceManagement, ana: Actor, sam: Actor) -> None:
+    """Nor does anybody override it with what is no priority."""
+    desk = itsm.incidents
+    held = desk.log(summary="A", impact="low", urgency="low", by=ana)
+    assert "not for ana" in str(refusal(lambda: desk.override(held, priority=1, reason="I am in a hurry", by=ana)))
+    assert refusal(lambda: desk.override(held, priority=0, reason="above all", by=sam)).code == "not_positive"
+    held = desk.override(held, priority=1, reason="The board is watching", by=sam)
+    assert "not for ana" in str(refusal(lambda: desk.release(held, by=ana)))
+    assert desk.get(held.id) == held
+
+
+def test_inv_035_people_who_join_are_named_by_their_ids(itsm: ServiceManagement, sam: Actor) -> None:
+    """A list of them in the place of one is told as such."""
+    held = itsm.incidents.log(summary="A", by=sam)
+    with pytest.raises(InvalidInput, match="ids of people"):
+        itsm.incidents.swarm(held, ["zoe"], by=sam)  # type: ignore[arg-type]  # what the test is about
 
 
 def test_inv_037_a_model_presets_and_never_lets_a_guard_be_skipped(

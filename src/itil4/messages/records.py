@@ -85,7 +85,7 @@ RECORDS: dict[str, tuple[str, str]] = {
     "cannot_import": ("{what} cannot be imported: {error}.", "Name it as package.module:Class, from the right folder."),
     "unknown_practice": (
         "There is no practice {name!r}.",
-        "Did you mean {nearest}? Give it to connect(practices=...).",
+        "Did you mean {nearest}? Name one that is there, or give its class to connect(practices=...).",
     ),
     # what becomes of records and history later: redaction, correction, the past, other versions
     "not_redactable": (

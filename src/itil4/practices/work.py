@@ -366,10 +366,11 @@ class Working(Reading[R]):
         house = self.desk.house
         now = house.now()
         happened = now if at is None else instant(at)
+        told = event or ("entry" if origin is None else "import")
         if happened > now:
-            raise InvalidInput.of("future", event=event or "this", at=happened, now=now)
+            raise InvalidInput.of("future", event=told, at=happened, now=now)
         if record is not None and at is not None and happened < record.updated_at:
-            raise InvalidInput.of("out_of_order", event=event or "this", at=happened, last=record.updated_at)
+            raise InvalidInput.of("out_of_order", event=told, at=happened, last=record.updated_at)
         if record is not None and happened < record.updated_at:
             happened = record.updated_at  # the clock of this machine lies behind that of another one
         for name, text in (("reason", reason), ("cause", cause), ("correlation", self.desk.correlation)):

@@ -11,6 +11,7 @@ PRACTICES: dict[str, tuple[str, str]] = {
         "Version {version} of the workaround {workaround!r} does not follow from the {known} drafts of it.",
         "Write down the next version first, and publish that text.",
     ),
+    "past_review": ("The next review at {at} does not lie ahead of {now}.", "Give a later date."),
     "unknown_workaround": (
         "{event!r}: {record} has no workaround {name!r} that is {standing}.",
         "Did you mean {nearest}? Add a version first.",

@@ -32,6 +32,8 @@ class Working(Reading[R]):
     aspects: ClassVar[tuple[Lifecycle, ...]] = ()
     relative_roles: ClassVar[frozenset[str]] = frozenset({"requester", "owner", "assignee", "team_member"})
     """Roles that only the record can give: an actor who brings one along does not have it."""
+    linkers: ClassVar[frozenset[str]] = frozenset()
+    """Roles here that may link records of other practices to one of this: incidents to the problem behind them."""
     _moves: ClassVar[Aspects]
     _facts: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     _rows: ClassVar[Mapping[str, tuple[FollowUp, ...]]] = {}

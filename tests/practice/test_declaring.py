@@ -134,7 +134,7 @@ def test_a_practice_that_closes_its_roles_refuses_a_step_for_another_one() -> No
         closed_roles = known
 
     assert itil4.connect(practices=[Closed]).incidents.closed_roles == known
-    with pytest.raises(DefinitionError, match="there is no role 'servce_desk'. Did you mean 'service_desk'"):
+    with pytest.raises(DefinitionError, match=r"no role 'servce_desk'\. Did you mean 'service_desk'"):
 
         class Mistyped(Closed):
             lifecycle = LIFECYCLE.extend(

@@ -34,7 +34,10 @@ def render(code: str, detail: Mapping[str, Any], catalogue: Catalogue = ENGLISH)
     text, remedy = catalogue.get(code) or ENGLISH.get(code) or (code, "")
     values = {name: _listed(value) for name, value in detail.items()}
     kept = [part.format_map(values) for part, names in _sentences(remedy) if _complete(names, values)]
-    return text.format_map(_Lenient(values)), " ".join(part for part in kept if part)
+    said = text.format_map(_Lenient(values))
+    if catalogue is ENGLISH and remedy and text.endswith("}") and said[-1] not in ".?!…":
+        said += "."  # it ends with what somebody else said
+    return said, " ".join(part for part in kept if part)
 
 
 class _Lenient(dict[str, Any]):

@@ -1,7 +1,7 @@
 """The edges of definitions, steps and reports: what is said at them, each by an example."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import attrs
@@ -474,49 +474,12 @@ def test_a_mermaid_picture_marks_where_a_record_was(context: Any) -> None:
     assert "visited" not in draw(FLOW, "mermaid", record)
 
 
-def test_an_entry_names_the_roles_that_let_the_actor_do_it(context: Any) -> None:
-    """Those of the step that the actor has, in order: not the others of either; none where anybody may."""
-    flow = Lifecycle("t", "a", [State("a"), State("b")],
-                     [Transition("go", "a", "b", roles={"pilot", "agent", "tug"}), Transition("back", "b", "a")])  # fmt: skip
-    there, entry = flow.fire(Ticket("t1", "a"), "go", context("pilot", "reader", "agent"))
-    assert entry.roles == ("agent", "pilot")
-    assert flow.explain(Ticket("t1", "a"), "go", context("pilot", "reader", "agent")).roles == ("agent", "pilot")
-    assert flow.fire(there, "back", context("pilot"))[1].roles == ()
-
-
-def test_a_step_with_its_own_words_is_offered_with_them(context: Any) -> None:
-    """A label wins over the words that are made of the event."""
-    flow = Lifecycle("t", "a", [State("a"), State("b")],
-                     [Transition("go_on", "a", "b"), Transition("end", "a", "b", label="That is all")])  # fmt: skip
-    assert [step.label for step in flow.available(Ticket("t1", "a"), context())] == ["Go on", "That is all"]
-
-
 def test_the_field_rules_that_hold_are_told_for_every_field(context: Any) -> None:
     """A rule for all others is told for each of them; one with a condition only where it holds."""
     state = State("a", fields={"port": FieldRule("mandatory", when=high), "*": "read_only"})
     flow = Lifecycle("t", "a", [state], [])
     told = flow.rules(Ticket("t1", "a", risk="high"), context())
-    assert told == {"port": {"mandatory"}, **dict.fromkeys(("id", "version", "risk", "urgent"), {"read_only"})}
+    assert told == {"port": {"mandatory"}, **{name: {"read_only"} for name in ("id", "version", "risk", "urgent")}}
     assert "port" not in flow.rules(Ticket("t1", "a"), context())
     named = Lifecycle("t", "a", [State("a", fields={"port": "mandatory"})], [])
     assert named.rules(Ticket("t1", "a"), context()) == {"port": {"mandatory"}}
-
-
-def test_an_entry_without_a_step_leads_nowhere(context: Any) -> None:
-    """An update has neither a state it came from nor one it went to."""
-    _, entry = FLOW.update(Ticket("t1", "a"), context(port="Genoa"))
-    assert (entry.from_state, entry.to_state) == (None, None)
-
-
-def test_a_timer_is_done_when_its_own_step_was_taken_after_it_was_due(context: Any) -> None:
-    """A step of another name after the moment, or of the same before it, leaves it due."""
-    steps = [Transition("ping", "a", "a"), Transition("look", "a", "a")]
-    flow = Lifecycle("t", "a", [State("a", timers=[Timer("ping", after=timedelta(hours=1))])], steps)
-    birth = flow.engine.entry("birth", context(), "t1", 1, target="a")
-    record, entries = Ticket("t1", "a"), [birth]
-    for event, minutes, due in (("ping", 30, True), ("look", 90, True), ("ping", 60, False)):
-        at = NOON + timedelta(minutes=minutes)
-        entry = flow.fire(record, event, Context(Actor("sam"), at))[1]
-        assert [each.event for each in flow.due(record, [*entries, entry], NOON + timedelta(hours=2))] == (
-            ["ping"] if due else []
-        )

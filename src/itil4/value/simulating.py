@@ -237,7 +237,9 @@ class _Station:
     `waiting`, `active` and `closed` are the numbers of its sights.
     """
 
-    __slots__ = ("_targets", "_turns", "active", "bounds", "closed", "free", "name", "onward", "queue", "waiting", "work")
+    __slots__ = (
+        "_targets", "_turns", "active", "bounds", "closed", "free", "name", "onward", "queue", "waiting", "work",
+    )  # fmt: skip
 
     def __init__(self, number: int, name: str, free: int, works: Iterator[float], seed: int) -> None:
         self.name, self.free, self.work = name, free, works.__next__

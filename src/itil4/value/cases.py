@@ -76,6 +76,36 @@ def by_case(observations: Iterable[Row]) -> Seen:
     rows = list(observations)
     if not rows:
         raise InvalidInput.of("none_given", field="observations")
+    cases, times, ways, signs, plain = _columns(rows)
+    if not plain and set(map(len, rows)) != {_WHOLE}:
+        rows = list(map(_whole, rows))
+    begins = _begins(cases)
+    if len({cases[begin] for begin in begins}) < len(begins):
+        order = _together(cases)
+        rows, cases, times, ways = (
+            [rows[number] for number in order],
+            [cases[number] for number in order],
+            [times[number] for number in order],
+            [ways[number] for number in order],
+        )
+        begins = _begins(cases)
+    ends = [*begins[1:], len(rows)]
+    problems = _in_order(times, [rows, ways], begins, ends)
+    return Seen(
+        rows,
+        cases,
+        times,
+        tuple(ways),
+        signs,
+        begins,
+        ends,
+        tuple(problems),
+        rich=not plain and any(_tells(rows, itemgetter(part)) for part in _TOLD),
+    )
+
+
+def _columns(rows: list[Row]) -> tuple[list[str], list[datetime], list[int], list[Sign], bool]:
+    """Return cases, times and signs (as numbers in those that come next) of the rows, and whether all are plain."""
     cases: list[str] = []
     times: list[datetime] = []
     ways: list[int] = []
@@ -98,31 +128,7 @@ def by_case(observations: Iterable[Row]) -> Seen:
         to_cases(case)
         to_times(at)
         to_ways(numbers[sign])
-    if not plain and set(map(len, rows)) != {_WHOLE}:
-        rows = list(map(_whole, rows))
-    begins = _begins(cases)
-    if len({cases[begin] for begin in begins}) < len(begins):
-        order = _together(cases)
-        rows, cases, times, ways = (
-            [rows[number] for number in order],
-            [cases[number] for number in order],
-            [times[number] for number in order],
-            [ways[number] for number in order],
-        )
-        begins = _begins(cases)
-    ends = [*begins[1:], len(rows)]
-    problems = _in_order(times, [rows, ways], begins, ends)
-    return Seen(
-        rows,
-        cases,
-        times,
-        tuple(ways),
-        list(map(_sign, numbers)),
-        begins,
-        ends,
-        tuple(problems),
-        rich=not plain and any(_tells(rows, itemgetter(part)) for part in _TOLD),
-    )
+    return cases, times, ways, list(map(_sign, numbers)), plain
 
 
 def _whole(row: Any) -> Row:

@@ -5,27 +5,24 @@ Histories are long: each row is looked at once, and what it says is kept in colu
 
 from bisect import bisect
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from itertools import chain, compress, count, islice, repeat
-from operator import is_not, itemgetter, le, ne
+from functools import cached_property
+from itertools import chain, compress, count, islice
+from operator import le, ne
 from typing import Any, TypeAlias
 
 import attrs
 
 from itil4.clock import instant
 from itil4.errors import InvalidInput, Reason
-from itil4.value.observations import Observation
-from itil4.vocabulary import Category
+from itil4.value.observations import Observation, Sign
+from itil4.value.simulated_history import SimulatedHistory
 
 _TICK = datetime.resolution
-_TOLD = (5, 6, 8)  # by, accepted, touched
 _LEAST, _WHOLE, _PARTS = 3, 9, 4
 
 Row: TypeAlias = tuple[Any, ...]
-
-Sign: TypeAlias = tuple[str, Category | None, str | None, str | None]
-"""Place, category, kind and practice of one observation: all that decides what it means."""
 
 
 @attrs.frozen
@@ -33,7 +30,7 @@ class Seen:
     """The observations of one case after those of another, each case in the order of time, as columns.
 
     Attributes:
-        rows: the observations: three parts each if all are plain, or else all nine.
+        given: the observations as they were given; `order` has their numbers.
         cases, times: the case of each, and when it was, in UTC.
         ways: for each its sign, as a number in `signs`.
         begins, ends: for each case, in the order in which they were first seen: the numbers of its first row and of
@@ -42,7 +39,8 @@ class Seen:
         rich: there are people, judgements or hands-on time.
     """
 
-    rows: list[Row]
+    given: Sequence[Row]
+    order: list[int]
     cases: list[str]
     times: list[datetime]
     ways: tuple[int, ...]
@@ -56,6 +54,11 @@ class Seen:
     def silent(self) -> bool:
         """Whether no observation says its category."""
         return all(category is None for _, category, _, _ in self.signs)
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """All observations, each with its nine parts."""
+        return [_whole(self.given[number]) for number in self.order]
 
     def firsts(self) -> list[datetime]:
         """Return when each case was first seen."""
@@ -73,53 +76,46 @@ def by_case(observations: Iterable[Row]) -> Seen:
         InvalidInput: a row is no tuple (case, place, at), a place is no text, a time has no time zone, or there is
             no row.
     """
-    rows = list(observations)
-    if not rows:
+    if isinstance(observations, SimulatedHistory):
+        given: Sequence[Row] = observations
+        cases, times, ways, signs = observations.columns()
+        rich = False
+    else:
+        given = list(observations)
+        cases, times, ways, signs, rich = _columns(given)
+    if not given:
         raise InvalidInput.of("none_given", field="observations")
-    cases, times, ways, signs, plain = _columns(rows)
-    if not plain and set(map(len, rows)) != {_WHOLE}:
-        rows = list(map(_whole, rows))
+    order = list(range(len(cases)))
     begins = _begins(cases)
     if len({cases[begin] for begin in begins}) < len(begins):
         order = _together(cases)
-        rows, cases, times, ways = (
-            [rows[number] for number in order],
+        cases, times, ways = (
             [cases[number] for number in order],
             [times[number] for number in order],
             [ways[number] for number in order],
         )
         begins = _begins(cases)
-    ends = [*begins[1:], len(rows)]
-    problems = _in_order(times, [rows, ways], begins, ends)
-    return Seen(
-        rows,
-        cases,
-        times,
-        tuple(ways),
-        signs,
-        begins,
-        ends,
-        tuple(problems),
-        rich=not plain and any(_tells(rows, itemgetter(part)) for part in _TOLD),
-    )
+    ends = [*begins[1:], len(order)]
+    problems = _in_order(times, [ways, order], begins, ends)
+    return Seen(given, order, cases, times, tuple(ways), signs, begins, ends, tuple(problems), rich)
 
 
-def _columns(rows: list[Row]) -> tuple[list[str], list[datetime], list[int], list[Sign], bool]:
-    """Return cases, times and signs (as numbers in those that come next) of the rows, and whether all are plain."""
+def _columns(rows: Iterable[Row]) -> tuple[list[str], list[datetime], list[int], list[Sign], bool]:
+    """Return cases, times and signs (as numbers in those that come next) of the rows, and whether they are rich."""
     cases: list[str] = []
     times: list[datetime] = []
     ways: list[int] = []
     numbers: defaultdict[Any, int] = defaultdict(count().__next__)
-    plain = True
+    rich = False
     to_cases, to_times, to_ways = cases.append, times.append, ways.append
     for row in rows:
         sign: Any
         if type(row) is tuple and len(row) == _LEAST:
             case, sign, at = row
         else:
-            plain = False
             told = row if type(row) is Observation else _whole(row)
-            case, sign, at, category, kind, _, _, practice, _ = told
+            case, sign, at, category, kind, by, accepted, practice, touched = told
+            rich = rich or not (by is accepted is touched is None)
             if not (category is kind is practice is None):
                 sign = (sign, category, kind, practice)
         if type(at) is not datetime or at.tzinfo is not UTC:
@@ -128,7 +124,7 @@ def _columns(rows: list[Row]) -> tuple[list[str], list[datetime], list[int], lis
         to_cases(case)
         to_times(at)
         to_ways(numbers[sign])
-    return cases, times, ways, list(map(_sign, numbers)), plain
+    return cases, times, ways, list(map(_sign, numbers)), rich
 
 
 def _whole(row: Any) -> Row:
@@ -176,11 +172,6 @@ def _sign(told: Any) -> Sign:
     if len(sign) != _PARTS or not isinstance(sign[0], str):
         raise InvalidInput.of("ill_typed", field="place", expected="a text", value=sign[0] if sign else told)
     return sign
-
-
-def _tells(rows: list[Row], part: Callable[[Row], Any]) -> bool:
-    """Return whether a part of the rows is told anywhere."""
-    return any(map(is_not, map(part, rows), repeat(None)))
 
 
 def window_of(window: tuple[datetime, datetime] | None, seen: Seen) -> tuple[datetime, datetime, datetime]:

@@ -14,7 +14,8 @@ from typing import Any
 import attrs
 
 from itil4.errors import InvalidInput, Reason, nearest
-from itil4.value.cases import Row, Seen, Sign
+from itil4.value.cases import Row, Seen
+from itil4.value.observations import Sign
 from itil4.value.stream_map import Wait
 from itil4.value.streams import ValueStream
 from itil4.value.validators import must

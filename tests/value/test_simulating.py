@@ -186,6 +186,15 @@ def test_a_forecast_refuses_to_guess_from_too_little(past, asked, code):
     assert caught.value.code == code
 
 
+def test_a_confidence_is_the_nearest_rank_of_its_share():
+    """0.55 * 100 is a little more than 55 in floats: still the 55th of a hundred futures answers."""
+    found = value.Forecast("periods", tuple(range(1, 101)))
+    assert [found.at(share / 100) for share in range(1, 100)] == list(range(1, 100))
+    assert (
+        value.Forecast("items", tuple(range(1, 101))).at(0.55) == 46 and value.Forecast("periods", (7,)).at(0.01) == 7
+    )
+
+
 def test_a_confidence_lies_between_zero_and_one():
     """Certainty is not on offer."""
     for confidence in (0, 1, 2, "0.5"):

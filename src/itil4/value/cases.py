@@ -40,7 +40,7 @@ class Seen:
     """
 
     given: Sequence[Row]
-    order: list[int]
+    order: Sequence[int]
     cases: list[str]
     times: list[datetime]
     ways: tuple[int, ...]
@@ -85,7 +85,7 @@ def by_case(observations: Iterable[Row]) -> Seen:
         cases, times, ways, signs, rich = _columns(given)
     if not given:
         raise InvalidInput.of("none_given", field="observations")
-    order = list(range(len(cases)))
+    order: Sequence[int] = range(len(cases))
     begins = _begins(cases)
     if len({cases[begin] for begin in begins}) < len(begins):
         order = _together(cases)
@@ -96,7 +96,7 @@ def by_case(observations: Iterable[Row]) -> Seen:
         )
         begins = _begins(cases)
     ends = [*begins[1:], len(order)]
-    problems = _in_order(times, [ways, order], begins, ends)
+    order, problems = _in_order(order, times, ways, begins, ends)
     return Seen(given, order, cases, times, tuple(ways), signs, begins, ends, tuple(problems), rich)
 
 
@@ -152,19 +152,26 @@ def _together(cases: list[str]) -> list[int]:
     return list(chain.from_iterable(groups.values()))
 
 
-def _in_order(times: list[datetime], columns: list[list[Any]], begins: list[int], ends: list[int]) -> list[Reason]:
-    """Put times and columns into the order of time within each case, in place, and return what is odd about it."""
+def _in_order(
+    order: Sequence[int], times: list[datetime], ways: list[int], begins: list[int], ends: list[int]
+) -> tuple[Sequence[int], list[Reason]]:
+    """Return the order in which each case is in the order of time, and what is odd about it.
+
+    Times and ways are put into that order in place.
+    """
     stalls = set(compress(count(1), map(le, islice(times, 1, None), times))).difference(begins)
     unsorted = {bisect(begins, number) - 1 for number in stalls if times[number] < times[number - 1]}
+    found = list(order) if unsorted else order
+    columns: list[Any] = [times, ways, found]
     for case in unsorted:
         begin, end = begins[case], ends[case]
-        order = sorted(range(begin, end), key=times.__getitem__)
-        for column in (times, *columns):
-            column[begin:end] = map(column.__getitem__, order)
+        places = sorted(range(begin, end), key=times.__getitem__)
+        for column in columns:
+            column[begin:end] = [column[place] for place in places]
         stalls.difference_update(range(begin, end))
         stalls.update(number for number in range(begin + 1, end) if times[number] == times[number - 1])
     problems = [Reason.of("out_of_time_order", count=len(unsorted))] if unsorted else []
-    return problems + ([Reason.of("equal_times", count=len(stalls))] if stalls else [])
+    return found, problems + ([Reason.of("equal_times", count=len(stalls))] if stalls else [])
 
 
 def _sign(told: Any) -> Sign:

@@ -74,15 +74,18 @@ def begin_anew(lead: Lead, context: Context) -> Mapping[str, Any]:
 
 _SELLERS = SALES | {"owner"}
 
+_SETTLED = dict.fromkeys(("converted_at", "close_reason"), "read_only")
+"""Fields that steps alone set."""
+
 LIFECYCLE = Lifecycle(
     "lead",
     "new",
     states=[
-        State("new", "new"),
-        State("working", "active"),
-        State("qualified", "active"),
+        State("new", "new", fields=_SETTLED),
+        State("working", "active", fields=_SETTLED),
+        State("qualified", "active", fields=_SETTLED),
         State("converted", "closed", final=True, fields={"*": "read_only"}),
-        State("disqualified", "cancelled", fields={"close_reason": "must_prompt|read_only"}),
+        State("disqualified", "cancelled", fields=_SETTLED),
     ],
     transitions=[
         Transition("work", "new", "working", roles=_SELLERS, effects=[take], label="Get in touch"),
@@ -131,7 +134,7 @@ class Leads(Relating[L]):
 
     def at_birth(self, values: Mapping[str, Any], actor: Actor, at: datetime) -> Mapping[str, Any]:
         """A lead is spoken of by its name until it has a summary."""
-        return {"summary": values.get("name")}
+        return {} if values.get("name") is None else {"summary": values["name"]}
 
     def inconsistencies(self, record: L) -> Iterable[Reason]:
         """An e-mail address looks like one."""

@@ -47,8 +47,10 @@ def stamp_answered(survey: SatisfactionSurvey, context: Context) -> Mapping[str,
     return {"answered_at": context.at}
 
 
-_ASKED = {"score": "read_only", "question": "mandatory|read_only", "method": "mandatory|read_only",
-          "scale": "mandatory|read_only"}  # fmt: skip
+_ASKED = {
+    **dict.fromkeys(("score", "answered_at"), "read_only"),
+    **dict.fromkeys(("question", "method", "scale"), "mandatory|read_only"),
+}
 
 LIFECYCLE = Lifecycle(
     "satisfaction survey",

@@ -74,6 +74,12 @@ def nothing_is_open(account: Account, context: Context) -> bool | str:
     return not left or f"these are still open: {', '.join(left)}."
 
 
+@guard(text="nobody is there to talk to.", remedy="Add a contact, or let one rejoin.")
+def someone_is_there(account: Account, context: Context) -> bool:
+    """What is won back has an active contact (INV-106)."""
+    return any(each.state != "left" for each in context.facts["links.has_contact"])
+
+
 def stamp_customer(account: Account, context: Context) -> Mapping[str, Any]:
     """Becoming a customer has its time."""
     return {"customer_since": context.at}
@@ -104,7 +110,8 @@ LIFECYCLE = Lifecycle(
         Transition("onboard", "prospect", "customer", roles=SALES, effects=[stamp_customer]),
         Transition("end_relationship", ["prospect", "customer"], "former", roles=MANAGERS, requires="close_reason",
                    guards=[nothing_is_open], effects=[stamp_ended], facts="open_records"),
-        Transition("win_back", "former", "prospect", roles=SALES, effects=[begin_anew]),
+        Transition("win_back", "former", "prospect", roles=SALES, guards=[someone_is_there], effects=[begin_anew],
+                   facts="links.has_contact"),
     ],
 )  # fmt: skip
 """A customer is a register's entry and counts as resolved: open work are prospects, opportunities and complaints."""

@@ -158,7 +158,7 @@ class Interactions(Relating[I]):
         places = [(practice, held)]
         if kind == "account":
             places += [(leads, each) for each in practice.linked(held, "converted_from", by=by)]
-        found: dict[str, I] = {
+        found: dict[str, Any] = {
             each.id: each
             for place, end in places
             for relation in ("account_of", "involved_in", "subject_of")

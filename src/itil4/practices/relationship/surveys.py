@@ -129,6 +129,13 @@ class SatisfactionSurveys(Relating[V]):
         roles = super().roles_of(actor, record, at)
         return roles | {"respondent"} if record is not None and record.respondent == actor.id else roles
 
+    def objections(self, before: V | None, after: V, context: Context, event: str) -> Iterable[Reason]:
+        """Nobody brings a scale of their own along."""
+        yield from super().objections(before, after, context, event)
+        if before is None and after.scale != self.rules.scale(after.method):
+            remedy = "Leave it out, or let the policy have such a scale."
+            yield Reason.of("field_rule", field="scale", rule="that of the policy", remedy=remedy)
+
     def inconsistencies(self, record: V) -> Iterable[Reason]:
         """A score lies on the scale of its survey (INV-106)."""
         scale, score = record.scale, record.score

@@ -109,7 +109,7 @@ class Contacts(Relating[C]):
         if name != "last_for":
             return super().fact(name, record, unit)
         accounts = unit.get_all(self._ends(record, "contact_of", unit))
-        unit.depend([record.id])
+        unit.depend([record.id, *(each.id for each in accounts)])
         open_ones = (each for each in accounts if self._is_open(each))
         return tuple(each.reference for each in open_ones if not self._others(unit, each, record, active=True))
 

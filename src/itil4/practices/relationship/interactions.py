@@ -153,6 +153,8 @@ class Interactions(Relating[I]):
             record: an account, contact, lead or stakeholder, or what interactions are about; a record, number or id.
             by: the reader.
         """
+        if isinstance(record, Actor):
+            raise InvalidInput.of("foreign_record", value=record, record="record")
         held, kind = end_of(self.desk, self.desk.reading(), as_stored(self.desk.reading(), record), self._reader(by))
         practice, leads = self.desk.of_kind(kind), self.desk.of_kind("lead")
         places = [(practice, held)]

@@ -133,8 +133,8 @@ class Leads(Relating[L]):
     measured: ClassVar[str] = "leads"
 
     def at_birth(self, values: Mapping[str, Any], actor: Actor, at: datetime) -> Mapping[str, Any]:
-        """A lead is spoken of by its name until it has a summary."""
-        return {} if values.get("name") is None else {"summary": values["name"]}
+        """A lead is spoken of by its organization until it has a summary, and never by the name of the person."""
+        return {"summary": values.get("organization") or "A lead"}
 
     def inconsistencies(self, record: L) -> Iterable[Reason]:
         """An e-mail address looks like one."""

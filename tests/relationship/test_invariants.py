@@ -282,6 +282,16 @@ def test_inv_107_a_converted_lead_is_terminal(itsm: Any) -> None:
     assert len(itsm.leads.linked(done, "converted_to")) == 2
 
 
+def test_inv_107_a_lead_that_a_correction_set_back_is_not_converted_again(itsm: Any) -> None:
+    """INV-107: past the rules of steps as well, it has one account and one opportunity."""
+    done = itsm.leads.convert(qualified(itsm), by=SUE)
+    back = itsm.leads.correct(done, state="qualified", reason="Wrong lead", by=OFFICER)
+    with pytest.raises(Refused) as refused:
+        itsm.leads.convert(back, by=SUE)
+    assert codes(refused) == ["converted_already"] and "ACC0000001, OPP0000001" in str(refused.value)
+    assert (itsm.accounts.count(), itsm.opportunities.count()) == (1, 1)
+
+
 def test_inv_107_no_way_but_the_verb_converts(itsm: Any) -> None:
     """INV-107: the bare step, a link by hand, and a lead that is not qualified are refused, and make nothing."""
     lead = qualified(itsm)

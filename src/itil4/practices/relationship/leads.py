@@ -193,7 +193,9 @@ class Leads(Relating[L]):
         """Refuse what the step would refuse anyway, before anything is made."""
         context = self._context(unit, actor, lead, "convert", NOTHING, at, reason)
         reasons = self._moves.explain(lead, "convert", context).reasons
-        wrong = tuple(each for each in reasons if each.code != "guard")
+        wrong = [each for each in reasons if each.code != "guard"]
+        if made := unit.get_all(self._ends(lead, "converted_to", unit)):  # though a correction set it back
+            wrong.append(Reason.of("converted_already", lead=lead.reference, records=[each.reference for each in made]))
         if wrong:
             raise Refused(*wrong)
 

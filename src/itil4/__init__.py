@@ -48,8 +48,6 @@ if TYPE_CHECKING:
     from itil4.practices.problem_management import Problem, ProblemManagement
     from itil4.practices.problem_policy import ProblemPolicy
     from itil4.practices.reading import Page
-    from itil4.practices.relationship.accounts import Account, Accounts
-    from itil4.practices.relationship.policy import RelationshipPolicy, SatisfactionScale, StakeholderGrid
     from itil4.practices.request_lifecycle import ServiceRequest
     from itil4.practices.request_models import RequestModel
     from itil4.practices.request_policy import RequestPolicy
@@ -99,8 +97,6 @@ _HOMES = {
     "itil4.practices.problem_management": ("Problem", "ProblemManagement"),
     "itil4.practices.problem_policy": ("ProblemPolicy",),
     "itil4.practices.reading": ("Page",),
-    "itil4.practices.relationship.accounts": ("Account", "Accounts"),
-    "itil4.practices.relationship.policy": ("RelationshipPolicy", "SatisfactionScale", "StakeholderGrid"),
     "itil4.practices.request_lifecycle": ("ServiceRequest",),
     "itil4.practices.request_models": ("RequestModel",),
     "itil4.practices.request_policy": ("RequestPolicy",),
@@ -118,8 +114,6 @@ _HOMES = {
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "Account",
-    "Accounts",
     "Actor",
     "Attachment",
     "BrokenRule",
@@ -172,10 +166,8 @@ __all__ = [
     "Record",
     "Refused",
     "Relation",
-    "RelationshipPolicy",
     "RequestModel",
     "RequestPolicy",
-    "SatisfactionScale",
     "SchemaTooNew",
     "ServiceCalendar",
     "ServiceLevelPolicy",
@@ -183,7 +175,6 @@ __all__ = [
     "ServiceRequest",
     "ServiceRequestManagement",
     "SqliteStore",
-    "StakeholderGrid",
     "StaleRecord",
     "State",
     "StoreError",

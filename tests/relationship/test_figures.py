@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from relationship_kit import AMY, ANA, DORA, REX, SUE, Ticking, account, deal, qualified
 
 import itil4
-from itil4 import Actor, RelationshipPolicy, SatisfactionScale
+from itil4 import Actor
 from itil4.practices.relationship.figures import TABLES
+from itil4.practices.relationship.policy import RelationshipPolicy, SatisfactionScale
 from itil4.value import Amount
 
 
@@ -145,7 +146,7 @@ def test_leads_conversion_and_retention(itsm: Any, clock: Ticking) -> None:
     qualified(itsm)
     rate = itsm.leads.figures()["conversion_rate"]
     assert (rate.value, rate.n, rate.open, rate.hits) == (0.5, 2, 1, ("LEAD0000001",))
-    acme, lab = itsm.accounts.onboard("ACC0000001", by=SUE), itsm.accounts.onboard(account(itsm, "Lab"), by=SUE)
+    acme, lab = itsm.accounts.onboard("ACCT0000001", by=SUE), itsm.accounts.onboard(account(itsm, "Lab"), by=SUE)
     since = clock.move(days=1)
     itsm.accounts.onboard(account(itsm, "New"), by=SUE)
     itsm.opportunities.lose("OPP0000001", close_reason="Too dear", by=SUE)

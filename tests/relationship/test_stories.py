@@ -22,7 +22,8 @@ from relationship_kit import (
 )
 
 import itil4
-from itil4 import Actor, DefinitionError, InvalidInput, NotFound, Refused, RelationshipPolicy, StakeholderGrid
+from itil4 import Actor, DefinitionError, InvalidInput, NotFound, Refused
+from itil4.practices.relationship.policy import RelationshipPolicy, StakeholderGrid
 from itil4.practices.service_level_management import AgreedTarget
 from itil4.record import REDACTED, Origin
 from itil4.value import Amount
@@ -282,7 +283,7 @@ def test_two_organizations_on_one_store_know_nothing_of_each_other(store: Any) -
     first = itil4.connect(store, tenant="a")
     second = itil4.connect(first.house.store, tenant="b")
     mine, theirs = account(first), account(second, "Lab")
-    assert mine.number == theirs.number == "ACC0000001"
+    assert mine.number == theirs.number == "ACCT0000001"
     with pytest.raises(NotFound):
         deal(second, mine)
     assert (first.contacts.count(), second.opportunities.count()) == (1, 0)

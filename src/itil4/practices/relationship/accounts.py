@@ -132,7 +132,7 @@ class Accounts(Relating[A]):
 
     slot = "accounts"
     kind = "account"
-    prefix = "ACC"
+    prefix = "ACCT"
     record = Account  # type: ignore[assignment]  # a subclass of the practice brings its own type
     lifecycle = LIFECYCLE
     named_in: ClassVar[tuple[str, ...]] = ("owner", "created_by")

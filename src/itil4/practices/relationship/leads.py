@@ -114,7 +114,7 @@ class Leads(Relating[L]):
     >>> lead = itsm.leads.qualify(lead, need="20 TB, kept for ten years", by=sue)
     >>> lead = itsm.leads.convert(lead, account={"name": "Acme"}, by=sue)
     >>> [each.number for each in itsm.leads.linked(lead, "converted_to")]
-    ['ACC0000001', 'OPP0000001']
+    ['ACCT0000001', 'OPP0000001']
     """
 
     slot = "leads"
@@ -195,9 +195,13 @@ class Leads(Relating[L]):
         reasons = self._moves.explain(lead, "convert", context).reasons
         wrong = [each for each in reasons if each.code != "guard"]
         if made := unit.get_all(self._ends(lead, "converted_to", unit)):  # though a correction set it back
-            wrong.append(Reason.of("converted_already", lead=lead.reference, records=[each.reference for each in made]))
+            wrong.append(Reason.of("converted_already", lead=lead.reference, records=self._seen(unit, made, actor)))
         if wrong:
             raise Refused(*wrong)
+
+    def _seen(self, unit: Unit, records: Iterable[Any], actor: Actor) -> list[str]:
+        """Return how the records are called, to somebody who may not see all of them."""
+        return [each.reference if self._end_is_seen(unit, each.id, actor) else "a hidden record" for each in records]
 
     def _account(
         self, unit: Unit, lead: L, told: Any, actor: Actor, at: datetime | None, reason: str | None

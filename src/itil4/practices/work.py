@@ -161,7 +161,7 @@ class Working(Reading[R]):
         if context.origin is None:
             self._birth_rules(made, values, context)
         self._consistent(None, made, InvalidInput, context, "log")
-        told = shape.beyond_defaults(made, born.keys() | settled.keys())
+        told = shape.beyond_defaults(made, (*born, *settled))
         changes = {name: change_of(None, value) for name, value in told.items() if name not in _BORN_WITH}
         if made.extra:
             changes |= {name: change_of(None, value) for name, value in made.extra.items()}

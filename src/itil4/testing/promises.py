@@ -260,7 +260,7 @@ class Promises:
             elif not answer.done and frozenset(decision.codes) != frozenset(answer.codes):
                 told, did = _listed(frozenset(decision.codes)), _listed(frozenset(answer.codes))
                 yield self.told("disagree", f"explain gives {told} as the reason, and fire {did}.", act, held)
-        if was.steps is None:
+        if was.steps is None or act.late:  # who wrote meanwhile may have changed what is possible
             return
         shown = any(step.event == act.event for step in was.steps)
         offered = self._offered(was)

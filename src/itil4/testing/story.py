@@ -31,7 +31,7 @@ import attrs
 
 from itil4.errors import InvalidInput
 from itil4.record import Actor, Frozen
-from itil4.testing.values import read_arguments, span_of, span_text, told, written
+from itil4.testing.values import arguments_text, read_arguments, span_of, span_text, told
 
 ARROW = " -> "
 
@@ -86,7 +86,7 @@ class Act:
     def __str__(self) -> str:
         parts = [f"{_name(self.on)}: " if self.on else "", _name(self.event)]
         if self.payload:
-            parts.append(f"({', '.join(f'{name}={written(value)}' for name, value in self.payload.items())})")
+            parts.append(f"({arguments_text(self.payload)})")
         if self.without:
             parts.append(f" without {', '.join(map(_name, self.without))}")
         if self.who is not None:
@@ -284,11 +284,7 @@ class _Reader:
         found = _WORD.match(self.text, self.place)
         word = found[1] if found else ""
         key = {"as": "who"}.get(word, word)
-        if (
-            found is None
-            or key not in ("who", "after", "without", "stale", "late", "undone", "refused")
-            or key in values
-        ):
+        if found is None or key not in _CLAUSES or key in values:
             raise self.fail("as, after, without, stale, late, undone or refused, each at most once")
         self.place = found.end()
         if key == "who":

@@ -3,6 +3,7 @@
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
+from enum import Enum
 from typing import Any
 from uuid import uuid4
 
@@ -208,7 +209,7 @@ def _conditions(lifecycle: Lifecycle, name: str) -> list[Any]:
 def _values(field: FieldType, name: str, depth: int) -> tuple[Plain, ...] | None:
     """Return values of a type, or None where it has none that could be guessed."""
     if field.choices:
-        return tuple(field.choices[:_MOST_CHOICES])
+        return tuple(told(each) for each in field.choices[:_MOST_CHOICES])
     if field.kind in _SCALARS:
         return _SCALARS[field.kind]
     match field.kind:
@@ -256,18 +257,22 @@ def _of_own_type(field: FieldType, name: str, depth: int) -> tuple[Plain, ...] |
             inner = _values(field_type(kind.__name__, each.name, hints[each.name]), each.name, depth + 1)
             if inner is None:
                 return None
-            parts[each.name] = inner[0]
+            parts[str(each.alias)] = inner[0]
     return (Made(kind.__name__, parts),)
 
 
 def own_types(shape: Shape) -> Mapping[str, type]:
-    """Return the attrs classes that a record type is made of, by their names."""
+    """Return the attrs classes and enumerations that a record type is made of, by their names."""
     found: dict[str, type] = {}
     waiting: list[Any] = [field.python for field in (*shape.fields.values(), *shape.extra.types.values())]
     while waiting:
         hint = waiting.pop()
         waiting += typing.get_args(hint)
-        if isinstance(hint, type) and attrs.has(hint) and hint.__name__ not in found:
+        if not isinstance(hint, type) or hint.__name__ in found:
+            continue
+        if issubclass(hint, Enum):
+            found[hint.__name__] = hint
+        elif attrs.has(hint):
             found[hint.__name__] = hint
             waiting += typing.get_type_hints(hint, include_extras=True).values()
     return found

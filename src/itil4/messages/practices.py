@@ -257,6 +257,10 @@ PRACTICES: dict[str, tuple[str, str]] = {
         "What {lead} becomes is made by its conversion, and stays so.",
         "Use itsm.leads.convert(lead); relate other records by relates_to.",
     ),
+    "converted_already": (
+        "{lead} became these before: {records}.",
+        "Go on with those, and relate what else there is to them.",
+    ),
     "off_scale": (
         "The score {value} does not lie on the scale {scale!r}.",
         "Give a whole number from {lowest} to {highest}.",

@@ -37,7 +37,7 @@ BUILT_IN = (
     Place("configuration_baselines", "configuration_baseline", "CBL", _SCM,
           _PARTS + "baselines:ConfigurationBaselines"),
     Place("impact_assessments",      "impact_assessment",      "IA",  _SCM, _PARTS + "assessments:ImpactAssessments"),
-    Place("accounts",             "account",             "ACC",  _RM, _CRM + "accounts:Accounts"),
+    Place("accounts",             "account",             "ACCT", _RM, _CRM + "accounts:Accounts"),
     Place("contacts",             "contact",             "CON",  _RM, _CRM + "contacts:Contacts"),
     Place("interactions",         "interaction",         "INT",  _RM, _CRM + "interactions:Interactions"),
     Place("stakeholders",         "stakeholder",         "STK",  _RM, _CRM + "stakeholders:Stakeholders"),

@@ -95,7 +95,7 @@ def with_account(itsm: ServiceManagement) -> None:
     itsm.accounts.log(name="Acme", contact={"name": "Jo Doe"}, by=Actor("mia", {"relationship_manager"}))
 
 
-_DEAL = {"account": "ACC0000001", "summary": "Storage", "owner": "sue", "amount": Made("Amount", _WORTH)}
+_DEAL = {"account": "ACCT0000001", "summary": "Storage", "owner": "sue", "amount": Made("Amount", _WORTH)}
 
 EXAMPLES: Mapping[str, Mapping[str, Sequence[Any]]] = {
     "itil4.practices.incident_management:IncidentManagement": {
@@ -167,7 +167,7 @@ EXAMPLES: Mapping[str, Mapping[str, Sequence[Any]]] = {
         "email": ["kim@acme.example"],
     },
     f"{_CRM}interactions:Interactions": {
-        "log": [{"account": "ACC0000001", "channel": "phone", "summary": "Asked about storage"}],
+        "log": [{"account": "ACCT0000001", "channel": "phone", "summary": "Asked about storage"}],
         "channel": ["phone", "email"],
     },
     f"{_CRM}stakeholders:Stakeholders": {
@@ -190,7 +190,7 @@ EXAMPLES: Mapping[str, Mapping[str, Sequence[Any]]] = {
         "channel": ["phone", "email"],
     },
     f"{_CRM}surveys:SatisfactionSurveys": {
-        "log": [{"question": "How was it?", "method": "csat", "respondent": "ana", "account": "ACC0000001"}],
+        "log": [{"question": "How was it?", "method": "csat", "respondent": "ana", "account": "ACCT0000001"}],
         "method": ["csat"],
         "scale": [Made("SatisfactionScale", {"name": "csat", "lowest": 1, "highest": 5, "good_from": 4})],
         "score": [5, 1],

@@ -74,6 +74,12 @@ def nothing_is_open(account: Account, context: Context) -> bool | str:
     return not left or f"these are still open: {', '.join(left)}."
 
 
+@guard(text="nobody is there to talk to.", remedy="Add a contact, or let one rejoin.")
+def someone_is_there(account: Account, context: Context) -> bool:
+    """What is won back has an active contact (INV-106)."""
+    return any(each.state != "left" for each in context.facts["links.has_contact"])
+
+
 def stamp_customer(account: Account, context: Context) -> Mapping[str, Any]:
     """Becoming a customer has its time."""
     return {"customer_since": context.at}
@@ -89,19 +95,23 @@ def begin_anew(account: Account, context: Context) -> Mapping[str, Any]:
     return {"ended_at": None, "close_reason": None}
 
 
+_SETTLED = dict.fromkeys(("customer_since", "ended_at", "close_reason"), "read_only")
+"""Fields that steps alone set."""
+
 LIFECYCLE = Lifecycle(
     "account",
     "prospect",
     states=[
-        State("prospect", "new"),
-        State("customer", "resolved", label="Customer"),
-        State("former", "closed", fields={"close_reason": "must_prompt|read_only"}),
+        State("prospect", "new", fields=_SETTLED),
+        State("customer", "resolved", fields=_SETTLED),
+        State("former", "closed", fields=_SETTLED),
     ],
     transitions=[
         Transition("onboard", "prospect", "customer", roles=SALES, effects=[stamp_customer]),
         Transition("end_relationship", ["prospect", "customer"], "former", roles=MANAGERS, requires="close_reason",
                    guards=[nothing_is_open], effects=[stamp_ended], facts="open_records"),
-        Transition("win_back", "former", "prospect", roles=SALES, effects=[begin_anew]),
+        Transition("win_back", "former", "prospect", roles=SALES, guards=[someone_is_there], effects=[begin_anew],
+                   facts="links.has_contact"),
     ],
 )  # fmt: skip
 """A customer is a register's entry and counts as resolved: open work are prospects, opportunities and complaints."""
@@ -122,7 +132,7 @@ class Accounts(Relating[A]):
 
     slot = "accounts"
     kind = "account"
-    prefix = "ACC"
+    prefix = "ACCT"
     record = Account  # type: ignore[assignment]  # a subclass of the practice brings its own type
     lifecycle = LIFECYCLE
     named_in: ClassVar[tuple[str, ...]] = ("owner", "created_by")
@@ -135,7 +145,8 @@ class Accounts(Relating[A]):
 
     def at_birth(self, values: Mapping[str, Any], actor: Actor, at: datetime) -> Mapping[str, Any]:
         """A new account is known by its name, and whoever logs it answers for it."""
-        return {"customer": values.get("name"), "owner": actor.on_behalf_of or actor.id}
+        named = {} if values.get("name") is None else {"customer": values["name"]}
+        return {**named, "owner": actor.on_behalf_of or actor.id}
 
     def bear(
         self, unit: Unit, actor: Actor, values: Mapping[str, Any], at: datetime | None, reason: str | None
@@ -182,12 +193,10 @@ class Accounts(Relating[A]):
     # what is known
 
     def timeline(self, account: str | A, *, by: Actor | None = None) -> tuple[Any, ...]:
-        """Return the interactions with an account in the order in which they took place (INV-106).
-
-        Those that were taken back are left out, and so is what the reader may not see.
-        """
-        found = self._of(account, "interactions", by)
-        return tuple(sorted((each for each in found if each.state != "retracted"), key=lambda each: each.place))
+        """Return the interactions with an account in the order of time; see `Interactions.timeline`."""
+        interactions: Any = self.desk.in_slot("interactions")
+        found: tuple[Any, ...] = interactions.timeline(self.get(account, by=by), by=by)
+        return found
 
     def overview(self, account: str | A, *, by: Actor | None = None) -> AccountOverview:
         """Return everything about an account that the reader may see: the view from all sides."""
@@ -221,6 +230,10 @@ class Accounts(Relating[A]):
             if last < since:
                 quiet.append((last, account.id, account))
         return tuple(account for _, _, account in sorted(quiet, key=lambda each: each[:2]))
+
+    def without_contact(self, *, by: Actor | None = None) -> tuple[A, ...]:
+        """Return the accounts that no contact is linked to: those of another system, whose import brought none."""
+        return tuple(each for each in self.each(by=by) if not self.linked(each, "has_contact"))
 
     def _of(self, account: str | A, slot: str, by: Actor | None) -> tuple[Any, ...]:
         kind = self.desk.in_slot(slot).record

@@ -93,15 +93,19 @@ def begin_anew(complaint: Complaint, context: Context) -> Mapping[str, Any]:
 
 _HANDLERS = STAFF | {"owner", "assignee", "team_member"}
 _OPEN = ("received", "acknowledged", "responded", "followed_up")
-_ANSWERED = {"response": "mandatory"}
-_FOLLOWED = {**_ANSWERED, "follow_up": "mandatory", "is_settled": "mandatory"}
+_SETTLED = dict.fromkeys(
+    ("response", "remedy", "follow_up", "is_settled", "acknowledged_at", "responded_at", "followed_up_at", "closed_at"),
+    "read_only",
+)
+_ANSWERED = {**_SETTLED, "response": "mandatory|read_only"}
+_FOLLOWED = {**_ANSWERED, "follow_up": "mandatory|read_only", "is_settled": "mandatory|read_only"}
 
 LIFECYCLE = Lifecycle(
     "complaint",
     "received",
     states=[
-        State("received", "new"),
-        State("acknowledged", "active"),
+        State("received", "new", fields=_SETTLED),
+        State("acknowledged", "active", fields=_SETTLED),
         State("responded", "waiting", kind="user", fields=_ANSWERED),
         State("followed_up", "resolved", fields=_FOLLOWED),
         State("closed", "closed", fields=_FOLLOWED),

@@ -60,10 +60,12 @@ def clear_left(contact: Contact, context: Context) -> Mapping[str, Any]:
     return {"left_at": None}
 
 
+_STAMPED = {"left_at": "read_only"}
+
 LIFECYCLE = Lifecycle(
     "contact",
     "active",
-    states=[State("active", "resolved"), State("left", "closed")],
+    states=[State("active", "resolved", fields=_STAMPED), State("left", "closed", fields=_STAMPED)],
     transitions=[
         Transition("leave", "active", "left", roles=STAFF, guards=[someone_remains], effects=[stamp_left],
                    facts="last_for"),
@@ -83,8 +85,8 @@ class Contacts(Relating[C]):
     >>> itsm = itil4.connect()
     >>> amy = Actor("amy", roles={"account_manager"})
     >>> acme = itsm.accounts.log(name="Acme", contact={"name": "Jo Doe", "email": "jo@acme.example"}, by=amy)
-    >>> itsm.contacts.explain(itsm.accounts.linked(acme, "has_contact")[0], "leave", by=amy).reasons[0].message
-    "nobody else is left to talk to at ACC0000001."
+    >>> itsm.contacts.explain(itsm.accounts.linked(acme, "has_contact")[0], "leave", by=amy).allowed
+    False
     """
 
     slot = "contacts"
@@ -107,7 +109,7 @@ class Contacts(Relating[C]):
         if name != "last_for":
             return super().fact(name, record, unit)
         accounts = unit.get_all(self._ends(record, "contact_of", unit))
-        unit.depend([record.id])
+        unit.depend([record.id, *(each.id for each in accounts)])
         open_ones = (each for each in accounts if self._is_open(each))
         return tuple(each.reference for each in open_ones if not self._others(unit, each, record, active=True))
 

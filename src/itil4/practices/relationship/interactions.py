@@ -8,7 +8,8 @@ import attrs
 
 from itil4.errors import InvalidInput, Reason
 from itil4.lifecycle import Context, Lifecycle, State, Transition
-from itil4.practices.relationship.relating import ABOUT, FOR_ACCOUNT, INVOLVES, MANAGERS, Relating
+from itil4.practices.linking import end_of
+from itil4.practices.relationship.relating import ABOUT, FOR_ACCOUNT, INVOLVES, MANAGERS, Relating, as_stored
 from itil4.record import SELF, Actor, Line, Note, Record, Relation
 from itil4.storage.unit import Unit
 
@@ -141,6 +142,32 @@ class Interactions(Relating[I]):
         yield from super().link_objections(unit, op, relation, source, target, context)
         if op == "link" and relation.name == "answers" and (reason := _too_early(source, target)) is not None:
             yield reason
+
+    def timeline(self, record: Any, *, by: Actor | None = None) -> tuple[I, ...]:
+        """Return the interactions with somebody, or about something, in the order in which they took place (INV-106).
+
+        Those that were taken back are left out, and so is what the reader may not see. An account has those of the
+        leads that it came from as well.
+
+        Args:
+            record: an account, contact, lead or stakeholder, or what interactions are about; a record, number or id.
+            by: the reader.
+        """
+        if isinstance(record, Actor):
+            raise InvalidInput.of("foreign_record", value=record, record="record")
+        held, kind = end_of(self.desk, self.desk.reading(), as_stored(self.desk.reading(), record), self._reader(by))
+        practice, leads = self.desk.of_kind(kind), self.desk.of_kind("lead")
+        places = [(practice, held)]
+        if kind == "account":
+            places += [(leads, each) for each in practice.linked(held, "converted_from", by=by)]
+        found: dict[str, Any] = {
+            each.id: each
+            for place, end in places
+            for relation in ("account_of", "involved_in", "subject_of")
+            for each in place.linked(end, relation, by=by)
+            if isinstance(each, self.record) and each.state != "retracted"
+        }
+        return tuple(sorted(found.values(), key=lambda each: each.place))
 
     def co_creation(
         self, service: str, period: tuple[datetime, datetime] | None = None, *, by: Actor | None = None

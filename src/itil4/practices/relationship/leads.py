@@ -74,15 +74,18 @@ def begin_anew(lead: Lead, context: Context) -> Mapping[str, Any]:
 
 _SELLERS = SALES | {"owner"}
 
+_SETTLED = dict.fromkeys(("converted_at", "close_reason"), "read_only")
+"""Fields that steps alone set."""
+
 LIFECYCLE = Lifecycle(
     "lead",
     "new",
     states=[
-        State("new", "new"),
-        State("working", "active"),
-        State("qualified", "active"),
+        State("new", "new", fields=_SETTLED),
+        State("working", "active", fields=_SETTLED),
+        State("qualified", "active", fields=_SETTLED),
         State("converted", "closed", final=True, fields={"*": "read_only"}),
-        State("disqualified", "cancelled", fields={"close_reason": "must_prompt|read_only"}),
+        State("disqualified", "cancelled", fields=_SETTLED),
     ],
     transitions=[
         Transition("work", "new", "working", roles=_SELLERS, effects=[take], label="Get in touch"),
@@ -111,7 +114,7 @@ class Leads(Relating[L]):
     >>> lead = itsm.leads.qualify(lead, need="20 TB, kept for ten years", by=sue)
     >>> lead = itsm.leads.convert(lead, account={"name": "Acme"}, by=sue)
     >>> [each.number for each in itsm.leads.linked(lead, "converted_to")]
-    ['ACC0000001', 'OPP0000001']
+    ['ACCT0000001', 'OPP0000001']
     """
 
     slot = "leads"
@@ -130,8 +133,8 @@ class Leads(Relating[L]):
     measured: ClassVar[str] = "leads"
 
     def at_birth(self, values: Mapping[str, Any], actor: Actor, at: datetime) -> Mapping[str, Any]:
-        """A lead is spoken of by its name until it has a summary."""
-        return {"summary": values.get("name")}
+        """A lead is spoken of by its organization until it has a summary, and never by the name of the person."""
+        return {"summary": values.get("organization") or "A lead"}
 
     def inconsistencies(self, record: L) -> Iterable[Reason]:
         """An e-mail address looks like one."""
@@ -190,9 +193,15 @@ class Leads(Relating[L]):
         """Refuse what the step would refuse anyway, before anything is made."""
         context = self._context(unit, actor, lead, "convert", NOTHING, at, reason)
         reasons = self._moves.explain(lead, "convert", context).reasons
-        wrong = tuple(each for each in reasons if each.code != "guard")
+        wrong = [each for each in reasons if each.code != "guard"]
+        if made := unit.get_all(self._ends(lead, "converted_to", unit)):  # though a correction set it back
+            wrong.append(Reason.of("converted_already", lead=lead.reference, records=self._seen(unit, made, actor)))
         if wrong:
             raise Refused(*wrong)
+
+    def _seen(self, unit: Unit, records: Iterable[Any], actor: Actor) -> list[str]:
+        """Return how the records are called, to somebody who may not see all of them."""
+        return [each.reference if self._end_is_seen(unit, each.id, actor) else "a hidden record" for each in records]
 
     def _account(
         self, unit: Unit, lead: L, told: Any, actor: Actor, at: datetime | None, reason: str | None

@@ -79,6 +79,8 @@ def settle_lost(opportunity: Opportunity, context: Context) -> Mapping[str, Any]
 
 _SELLERS = SALES | {"owner"}
 _STAGES = ("qualification", "needs_analysis", "proposal", "negotiation")
+_SETTLED = {"closed_at": "read_only"}
+_OFFERED = {**_SETTLED, "amount": "mandatory"}
 _OVER = {"close_reason": "must_prompt|read_only", "*": "read_only"}
 
 
@@ -91,10 +93,10 @@ LIFECYCLE = Lifecycle(
     "opportunity",
     "qualification",
     states=[
-        State("qualification", "new"),
-        State("needs_analysis", "active"),
-        State("proposal", "active", fields={"amount": "mandatory"}),
-        State("negotiation", "active", fields={"amount": "mandatory"}),
+        State("qualification", "new", fields=_SETTLED),
+        State("needs_analysis", "active", fields=_SETTLED),
+        State("proposal", "active", fields=_OFFERED),
+        State("negotiation", "active", fields=_OFFERED),
         State("won", "closed", final=True, fields=_OVER),
         State("lost", "cancelled", final=True, fields=_OVER),
     ],

@@ -73,8 +73,8 @@ class Relating(Practice[R]):
         return given
 
     def visible(self, actor: Actor) -> Where | None:
-        """Relationships are seen by those who look after them, and otherwise by whom a record names."""
-        if actor.is_system or not self.readers.isdisjoint(actor.roles):
+        """Relationships are seen by those who look after them or amend them, and otherwise by whom a record names."""
+        if actor.is_system or not (self.readers | self.redactors | self.correctors).isdisjoint(actor.roles):
             return None
         mine = (actor.id, *self.desk.house.directory.groups(actor.id, self.desk.house.now()))
         return Some(tuple(Compare(name, "in", mine) for name in self.named_in))

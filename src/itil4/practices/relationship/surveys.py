@@ -47,8 +47,10 @@ def stamp_answered(survey: SatisfactionSurvey, context: Context) -> Mapping[str,
     return {"answered_at": context.at}
 
 
-_ASKED = {"score": "read_only", "question": "mandatory|read_only", "method": "mandatory|read_only",
-          "scale": "mandatory|read_only"}  # fmt: skip
+_ASKED = {
+    **dict.fromkeys(("score", "answered_at"), "read_only"),
+    **dict.fromkeys(("question", "method", "scale"), "mandatory|read_only"),
+}
 
 LIFECYCLE = Lifecycle(
     "satisfaction survey",
@@ -126,6 +128,13 @@ class SatisfactionSurveys(Relating[V]):
         """Besides the usual relative roles: the respondent."""
         roles = super().roles_of(actor, record, at)
         return roles | {"respondent"} if record is not None and record.respondent == actor.id else roles
+
+    def objections(self, before: V | None, after: V, context: Context, event: str) -> Iterable[Reason]:
+        """Nobody brings a scale of their own along."""
+        yield from super().objections(before, after, context, event)
+        if before is None and after.scale != self.rules.scale(after.method):
+            remedy = "Leave it out, or let the policy have such a scale."
+            yield Reason.of("field_rule", field="scale", rule="that of the policy", remedy=remedy)
 
     def inconsistencies(self, record: V) -> Iterable[Reason]:
         """A score lies on the scale of its survey (INV-106)."""

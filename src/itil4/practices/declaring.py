@@ -6,7 +6,7 @@ import attrs
 
 from itil4.errors import DefinitionError, nearest
 from itil4.lifecycle import Lifecycle
-from itil4.lifecycle.findings import named_fields
+from itil4.lifecycle.structure import named_fields
 from itil4.record import Record, Shape, make_shape
 
 if TYPE_CHECKING:

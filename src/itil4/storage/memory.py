@@ -97,9 +97,11 @@ class MemoryStore(MemoryDueTimes, MemoryOutbox):
     def load(self, tenant: str, ids: Sequence[str]) -> list[RecordRow]:
         """Return the rows with these ids."""
         if len(ids) == 1:
-            data = self._tenants.get(tenant) or self._of(tenant)  # which says so where the store is closed
-            row = data.records.get(ids[0])
-            return [] if row is None else [row]
+            try:
+                return [self._tenants[tenant].records[ids[0]]]
+            except KeyError:
+                self._of(tenant)  # which says so where the store is closed
+                return []
         with self._lock:
             records = self._of(tenant).records
             return [records[each] for each in dict.fromkeys(ids) if each in records]

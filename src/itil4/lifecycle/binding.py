@@ -28,8 +28,9 @@ from itil4.errors import Decision, DefinitionError, Refused, StaleRecord
 from itil4.lifecycle.context import Context, Step
 from itil4.lifecycle.definition import Lifecycle
 from itil4.lifecycle.engine import Engine
-from itil4.lifecycle.findings import check_against, named_fields
+from itil4.lifecycle.findings import check_against
 from itil4.lifecycle.host import HostShape, View, host_fields, identities
+from itil4.lifecycle.structure import named_fields
 from itil4.lifecycle.timers import Due, due
 from itil4.lifecycle.writing import change_of, line
 from itil4.record import Added, Change, Entry

@@ -279,7 +279,7 @@ class Working(Reading[R]):
         given = {**self.stamps(None, state, at), **values}
         record, entry = self._newborn(context, given, state)
         if details:
-            gone = [*details.get("unrecorded", ()), *entry.details.get("unrecorded", ())]
+            gone = [*details.get("unrecorded", ()), *(entry.details.get("unrecorded") or ())]
             entry.details.data.update(details, **({"unrecorded": gone} if gone else {}))  # type: ignore[attr-defined]  # not written yet
         unit.born(self.stored, record, entry)
         return record

@@ -312,16 +312,7 @@ def shape_of(cls: type) -> Shape:
 
 def make_shape(cls: type, extra: FieldSet | None = None, locked: Iterable[str] = ()) -> Shape:
     """Return the shape of `cls` with extra fields; `locked` names are set by the library only."""
-    copy = copier(cls)
-    try:
-        hints = typing.get_type_hints(cls, include_extras=True)
-    except Exception as error:  # whatever an annotation raises when it is evaluated
-        raise DefinitionError.of(
-            "unresolved_type", record=cls.__name__, field="annotations", error=str(error)
-        ) from error
-    fields = {}
-    for name, required, default in _declared(cls):
-        fields[name] = field_type(cls.__name__, name, hints[name], required=required, default=freeze(default))
+    copy, fields = copier(cls), _fields(cls)
     extra = extra or FieldSet()
     for name in extra:
         if name in fields:
@@ -335,6 +326,21 @@ def make_shape(cls: type, extra: FieldSet | None = None, locked: Iterable[str] =
         for name, field in fields.items()
     )
     return Shape(cls, fields, extra, frozenset(locked), copy, doors)
+
+
+@lru_cache(maxsize=1024)
+def _fields(cls: type) -> Mapping[str, FieldType]:
+    """Return the fields of a class, compiled; they are the same whatever extra fields a host declares."""
+    try:
+        hints = typing.get_type_hints(cls, include_extras=True)
+    except Exception as error:  # whatever an annotation raises when it is evaluated
+        raise DefinitionError.of(
+            "unresolved_type", record=cls.__name__, field="annotations", error=str(error)
+        ) from error
+    return {
+        name: field_type(cls.__name__, name, hints[name], required=required, default=freeze(default))
+        for name, required, default in _declared(cls)
+    }
 
 
 _NOTHING = object()

@@ -11,7 +11,7 @@ from itil4.storage.capabilities import Capability
 from itil4.storage.outbox import MemoryOutbox, Waiting
 from itil4.storage.projections import DueTimes, MemoryDueTimes
 from itil4.storage.protocols import Batch, Conflict, EntryRow, KindRow, LinkRow, OnceRow, RecordRow
-from itil4.storage.query import COLUMNS, Compare, Every, Linked, Query, Where, holds, sort_key
+from itil4.storage.query import COLUMNS, Compare, Every, Linked, Query, Where, behind, holds, sort_key
 
 _LinkKey = tuple[str, str, str]
 
@@ -127,9 +127,11 @@ class MemoryStore(MemoryDueTimes, MemoryOutbox):
     def load(self, tenant: str, ids: Sequence[str]) -> list[RecordRow]:
         """Return the rows with these ids."""
         if len(ids) == 1:
-            data = self._tenants.get(tenant) or self._of(tenant)  # which says so where the store is closed
-            row = data.records.get(ids[0])
-            return [] if row is None else [row]
+            try:
+                return [self._tenants[tenant].records[ids[0]]]
+            except KeyError:
+                self._of(tenant)  # which says so where the store is closed
+                return []
         with self._lock:
             records = self._of(tenant).records
             return [records[each] for each in dict.fromkeys(ids) if each in records]
@@ -314,11 +316,3 @@ def _meets(data: _Tenant, where: Where, row: RecordRow) -> bool:
         return key in data.links
 
     return holds(where, lambda name: _read(row, name), linked)
-
-
-def behind(key: tuple[Any, ...], mark: tuple[Any, ...], order: tuple[tuple[str, bool], ...]) -> bool:
-    """Say whether a row comes behind a mark, both as keys in an order."""
-    for value, bound, (_, descending) in zip(key, mark, order, strict=True):
-        if value != bound:
-            return bool(value < bound if descending else value > bound)
-    return False

@@ -146,7 +146,8 @@ class InProcess:
     ) -> Mapping[str, Any]:  # fmt: skip
         """Return the fields that a verb hands to its step, without taking it.
 
-        A verb such as `assign(to="sam")` has words of its own for fields.
+        A verb such as `assign(to="sam")` has words of its own for fields; an event that is no name in Python,
+        or a word of the language, has no verb, and then the values are the fields.
         """
         caught: dict[str, Any] = {}
 
@@ -156,8 +157,11 @@ class InProcess:
 
         desk = type(self.desk)(self.desk.desk)
         vars(desk)["fire"] = fire
+        verb = getattr(desk, event, None)
+        if verb is None:
+            return payload
         try:
-            getattr(desk, event)(record, by=actor, **payload)
+            verb(record, by=actor, **payload)
         except (_Caught, ITIL4Error, TypeError):
             return caught
         return caught
@@ -183,6 +187,10 @@ class InProcess:
     def available(self, reference: str, actor: Actor) -> tuple[Step, ...]:
         """Return the steps that an actor could take."""
         return self.desk.available(reference, by=actor)
+
+    def sees(self, record: Any, actor: Actor) -> bool:
+        """Say whether the practice shows a record to an actor."""
+        return self.desk._sees(record, actor, self.desk.desk.reading())
 
     def record(self, reference: str) -> Any:
         """Return the stored record itself."""

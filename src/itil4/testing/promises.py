@@ -260,7 +260,7 @@ class Promises(BesideHost):
             elif not answer.done and frozenset(decision.codes) != frozenset(answer.codes):
                 told, did = listed(frozenset(decision.codes)), listed(frozenset(answer.codes))
                 yield self.told("disagree", f"explain gives {told} as the reason, and fire {did}.", act, held)
-        if was.steps is None:
+        if was.steps is None or act.late:  # who wrote meanwhile may have changed what is possible
             return
         shown = any(step.event == act.event for step in was.steps)
         offered = self._offered(was)

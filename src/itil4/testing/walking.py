@@ -19,7 +19,6 @@ from itil4.record import Actor
 from itil4.storage.protocols import Store
 from itil4.testing.arrow_keys import ArrowKey, arrows_brought
 from itil4.testing.candidates import candidates
-from itil4.testing.candidates import one_person as one_person
 from itil4.testing.checking import Finding, Found
 from itil4.testing.coverage import Coverage
 from itil4.testing.driver import Driver
@@ -28,6 +27,7 @@ from itil4.testing.playing import Played, Player
 from itil4.testing.policies import Policy, as_policies
 from itil4.testing.rules_watched import Watch, rules_in_words
 from itil4.testing.searching import Explorer
+from itil4.testing.showing import one_person
 from itil4.testing.shrinking import shrunk
 from itil4.testing.story import Act, Story
 from itil4.testing.subject import BIRTH, Subject

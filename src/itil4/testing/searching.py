@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from itil4.errors import ITIL4Error, Reason
+from itil4.errors import DefinitionError, ITIL4Error, Reason
 from itil4.lifecycle.definition import Lifecycle, Transition
 from itil4.lifecycle.rules import Chosen
 from itil4.record import Actor, blank
@@ -70,8 +70,7 @@ def options(
         for who in whos if hand is None or act.who is not None or step.internal else (hand,):
             yield attrs.evolve(act, payload={**own, **given, **act.payload}, who=who)
     needed = [name for name in needs(player, lifecycle, step, target, record) if name not in act.without]
-    values = {name: fresh(player, name, record) for name in needed if name not in act.payload}
-    values = {name: several for name, several in values.items() if several}
+    values = _guessed(player, step.event, [name for name in needed if name not in act.payload], record)
     first = {name: several[0] for name, several in values.items()}
     for who in whos:
         yield attrs.evolve(act, payload={**own, **first, **act.payload}, who=who)
@@ -84,6 +83,21 @@ def options(
         for value in fresh(player, name, record):
             for who in whos[:2]:
                 yield attrs.evolve(act, payload={**own, **first, name: value, **act.payload}, who=who)
+
+
+def _guessed(player: "Player", event: str, names: Iterable[str], record: Any) -> dict[str, list[Plain]]:
+    """Return values for the fields that a step needs; where the kit was told what it is given, it may know none."""
+    found = {}
+    for name in names:
+        try:
+            several = fresh(player, name, record)
+        except DefinitionError:
+            if not player.subject.offers(event):
+                raise
+            continue
+        if several:
+            found[name] = several
+    return found
 
 
 def _takers(subject: Subject, step: Transition, who: Who) -> Iterable[Who]:

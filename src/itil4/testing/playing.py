@@ -163,7 +163,10 @@ class Player:
             InvalidInput: the step names a record, type or event that is not there.
         """
         try:
-            return self._play(act)
+            played = self._play(act)
+            if played.answer.done or act.stale or act.late:
+                self.oracle.forget()
+            return played
         except InvalidInput:
             raise
         except Exception as error:  # a store that fails, a rule that raises, a record that cannot be read

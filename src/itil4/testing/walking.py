@@ -139,7 +139,11 @@ class Walk:
             mark = (each.code, each.event, each.given)
             if mark not in self._told and len(self.found) < _MOST_FINDINGS:
                 self._told.add(mark)
-                self.found.append(shrunk(each, self.player))
+                short = shrunk(each, self.player)
+                if (short.code, short.event, short.story) not in [
+                    (own.code, own.event, own.story) for own in self.found
+                ]:
+                    self.found.append(short)
         return bool(several)
 
     def _rules(self) -> None:

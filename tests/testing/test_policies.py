@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from itil4 import Actor, Context, Entry, IncidentManagement, InvalidInput, Lifecycle, State, Transition
+from itil4 import Actor, Context, Entry, Incident, IncidentManagement, InvalidInput, Lifecycle, State, Transition
 from itil4.record.history import Details
 from itil4.testing import (
     Found,
@@ -16,6 +16,7 @@ from itil4.testing import (
     always_within,
     at_most,
     check_lifecycle,
+    check_story,
     findings,
     never,
     only_roles,
@@ -155,8 +156,46 @@ def test_the_built_in_incident_keeps_the_policies_that_its_page_promises() -> No
     first, second = caught.value.findings
     assert (first.code, first.event, str(first.story)) == ("policy", "resolve", "log -> resolve")
     assert second.role is not None
-    line = "check_story(IncidentManagement, 'log -> resolve', policies=[precedence('assign', 'resolve')])"
-    assert f"paste: {line}" in str(caught.value)
+    said, policy = "'log -> resolve if possible'", "policies=[precedence('assign', 'resolve')]"
+    assert f"paste: check_story(IncidentManagement, {said}, {policy})" in str(caught.value)
+
+
+def test_a_role_of_the_record_is_played_by_whom_the_record_names() -> None:
+    """Who is nobody's assignee has no such role: the line would fail for that, fault or no fault."""
+    steps = [step for step in IncidentManagement.lifecycle.transitions if step.event == "resolve"]
+    only_assignees = attrs.evolve(
+        IncidentManagement.lifecycle,
+        transitions=[
+            attrs.evolve(step, roles={"assignee"}) if step in steps else step
+            for step in IncidentManagement.lifecycle.transitions
+        ],
+    )
+
+    class Mine(IncidentManagement[Incident]):
+        record = Incident
+        lifecycle = only_assignees
+
+    policy = only_roles("resolve", "incident_manager")
+    (found,) = findings(Mine, policies=[policy])
+    assert (found.role, str(found.story)) == ("assignee", "log(assignee='assignee') -> resolve as assignee")
+    assert found.story is not None
+    with pytest.raises(Found) as caught:
+        check_story(Mine, found.story.if_possible(), policies=[policy])
+    assert [each.code for each in caught.value.findings] == ["policy"]
+    assert check_story(IncidentManagement, found.story.if_possible()).state == "resolved"
+
+
+def test_what_the_graph_alone_breaks_and_nobody_can_play_has_no_line_to_paste() -> None:
+    """A line that fails for another reason would never pass: the story is told, and that is all."""
+
+    class Teams(IncidentManagement[Incident]):
+        record = Incident
+        lifecycle = IncidentManagement.lifecycle.extend(
+            add=[Transition("skip", "new", "resolved", roles="team_member")]
+        )
+
+    (found,) = findings(Teams, policies=never("skip"))
+    assert (str(found.story), found.paste) == ("log -> skip", None)
 
 
 def test_what_somebody_accepts_is_not_told_again() -> None:

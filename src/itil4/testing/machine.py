@@ -20,11 +20,12 @@ from itil4.testing.checking import Finding, Found
 from itil4.testing.driver import Driver
 from itil4.testing.playing import Player
 from itil4.testing.policies import Policy, as_policies
+from itil4.testing.showing import one_person
 from itil4.testing.shrinking import shrunk
 from itil4.testing.story import Act
 from itil4.testing.subject import Subject
 from itil4.testing.values import Plain, Ref
-from itil4.testing.walking import Walk, one_person
+from itil4.testing.walking import Walk
 
 try:
     from hypothesis import HealthCheck, Phase

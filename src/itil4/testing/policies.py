@@ -138,19 +138,31 @@ class Policy:
             history: its entries, oldest first.
             lifecycle: the main lifecycle; with it, what can never come any more counts as broken too.
         """
-        memory, found = self.begin(), []
+        memory = self.begin()
         for entry in history:
-            step = happened(entry)
-            if step is None:
-                continue
-            text = self.broken(memory, step)
-            memory = self.after(memory, step)
-            if text is None and lifecycle is not None and (owed := self.owes(memory)) is not None:
-                text = self._stuck(lifecycle, step, owed)
-            if text is not None:
-                found.append(Violation(self, entry, text))
-                break
-        return tuple(found)
+            memory, violation = self.watched(memory, entry, lifecycle)
+            if violation is not None:
+                return (violation,)
+        return ()
+
+    def watched(
+        self, memory: Memory, entry: Entry, lifecycle: Lifecycle | None = None
+    ) -> tuple[Memory, Violation | None]:
+        """Return what it remembers after one more entry of a history, and whether that one breaks it.
+
+        Args:
+            memory: what it remembers of the entries before; `begin()` of none.
+            entry: the next one.
+            lifecycle: as in `violations`.
+        """
+        step = happened(entry)
+        if step is None:
+            return memory, None
+        text = self.broken(memory, step)
+        memory = self.after(memory, step)
+        if text is None and lifecycle is not None and (owed := self.owes(memory)) is not None:
+            text = self._stuck(lifecycle, step, owed)
+        return memory, None if text is None else Violation(self, entry, text)
 
     def _stuck(self, lifecycle: Lifecycle, step: Happened, owed: str) -> str | None:
         from itil4.testing.graphs import still_comes

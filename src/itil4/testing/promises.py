@@ -392,7 +392,7 @@ class Promises:
 
     def _lawful(self, act: Act, held: "Held", history: tuple[Entry, ...]) -> Iterator[Finding]:
         for policy in self.player.policies:
-            for found in policy.violations(history, self.player.subject.practice.lifecycle):
+            for found in policy.violations(history, self.player.subject.lifecycles):
                 told = self.told("policy", str(found), act, held)
                 yield attrs.evolve(told, given=(f"policies=[{policy}]", *told.given))
 

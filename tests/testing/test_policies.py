@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import attrs
+import kit_workflows as kit
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,6 +24,7 @@ from itil4.testing import (
     precedence,
     response,
     separation,
+    walk,
 )
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -226,3 +228,42 @@ def test_a_policy_that_cannot_work_says_so(make: Any, said: str) -> None:
     """An event that is mistyped would hold for ever; the nearest one is offered."""
     with pytest.raises(InvalidInput, match=said):
         make()
+
+
+INSPECTION = Lifecycle(
+    "inspection", "idle", field="inspection",
+    states=[State("idle", "new"), State("watched", "active"), State("closed", "closed", final=True)],
+    transitions=[
+        Transition("watch", "idle", "watched", roles="inspector"),
+        Transition("unwatch", "watched", "idle", roles="inspector"),
+        Transition("certify", "watched", "closed", roles="inspector"),
+        Transition("forget", "idle", "closed", roles="inspector"),
+    ],
+)  # fmt: skip
+"""A second lifecycle beside that of permits, with a state of the same name."""
+
+
+@attrs.frozen(kw_only=True)
+class Inspected(kit.Permit):
+    inspection: str = "idle"
+
+
+def inspected(aspect: Lifecycle) -> Any:
+    return kit.permits(record=Inspected, aspects=(aspect,))
+
+
+def test_what_must_come_in_a_second_lifecycle_is_asked_of_its_own_states() -> None:
+    """Graph, walk and recorded history agree, and a state of the main lifecycle with the same name means nothing."""
+    policy = response("watch", "certify")
+    (told,) = findings(inspected(INSPECTION), policies=policy)
+    assert str(told.story) == "log -> watch -> unwatch -> forget"
+    with pytest.raises(Found) as caught:
+        walk(inspected(INSPECTION), policies=[policy])
+    assert [(each.code, each.event) for each in caught.value.findings] == [("policy", "forget")]
+    for found in (told, *caught.value.findings):
+        assert found.paste is not None
+        with pytest.raises(Found):
+            check_story(inspected(INSPECTION), found.story.if_possible(), policies=policy)
+    sound = INSPECTION.extend(remove=["unwatch"])
+    assert findings(inspected(sound), policies=policy) == ()
+    assert walk(inspected(sound), policies=[policy]).lacking() == ()

@@ -13,7 +13,7 @@ import attrs
 import kit_workflows as kit
 import pytest
 
-from itil4 import Actor, DefinitionError, Lifecycle, Record, State, Transition
+from itil4 import Actor, DefinitionError, Lifecycle, Record, State, Transition, guard
 from itil4.lifecycle.engine import Engine
 from itil4.practices.base import Practice
 from itil4.storage import memory
@@ -466,6 +466,32 @@ def test_types_and_names_of_any_kind_are_walked_and_every_story_can_be_written_d
         for story in stories(Sales, cover):
             assert Story.parse(str(story)) == story
             check_story(Sales, str(story))
+
+
+@guard()
+def counts(permit: Any, context: Any) -> Any:
+    return 3
+
+
+@pytest.mark.parametrize(
+    ("rules", "event", "said"),
+    [
+        ({"guards": counts}, "open", "the guard 'counts': it answered 3, not True, False or a sentence"),
+        ({"effects": [lambda permit, context: {"noet": "x"}]}, "open", "no field 'noet'. Did you mean 'note'?"),
+        ({"effects": [lambda permit, context: {"note": 3}]}, "open", "note is a text"),
+        ({"effects": [lambda permit, context: {"state": "closed"}]}, "open", "state"),
+        ({"effects": [lambda permit, context: None]}, "open", "not a mapping of fields"),
+    ],
+)
+def test_a_rule_that_answers_what_it_must_not_is_a_finding_that_names_it(rules: Any, event: str, said: str) -> None:
+    """The kit itself does not stumble over it."""
+    base = kit.lifecycle()
+    steps = [attrs.evolve(step, **rules) if step.event == event else step for step in base.transitions]
+    with pytest.raises(Found) as caught:
+        walk(kit.permits(attrs.evolve(base, transitions=steps)))
+    (found,) = [each for each in caught.value.findings if each.code == "crash"]
+    assert found.event == event
+    assert said in found.text
 
 
 def test_a_type_that_refuses_what_the_kit_guesses_is_named_with_its_field() -> None:

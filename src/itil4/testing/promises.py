@@ -15,7 +15,7 @@ from itil4.testing.differing import differences
 from itil4.testing.driver import Answer, Seen
 from itil4.testing.local import seen
 from itil4.testing.oracle import Expected
-from itil4.testing.policies import Violation
+from itil4.testing.policies import Watched
 from itil4.testing.story import Act
 from itil4.testing.timing import clocks_wrong
 from itil4.testing.values import written
@@ -50,7 +50,7 @@ class Promises:
     def __init__(self, player: "Player") -> None:
         self.player = player
         self._shown: dict[Any, tuple[Step, ...]] = {}
-        self._watched: dict[tuple[str, int], tuple[int, Any, Violation | None]] = {}
+        self._watched: dict[tuple[str, int], tuple[int, Watched]] = {}
         """Record and policy -> how much of the history it has seen, and what it remembers of that."""
 
     def copy(self, player: "Player") -> "Promises":
@@ -426,15 +426,12 @@ class Promises:
 
     def _lawful(self, act: Act, held: "Held", history: tuple[Entry, ...]) -> Iterator[Finding]:
         """Every policy holds; each goes on from what it remembers of the entries that it has seen."""
-        lifecycle = self.player.subject.practice.lifecycle
         for place, policy in enumerate(self.player.policies):
-            seen, memory, found = self._watched.get((held.reference, place)) or (0, policy.begin(), None)
-            for entry in history[seen:]:
-                if found is None:
-                    memory, found = policy.watched(memory, entry, lifecycle)
-            self._watched[held.reference, place] = (len(history), memory, found)
-            if found is not None:
-                told = self.told("policy", str(found), act, held)
+            count, before = self._watched.get((held.reference, place)) or (0, None)
+            seen = policy.watched(history[count:], self.player.subject.lifecycles, before)
+            self._watched[held.reference, place] = (len(history), seen)
+            if seen.violation is not None:
+                told = self.told("policy", str(seen.violation), act, held)
                 yield attrs.evolve(told, given=(f"policies=[{policy}]", *told.given))
 
     # what is no step

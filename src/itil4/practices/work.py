@@ -324,6 +324,8 @@ class Working(Reading[R]):
             current, "step" if moves else "update", context, changes=changes, event=event,
             target=state if moves else None, judged="graph" if ordinary else "override", details=details,
         )  # fmt: skip
+        if self.shape.has_rules and (wrong := self.shape.invalid(new)):
+            raise InvalidInput(*wrong)
         return unit.add(new, entry), ordinary
 
     def stamps(self, source: str | None, target: str, at: datetime) -> Mapping[str, Any]:
@@ -395,6 +397,8 @@ class Working(Reading[R]):
     def _consistent(self, before: R | None, after: R, error: type[ITIL4Error], context: Context, event: str) -> None:
         """Refuse what contradicts itself, and, unless it is imported, what the practice objects to."""
         reasons = list(self.inconsistencies(after))
+        if self.shape.has_rules:
+            reasons += self.shape.invalid(after)
         if context.origin is None:
             reasons += self._set_by_hand(before, after, context.payload)
             reasons += self.objections(before, after, context, event)

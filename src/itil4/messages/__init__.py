@@ -55,7 +55,7 @@ def _sentences(remedy: str) -> list[tuple[str, list[str]]]:
 
 
 def _complete(names: list[str], values: Mapping[str, Any]) -> bool:
-    return all([values.get(name) not in (None, "") for name in names])
+    return all(values.get(name) not in (None, "") for name in names)
 
 
 def _listed(value: Any) -> Any:

@@ -17,7 +17,7 @@ def differences(wanted: Any, found: Any) -> Iterator[str]:
     if type(wanted) is not type(found):
         yield f"it must be a {type(wanted).__name__} and is a {type(found).__name__}"
         return
-    names, values = _compared(type(wanted))
+    names, values = _compared(type(wanted))  # type: ignore[arg-type]  # mypy does not take a class for hashable
     for name, one, other in zip(names, values(wanted), values(found), strict=True):
         if one is not other and (type(one) is not type(other) or one != other):
             yield f"{name}: must be {_shown(one)}, is {_shown(other)}"

@@ -264,7 +264,7 @@ def _signature(verb: Any) -> inspect.Signature:
 
 def seen(record: Any) -> Seen:
     """Return what a driver tells of a record."""
-    kept = {name: getattr(record, name) for name in _names(type(record))}
+    kept = {name: getattr(record, name) for name in _names(type(record))}  # type: ignore[arg-type]  # mypy does not take a class for hashable
     return Seen(record.id, record.state, record.version, {**kept, **record.extra})
 
 

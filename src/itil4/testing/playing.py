@@ -14,6 +14,7 @@ import attrs
 
 from itil4.errors import InvalidInput, ITIL4Error, nearest
 from itil4.record import Actor, Entry
+from itil4.testing.births import births
 from itil4.testing.checking import Finding
 from itil4.testing.driver import Answer, Driver
 from itil4.testing.local import seen
@@ -248,8 +249,6 @@ class Player:
 
     def _first(self, act: Act) -> tuple[Act, Answer] | None:
         """Return the first way in which a record can be born, and what came of it; None when there is none."""
-        from itil4.testing.searching import births
-
         last: tuple[Act, Answer] | None = None
         for way in births(self, act):
             try:

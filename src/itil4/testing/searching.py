@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from itil4.errors import ITIL4Error, Reason
+from itil4.errors import DefinitionError, ITIL4Error, Reason
 from itil4.lifecycle.definition import Lifecycle, Transition
 from itil4.lifecycle.rules import Chosen
 from itil4.record import Actor, blank
 from itil4.testing.arrow_keys import ArrowKey, arrows_brought, arrows_of
+from itil4.testing.births import people
 from itil4.testing.oracle import Expected
 from itil4.testing.rules_watched import Watch
 from itil4.testing.story import Act, Who
@@ -38,38 +39,6 @@ _MOST_REFUSED = 12
 """So often a change of many fields is tried with fewer of them."""
 WAITS = (timedelta(hours=1), _DAY, 8 * _DAY, 40 * _DAY, 400 * _DAY)
 """How long is waited, when nothing else helps."""
-
-
-# births
-
-
-def births(player: "Player", act: Act) -> Iterator[Act]:
-    """Yield ways in which a record can be born, the plainest first."""
-    subject = player.subject
-    for payload in subject.payloads.get(act.event, subject.payloads.get(BIRTH, ())):
-        for who in people(subject, act.who, ("user",)):
-            yield attrs.evolve(act, payload={**payload, **act.payload}, who=who)
-    for who in people(subject, act.who, ("user",)):
-        given = _needed_at_birth(player, who)
-        yield attrs.evolve(act, payload={**given, **act.payload}, who=who)
-
-
-def people(subject: Subject, who: Who, first: Iterable[str] = ()) -> Iterable[Who]:
-    """Return who may be meant: the one who is named, or everybody."""
-    if who is not None:
-        return (who,)
-    return dict.fromkeys((*first, *subject.roles, "nobody", "system"))
-
-
-def _needed_at_birth(player: "Player", who: Who) -> dict[str, Plain]:
-    subject, desk = player.subject, player.model.desk
-    if subject.birth is not None:
-        return {}
-    try:
-        filled = desk.at_birth({}, player.actor(who, None), player.model.now())
-    except ITIL4Error:
-        filled = {}
-    return {name: subject.values(name)[0] for name in subject.shape.missing({}) if name not in filled}
 
 
 # steps
@@ -101,8 +70,7 @@ def options(
         for who in whos if hand is None or act.who is not None or step.internal else (hand,):
             yield attrs.evolve(act, payload={**own, **given, **act.payload}, who=who)
     needed = [name for name in needs(player, lifecycle, step, target, record) if name not in act.without]
-    values = {name: fresh(player, name, record) for name in needed if name not in act.payload}
-    values = {name: several for name, several in values.items() if several}
+    values = _guessed(player, step.event, [name for name in needed if name not in act.payload], record)
     first = {name: several[0] for name, several in values.items()}
     for who in whos:
         yield attrs.evolve(act, payload={**own, **first, **act.payload}, who=who)
@@ -115,6 +83,21 @@ def options(
         for value in fresh(player, name, record):
             for who in whos[:2]:
                 yield attrs.evolve(act, payload={**own, **first, name: value, **act.payload}, who=who)
+
+
+def _guessed(player: "Player", event: str, names: Iterable[str], record: Any) -> dict[str, list[Plain]]:
+    """Return values for the fields that a step needs; where the kit was told what it is given, it may know none."""
+    found = {}
+    for name in names:
+        try:
+            several = fresh(player, name, record)
+        except DefinitionError:
+            if not player.subject.offers(event):
+                raise
+            continue
+        if several:
+            found[name] = several
+    return found
 
 
 def _takers(subject: Subject, step: Transition, who: Who) -> Iterable[Who]:
@@ -167,7 +150,8 @@ def judged(
     try:
         payload = {name: played(value, at, player.subject.types, records) for name, value in act.payload.items()}
         actor = player.actor(act.who, record)
-        return player.oracle.asked(record, act.event, player._fields(act, record, payload), actor, at, facts, fully=fully)
+        fields = player._fields(act, record, payload)
+        return player.oracle.asked(record, act.event, fields, actor, at, facts, fully=fully)
     except (ITIL4Error, TypeError) as error:
         player.oracle.watch.error = str(error)
         return None

@@ -18,7 +18,8 @@ from itil4.practices.base import Practice
 from itil4.record import Actor
 from itil4.storage.protocols import Store
 from itil4.testing.arrow_keys import ArrowKey, arrows_brought
-from itil4.testing.checking import Finding, Found, on_all
+from itil4.testing.candidates import candidates
+from itil4.testing.checking import Finding, Found
 from itil4.testing.coverage import Coverage
 from itil4.testing.driver import Driver
 from itil4.testing.near_misses import NearMisses
@@ -26,7 +27,7 @@ from itil4.testing.playing import Played, Player
 from itil4.testing.policies import Policy, as_policies
 from itil4.testing.rules_watched import Watch, rules_in_words
 from itil4.testing.searching import Explorer
-from itil4.testing.showing import one_person, people
+from itil4.testing.showing import one_person
 from itil4.testing.shrinking import shrunk
 from itil4.testing.story import Act, Story
 from itil4.testing.subject import BIRTH, Subject
@@ -254,9 +255,10 @@ class Walk:
             if self.note(further.findings):
                 return False
             last = self.coverage.note(further, last)
+            goes_on = last is not None and (last.lifecycle, last.target) in self.explorer.by_source
+            if goes_on and len(player.acts) > len(self._longest):
+                self._longest = tuple(player.acts)
         self._long_tours += 1
-        if len(player.acts) > len(self._longest):
-            self._longest = tuple(player.acts)
         return True
 
     def _nearer(self, player: Player, last: ArrowKey, open_: dict[ArrowKey, list[ArrowKey]]) -> Played | None:
@@ -508,14 +510,3 @@ class Walk:
             late = (story for each in known for story in policy.candidates(each))
             for story in (*candidates([policy], self.subject), *itertools.islice(late, 1)):
                 self._played(story)
-
-
-def candidates(policies: Iterable[Policy], subject: Subject) -> Iterator[Story]:
-    """Yield stories that would break a policy: as whoever may, and as one person who may everything."""
-    for policy in policies:
-        for _, verdict in on_all(policy, subject.lifecycles):
-            if not verdict.holds and verdict.story is not None:
-                story: Story = verdict.story
-                yield story
-                for person in people(subject):
-                    yield Story(attrs.evolve(act, who=person if act.who is None else act.who) for act in story)

@@ -46,7 +46,9 @@ def shrunk(found: Finding, player: Callable[[], Player]) -> Finding:
     best = [found]
 
     def fails(acts: Sequence[Act]) -> bool:
-        again = first_finding(player(), Story(acts))
+        anew = player()
+        anew.oracle.watch.asked.clear()  # what was looked at once is looked at again
+        again = first_finding(anew, Story(acts))
         if again is None or (again.code, again.event, again.state) != (found.code, found.event, found.state):
             return False
         best[0] = again

@@ -51,7 +51,7 @@ def check_story(
     """
     told = Story.parse(story)
     subject = Subject(practice, domains, settings, store)
-    player = Player(subject, driver() if driver else None, as_policies(policies))
+    player = Player(subject, driver() if driver else None, as_policies(policies), thorough=True)
     for act in told:
         played = player.play(act)
         found = played.findings or tuple(_unlike(player, act.refused, played)) or tuple(_improper(player, played.act))

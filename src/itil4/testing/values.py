@@ -128,7 +128,7 @@ def written(value: Plain) -> str:
     if isinstance(value, date):
         return f"date({value.isoformat()!r})"
     if isinstance(value, timedelta):
-        return f"duration({span_text(value)!r})" if value >= timedelta(0) else f"duration({str(value)!r})"
+        return f"duration({span_text(value)!r})" if value >= timedelta(0) else f"duration({'-' + span_text(-value)!r})"
     if isinstance(value, Decimal):
         return f"decimal({str(value)!r})"
     if isinstance(value, Mapping):
@@ -148,7 +148,7 @@ def _moment(text: str) -> datetime:
 _CALLS: Mapping[str, Callable[[Any], Any]] = {
     "moment": _moment,
     "date": date.fromisoformat,
-    "duration": span_of,
+    "duration": lambda text: -span_of(text[1:]) if text.startswith("-") else span_of(text),
     "decimal": Decimal,
     "later": lambda text: Later(span_of(text)),
     "earlier": lambda text: Later(-span_of(text)),

@@ -126,6 +126,27 @@ def test_a_record_class_without_attrs_is_refused_and_told_how() -> None:
         made(record=Plain)
 
 
+def test_a_practice_that_closes_its_roles_refuses_a_step_for_another_one() -> None:
+    """Roles are open; where a practice names them all, one that it lacks is an error when the class is made."""
+    known = frozenset({"service_desk", "technical_specialist", "incident_manager", "major_incident_manager"})
+
+    class Closed(IncidentManagement[Incident]):
+        closed_roles = known
+
+    assert itil4.connect(practices=[Closed]).incidents.closed_roles == known
+    with pytest.raises(DefinitionError, match=r"no role 'servce_desk'\. Did you mean 'service_desk'"):
+
+        class Mistyped(Closed):
+            lifecycle = LIFECYCLE.extend(
+                replace={"start": Transition("start", "new", "in_progress", roles="servce_desk")}
+            )
+
+    with pytest.raises(DefinitionError, match="a set of names"):
+
+        class IllTyped(Closed):
+            closed_roles = "service_desk"  # type: ignore[assignment]  # what the test is about
+
+
 def test_two_classes_for_one_place_are_an_error_that_names_both() -> None:
     """Also a second kind that forgets its own kind or prefix, or an own class against a built-in one."""
 

@@ -1,7 +1,5 @@
 """What a practice answers: one record, a page of them, their history and links; to those who may see it."""
 
-import base64
-import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
@@ -464,11 +462,17 @@ class Reading(Generic[R]):
 
 
 def _write_mark(order_by: str, back: bool, values: tuple[Any, ...]) -> str:
+    import base64  # late, as json: not every process asks for pages
+    import json
+
     text = json.dumps([order_by, back, *values], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
 def _read_mark(after: str, order_by: str, length: int) -> tuple[bool, tuple[Any, ...]]:
+    import base64
+    import json
+
     try:
         order, back, *values = json.loads(base64.urlsafe_b64decode(after.encode()))
     except (ValueError, TypeError, AttributeError, RecursionError) as error:

@@ -103,8 +103,15 @@ def blank(value: Any) -> bool:
     if value is None:
         return True
     if isinstance(value, str):
-        return not value or value.isspace()
+        return not value or value.isspace() or (not value.isprintable() and _shows_nothing(value))
     return isinstance(value, (tuple, frozenset, Mapping)) and not value
+
+
+def _shows_nothing(value: str) -> bool:
+    """Whether a text is made of spaces and of marks that have no look of their own, such as U+200B."""
+    from unicodedata import category  # late: hardly any text has such marks
+
+    return all(character.isspace() or category(character) == "Cf" for character in value)
 
 
 def _optional(annotation: Any) -> tuple[bool, Any]:
@@ -252,13 +259,14 @@ def text_problem(
         code = ord(character)
         if code < 0x20 or 0x7F <= code <= 0x9F or 0xD800 <= code <= 0xDFFF or code in _DIRECTION:
             return Reason.of("control_character", field=name, character=f"U+{code:04X}")
-    if not lines and ("\n" in value or "\r" in value):
+    if not lines and not _BREAKS.isdisjoint(value):
         return Reason.of("several_lines", field=name)
-    if not may_be_blank and (not value or value.isspace()):
+    if not may_be_blank and blank(value):
         return Reason.of("blank", field=name)
     return None
 
 
+_BREAKS = frozenset("\n\r\u2028\u2029")
 _DIRECTION = frozenset((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 
 

@@ -6,8 +6,9 @@ Every rule plays a step of a story, so that every promise of a walk is looked at
 failure is made short by the kit, in seconds, before Hypothesis shows it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from keyword import iskeyword
 from typing import Any, ClassVar, TypeAlias
 
 import attrs
@@ -24,12 +25,13 @@ from itil4.testing.driver import Driver
 from itil4.testing.edge_values import edges
 from itil4.testing.playing import Player
 from itil4.testing.policies import Policy, as_policies
+from itil4.testing.showing import one_person
 from itil4.testing.shrinking import shrunk
 from itil4.testing.story import Act
 from itil4.testing.subject import Subject
 from itil4.testing.timing import moments_ahead, timers_due
 from itil4.testing.values import Plain, Ref
-from itil4.testing.walking import Walk, one_person
+from itil4.testing.walking import Walk
 
 try:
     from hypothesis import HealthCheck, Phase
@@ -250,8 +252,7 @@ def lifecycle_machine(
         "failed": None,
         "edges": {},
     }
-    for name, function in _rules(subject).items():
-        made[_free(name)] = function
+    made |= _rules(subject)
     machine: type[LifecycleMachine] = type(f"{practice.__name__}Machine", (LifecycleMachine,), made)
     machine.TestCase.settings = hypothesis_settings(
         max_examples=_EXAMPLES, stateful_step_count=_STEPS, deadline=None, report_multiple_bugs=False,
@@ -283,11 +284,13 @@ def _calmed(machine: type[LifecycleMachine]) -> None:
     machine.TestCase.runTest = runTest  # type: ignore[assignment]  # the class is made for this machine alone
 
 
-def _free(name: str) -> str:
-    """Return a name for a rule that no attribute of the machine has."""
+def _free(name: str, taken: Container[str]) -> str:
+    """Return a name for the rule of an event that no attribute of the machine has, and no other rule."""
     plain = "".join(sign if sign.isalnum() else "_" for sign in name)
-    plain = plain if plain.isidentifier() else f"step_{plain}"
-    return f"{plain}_" if hasattr(LifecycleMachine, plain) else plain
+    plain = plain if plain.isidentifier() and not iskeyword(plain) else f"step_{plain}"
+    while hasattr(LifecycleMachine, plain) or plain in taken:
+        plain += "_"
+    return plain
 
 
 def _run() -> object:
@@ -318,8 +321,6 @@ _SAID = field_type("comment", "text", Note)
 def _rules(subject: Subject) -> dict[str, Any]:
     """Return the rules of a machine by their names: one for each event, and what else happens to records."""
     found: dict[str, Any] = {}
-    for event in subject.of_event:
-        found[event] = _step(event)
     found["record_another"] = rule(which=_which, warm=_warmth, pick=_pick)(_quiet("record_another", _another))
     found["let_time_pass"] = rule(span=st.sampled_from(_SPANS), ticks=st.booleans())(_quiet("let_time_pass", _pass))
     found["reach_a_moment"] = rule(pick=_pick, ticks=_mostly)(_quiet("reach_a_moment", _reach))
@@ -334,6 +335,9 @@ def _rules(subject: Subject) -> dict[str, Any]:
     if subject.of_event:
         found["interfere"] = rule(which=_which, choice=_choice, pick=_pick)(_quiet("interfere", _interfere))
     found["begin"] = initialize(warm=_warmth, pick=_pick)(_quiet("begin", _begin))
+    for event in subject.of_event:
+        name = _free(event, found)
+        found[name] = _step(event, name)
     return found
 
 
@@ -341,11 +345,11 @@ def _held_so(act: Act, hand: str) -> Act:
     return attrs.evolve(act, stale=hand == "stale", late=hand == "late", undone=hand == "undone", refused=None)
 
 
-def _step(event: str) -> Any:
+def _step(event: str, name: str) -> Any:
     def take(self: LifecycleMachine, which: int, hand: str, choice: int, pick: int) -> None:
         self._event(event, which, hand, choice, pick)
 
-    return rule(which=_which, hand=_hands, choice=_choice, pick=_pick)(_quiet(event, take))
+    return rule(which=_which, hand=_hands, choice=_choice, pick=_pick)(_quiet(name, take))
 
 
 def _begin(self: LifecycleMachine, warm: int, pick: int) -> None:

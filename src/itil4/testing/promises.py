@@ -11,14 +11,13 @@ from itil4.lifecycle import Step, Transition
 from itil4.practices.approval import Approving
 from itil4.record import Actor, Entry, Link
 from itil4.testing.checking import Finding
-from itil4.testing.comparing import differences, is_same, shown
-from itil4.testing.doors import doors_wrong
+from itil4.testing.differing import differences
 from itil4.testing.driver import Answer
 from itil4.testing.hosted import BesideHost, listed
-from itil4.testing.local import seen
+from itil4.testing.keeping import Keeping
 from itil4.testing.oracle import Expected
+from itil4.testing.policies import Watched
 from itil4.testing.story import Act
-from itil4.testing.timing import clocks_wrong
 
 if TYPE_CHECKING:
     from itil4.testing.playing import Held, Player
@@ -46,12 +45,20 @@ class Before:
     """The codes with which it was not even explained: a record that is not seen, a value that is none."""
 
 
-class Promises(BesideHost):
+class Promises(Keeping, BesideHost):
     """Looks at every step of one player."""
 
     def __init__(self, player: "Player") -> None:
         self.player = player
         self._shown: dict[Any, tuple[Step, ...]] = {}
+        self._watched: dict[tuple[str, int], tuple[int, Watched]] = {}
+        """Record and policy -> how much of the history it has seen, and what it remembers of that."""
+
+    def copy(self, player: "Player") -> "Promises":
+        """Return the promises of a player who goes on from where this one is."""
+        made = Promises(player)
+        made._shown, made._watched = dict(self._shown), dict(self._watched)
+        return made
 
     def told(
         self, code: str, text: str, act: Act, held: "Held | None" = None, diff: tuple[str, ...] = ()
@@ -83,10 +90,10 @@ class Promises(BesideHost):
             if player.subject.birth is None and getattr(record, lifecycle.field) not in lifecycle.initial:
                 yield self.told("wrong_target", f"it was born {getattr(record, lifecycle.field)!r}.", act, held)
         yield from self._numbered(act, held)
-        yield from self._as_returned(act, held, answer, record)
+        yield from self.as_returned(act, held, answer, record)
         own = all(player.subject.shape.get(name) is not None for name in act.payload)  # else log has words of its own
         if player.subject.birth is None and own and act.event == "log":
-            yield from self._as_given(act, held, player.given(act.payload), record)
+            yield from self.as_given(act, held, player.given(act.payload), record)
         yield from self.kept(act, held, record, player.model.history(held.reference))
         yield from self._lawful(act, held, player.model.history(held.reference))
 
@@ -109,9 +116,10 @@ class Promises(BesideHost):
         decision, failed, against = None, None, None
         steps: tuple[Step, ...] | None = None
         try:
-            if not act.stale and set(payload) <= {*self.player.subject.shape.checks, *self.player._choices(act.event)}:
+            known = {*self.player.subject.shape.checks, *self.player._choices(act.event)}
+            if not act.stale and known.issuperset(payload) and self._is_to_explain(act, actor, payload):
                 decision = model.explain(held.reference, act.event, payload, actor)
-            if self._is_new(act, held, actor):
+            if self._is_first("buttons", act, actor):
                 steps = self._buttons(held, actor, len(contents))
         except (NotFound, InvalidInput) as error:
             against = frozenset(reason.code for reason in error.reasons)
@@ -127,11 +135,17 @@ class Promises(BesideHost):
             self._shown[mark] = model.available(held.reference, actor)
         return self._shown[mark]
 
-    def _is_new(self, act: Act, held: "Held", actor: Actor) -> bool:
-        """Whether the buttons have not been looked at yet for this event, these states and this actor."""
-        states = tuple(getattr(held.record, each.field) for each in self.player.subject.lifecycles)
-        mark = (act.event, states, actor)
-        asked = self.player.oracle.watch.asked
+    def _is_to_explain(self, act: Act, actor: Actor, payload: Mapping[str, Any]) -> bool:
+        """Whether explain is asked before a step: always, but in a walk once of what is possible in one way."""
+        if not self.player.sparing or act.refused is not None or act.late:
+            return True
+        return self._is_first("explain", act, (actor, frozenset(payload)))
+
+    def _is_first(self, what: str, act: Act, other: Any) -> bool:
+        """Whether something was not asked yet in this walk for an event and the states of its record."""
+        record = self.player.held[act.on].record
+        states = tuple(getattr(record, each.field) for each in self.player.subject.lifecycles)
+        mark, asked = (what, act.event, states, other), self.player.oracle.watch.asked
         if mark in asked:
             return False
         asked.add(mark)
@@ -153,7 +167,7 @@ class Promises(BesideHost):
         if answer.done:
             history = model.history(held.reference)
             if not (act.stale or act.late):
-                yield from self._as_returned(act, held, answer, after)
+                yield from self.as_returned(act, held, answer, after)
             yield from self._went(was, expected, answer, after, history)
             desk = model.desk
             if isinstance(desk, Approving) and after.approval_state == "requested" and not desk.may_hear(after):
@@ -281,7 +295,7 @@ class Promises(BesideHost):
             elif not answer.done and frozenset(decision.codes) != frozenset(answer.codes):
                 told, did = listed(frozenset(decision.codes)), listed(frozenset(answer.codes))
                 yield self.told("disagree", f"explain gives {told} as the reason, and fire {did}.", act, held)
-        if was.steps is None or act.late:  # what somebody wrote meanwhile may have changed what is offered
+        if was.steps is None or act.late:  # who wrote meanwhile may have changed what is possible
             return
         shown = any(step.event == act.event for step in was.steps)
         offered = self._offered(was)
@@ -293,7 +307,16 @@ class Promises(BesideHost):
         """The lifecycle alone, as a host uses it on its own rows, decides as it does within its practice."""
         player, act, held = self.player, was.act, was.held
         lifecycle = expected.lifecycle if expected is not None else None
-        if expected is None or lifecycle is None or not expected.sure or act.payload or act.stale or act.late:
+        if expected is None or lifecycle is None or act.stale or act.late:
+            return
+        if expected.allowed and self._is_first("alone", act, frozenset(act.payload)):
+            payload = player._fields(act, was.record, player.given(act.payload))
+            context = player.oracle.context(was.record, act.event, payload, was.actor, player.model.now())
+            if not lifecycle.explain(was.record, act.event, context).allowed:
+                text = f"the lifecycle alone explains why {act.event!r} is refused, and it is possible."
+                yield self.told("disagree", text, act, held)
+                return
+        if not expected.sure or act.payload:
             return
         context = player.oracle.context(was.record, act.event, {}, was.actor, player.model.now())
         context.derive = None
@@ -326,68 +349,6 @@ class Promises(BesideHost):
             return None
         return any(codes <= {"missing"} for codes in verdicts)
 
-    def kept(self, act: Act, held: "Held", record: Any, history: tuple[Entry, ...]) -> Iterator[Finding]:
-        """The history rebuilds the record, versions and times only grow, and what is read is what was written."""
-        model = self.player.model
-        seqs = [entry.seq for entry in history]
-        if record.version != len(history) or sorted(seqs) != [*range(1, len(history) + 1)]:
-            yield self.told("version", f"the record has version {record.version}, its entries {seqs}.", act, held)
-        elif seqs != sorted(seqs):
-            yield self.told("replay", f"the entries of its history come as {seqs}.", act, held)
-        times = [entry.at for entry in sorted(history, key=lambda entry: entry.seq)]
-        if times != sorted(times) or record.updated_at != times[-1] or times[-1] > model.now():
-            told = ", ".join(each.isoformat(" ") for each in times)
-            yield self.told("time", f"a time goes back, or lies ahead: {told}.", act, held)
-        try:
-            replayed = model.desk.replayed(held.reference)
-        except Exception as error:  # whatever rebuilding raises means that it cannot be rebuilt
-            yield self.told("replay", f"the history does not rebuild the record: {error}", act, held)
-        else:
-            differing = tuple(differences(record, replayed))
-            if differing or replayed != record:
-                yield self.told("replay", "the history rebuilds another record.", act, held, differing)
-        yield from self._timed(act, held, history)
-        codec = model.desk.stored.codec
-        row = codec.row(record, record.number, 0)
-        differing = tuple(differences(record, codec.record(row)))
-        if differing:
-            yield self.told("round_trip", "what is read is not what was written.", act, held, differing)
-        if self.player.thorough:
-            for code, text in doors_wrong(self.player, record, history):
-                yield self.told(code, text, act, held)
-
-    def _as_returned(self, act: Act, held: "Held", answer: Answer, after: Any) -> Iterator[Finding]:
-        """The record that a verb returns is the one that is read afterwards, field by field."""
-        if answer.seen is None:
-            return
-        told, now = answer.seen, seen(after)
-        differing = tuple(
-            f"{name}: was returned as {shown(value)}, is read as {shown(now.values.get(name))}"
-            for name, value in told.values.items()
-            if not is_same(value, now.values.get(name))
-        )
-        if told.version != now.version:
-            text = f"version {told.version} was returned, and version {now.version} is read."
-            yield self.told("version", text, act, held, differing)
-        elif differing or told.state != now.state:
-            yield self.told("round_trip", "what is read is not what was returned.", act, held, differing)
-
-    def _as_given(self, act: Act, held: "Held", given: Mapping[str, Any], after: Any) -> Iterator[Finding]:
-        """What somebody gives for a field stands in it afterwards, to the last sign."""
-        shape = self.player.subject.shape
-        computed = self.player.model.desk._derived(after)
-        told = tuple(
-            f"{name}: must be {shown(value)}, is {shown(shape.read(after, name))}"
-            for name, value in shape.in_utc(given).items()
-            if shape.get(name) is not None and name not in computed and not is_same(value, shape.read(after, name))
-        )
-        if told:
-            yield self.told("round_trip", "what is read is not what was given.", act, held, told)
-
-    def differing(self, was: Any, record: Any) -> Iterator[str]:
-        """Yield how a record differs from what it was, its time included."""
-        return differences(was, record, frozenset())
-
     def after_undone(
         self, act: Act, held: "Held", links: tuple[Link, ...], answer: Answer, after: Any
     ) -> Iterator[Finding]:  # fmt: skip
@@ -402,10 +363,6 @@ class Promises(BesideHost):
         if self.player.model.desk.links(held.reference) != links:
             yield self.told("refusal_changes", "a link that was given up was written all the same.", act, held)
         yield from self.kept(act, held, after, history)
-
-    def _timed(self, act: Act, held: "Held", history: tuple[Entry, ...]) -> Iterator[Finding]:
-        for text in clocks_wrong(self.player, held, history):
-            yield self.told("clock", text, act, held)
 
     def after_tick(
         self, act: Act, held: "Held", due: Mapping[str, datetime], answer: Answer, after: Any
@@ -476,9 +433,13 @@ class Promises(BesideHost):
             yield self.told("round_trip", "what was said is read otherwise.", act, held, diff)
 
     def _lawful(self, act: Act, held: "Held", history: tuple[Entry, ...]) -> Iterator[Finding]:
-        for policy in self.player.policies:
-            for found in policy.violations(history, self.player.subject.practice.lifecycle):
-                told = self.told("policy", str(found), act, held)
+        """Every policy holds; each goes on from what it remembers of the entries that it has seen."""
+        for place, policy in enumerate(self.player.policies):
+            count, before = self._watched.get((held.reference, place)) or (0, None)
+            seen = policy.watched(history[count:], self.player.subject.lifecycles, before)
+            self._watched[held.reference, place] = (len(history), seen)
+            if seen.violation is not None:
+                told = self.told("policy", str(seen.violation), act, held)
                 yield attrs.evolve(told, given=(f"policies=[{policy}]", *told.given))
 
     # what is no step
@@ -503,9 +464,9 @@ class Promises(BesideHost):
             why = ", ".join(act.refused) or "whatever reason"
             yield self.told("not_refused", f"{act.event!r} was done, and must be refused for {why}.", act, held)
         if answer.done:
-            yield from self._as_returned(act, held, answer, after)
+            yield from self.as_returned(act, held, answer, after)
             if act.event == "update":
-                yield from self._as_given(act, held, self.player.given(act.payload), after)
+                yield from self.as_given(act, held, self.player.given(act.payload), after)
             yield from self.kept(act, held, after, self.player.model.history(held.reference))
             if act.event == "comment":
                 yield from self._said(act, held)

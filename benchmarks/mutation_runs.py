@@ -39,8 +39,11 @@ ROOMS = {
 }
 """The rooms and the tests that are run for them, besides the examples in their own docstrings."""
 
-LEFT_OUT = ("crashes", "races", "processes", "golden", "browser", "real_history", "planted", "postgres", "mariadb")
-"""Words in the names of tests of whole processes, of database servers, and of the contract itself."""
+LEFT_OUT = (
+    "crashes", "races", "processes", "golden", "browser", "real_history", "planted", "broken_calendar",
+    "postgres", "mariadb",
+)  # fmt: skip
+"""Words in the names of tests of whole processes, of database servers, and of other tests."""
 
 LONGEST = 10.0
 """Seconds of a processor that a test may take with nothing changed, to be run for mutants at all."""

@@ -562,3 +562,27 @@ def test_only_texts_of_a_column_have_a_length(context: Any) -> None:
     row = Row(id=1, state="a", title="x", picture=b"")
     FLOW.bind(Row).update_in_place(row, context(picture=b"12345", title="x" * 300))
     assert (row.picture, len(row.title)) == (b"12345", 300)
+
+
+def test_the_digest_of_a_definition_never_changes() -> None:
+    """It is written into histories, so every version of the library must find the same; the order of rules is none."""
+    assert FLOW.digest == "35d7ac419be2"
+    one, other = ({"port": "mandatory", "urgent": "read_only"}, {"urgent": "read_only", "port": "mandatory"})
+    assert Lifecycle("t", "a", [State("a", fields=one)], []).digest == (
+        Lifecycle("t", "a", [State("a", fields=other)], []).digest
+    )
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: State("a", "new", "vendor"),
+        lambda: Timer("go", timedelta(1)),
+        lambda: FieldRule("hidden", {"port": ["x"]}),
+        lambda: Guard("g", lambda ticket, ctx: True, (), "", "", {}),
+    ],
+)
+def test_what_is_seldom_said_is_said_by_name(make: Any) -> None:
+    """A definition can be read without the reference beside it."""
+    with pytest.raises(TypeError):
+        make()

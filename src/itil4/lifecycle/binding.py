@@ -101,7 +101,6 @@ class Flow:
         if not known.keys() - self.names.keys():  # the class says nothing, so the lifecycle does
             known |= {name: field_type(kind.__name__, name, Any) for name in fields_named(lifecycle)}
         known.setdefault(self.state, field_type(kind.__name__, self.state, Any))
-        known.setdefault(lifecycle.field, known[self.state])
         locked = identities(kind) | {name for name in (version, self.id) if name is not None}
         self.shape = HostShape.of(kind, known, self.names, locked)
         self.engine = Engine(lifecycle, owned=(self.state,))

@@ -26,7 +26,7 @@ from itil4.testing.playing import Played, Player
 from itil4.testing.policies import Policy, as_policies
 from itil4.testing.rules_watched import Watch
 from itil4.testing.searching import Explorer
-from itil4.testing.showing import one_person, people
+from itil4.testing.showing import forms, one_person
 from itil4.testing.shrinking import shrunk
 from itil4.testing.story import Act, Story
 from itil4.testing.subject import BIRTH, Subject
@@ -459,11 +459,8 @@ class Walk:
 
 
 def candidates(policies: Iterable[Policy], subject: Subject) -> Iterator[Story]:
-    """Yield stories that would break a policy: as whoever may, and as one person who may everything."""
+    """Yield stories that would break a policy, in every form in which they may be possible."""
     for policy in policies:
         for _, verdict in on_all(policy, subject.lifecycles):
             if not verdict.holds and verdict.story is not None:
-                story: Story = verdict.story
-                yield story
-                for person in people(subject):
-                    yield Story(attrs.evolve(act, who=person if act.who is None else act.who) for act in story)
+                yield from forms(policy, verdict.story, subject)

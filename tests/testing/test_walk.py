@@ -485,3 +485,14 @@ def test_a_type_that_refuses_what_the_kit_guesses_is_named_with_its_field() -> N
     with pytest.raises(DefinitionError, match="'seal' of SealedSale"):
         walk(SealedSales)
     walk(SealedSales, domains={"seal": [Sealed("NO-1")]})
+
+    @attrs.frozen(kw_only=True)
+    class LaterSealedSale(Sale):
+        seal: Sealed | None = None
+
+    class LaterSealedSales(Sales):
+        record = LaterSealedSale
+        lifecycle = Sales.lifecycle.extend(tighten={"put right": {"requires": "seal"}})
+
+    with pytest.raises(Found, match=r"put right .* Held back by: seal: "):
+        walk(LaterSealedSales)

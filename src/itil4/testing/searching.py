@@ -66,7 +66,7 @@ def _needed_at_birth(player: "Player", who: Who) -> dict[str, Plain]:
         filled = desk.at_birth({}, player.actor(who, None), player.model.now())
     except ITIL4Error:
         filled = {}
-    return {name: subject.values(name)[0] for name in subject.shape.missing({}) if name not in filled}
+    return {name: subject.needed(name) for name in subject.shape.missing({}) if name not in filled}
 
 
 # steps
@@ -158,15 +158,18 @@ def judged(
     from itil4.testing.values import played
 
     at = player.model.now() + wait
-    records = {label: held.reference for label, held in player.held.items()}
+    records, name = {label: held.reference for label, held in player.held.items()}, ""
+    payload: dict[str, Any] = {}
     try:
-        payload = {name: played(value, at, player.subject.types, records) for name, value in act.payload.items()}
+        for name, value in act.payload.items():
+            payload[name] = played(value, at, player.subject.types, records)
+        name = ""
         actor = player.actor(act.who, record)
         fields = player._fields(act, record, payload)
         context = player.oracle.context(record, act.event, fields, actor, at, facts)
         return player.oracle.expected(record, act.event, context)
     except (ITIL4Error, TypeError) as error:
-        player.oracle.watch.error = str(error)
+        player.oracle.watch.error = f"{name}: {error}" if name else str(error)
         return None
 
 

@@ -186,10 +186,20 @@ class Subject:
         if made is None:
             raise DefinitionError.of("no_values", record=self.shape.record.__name__, field=name)
         said = [told(value) for value in (*guarded, *conditions) if field.check(name, value) is None]
-        found = tuple(filter(self._is_made, dict.fromkeys([*said, *made])))
-        if not found:
+        every = tuple(dict.fromkeys([*said, *made]))
+        return tuple(filter(self._is_made, every)) or every
+
+    def needed(self, name: str) -> Plain:
+        """Return the plainest value of a field without which no record can be made.
+
+        Raises:
+            DefinitionError: nothing is known about its type, or the type refuses all that is; the message names
+                field and remedy.
+        """
+        value = self.values(name)[0]
+        if not self._is_made(value):
             raise DefinitionError.of("no_values", record=self.shape.record.__name__, field=name)
-        return found
+        return value
 
     def _is_made(self, value: Plain) -> bool:
         """Whether the types of the host let a value be made: their own rules may refuse what the kit guesses."""

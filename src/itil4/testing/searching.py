@@ -46,6 +46,8 @@ def births(player: "Player", act: Act) -> Iterator[Act]:
     for payload in subject.payloads.get(act.event, subject.payloads.get(BIRTH, ())):
         for who in people(subject, act.who, ("user",)):
             yield attrs.evolve(act, payload={**payload, **act.payload}, who=who)
+    if act.event != BIRTH and act.event in subject.payloads:
+        return  # a verb with words of its own, which were told: fields alone are no way to call it
     for who in people(subject, act.who, ("user",)):
         given = _needed_at_birth(player, who)
         yield attrs.evolve(act, payload={**given, **act.payload}, who=who)

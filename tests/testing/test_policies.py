@@ -267,3 +267,27 @@ def test_what_must_come_in_a_second_lifecycle_is_asked_of_its_own_states() -> No
     sound = INSPECTION.extend(remove=["unwatch"])
     assert findings(inspected(sound), policies=policy) == ()
     assert walk(inspected(sound), policies=[policy]).lacking() == ()
+
+
+@pytest.mark.parametrize("others", [{"assignee"}, {"worker"}, {"assignee", "worker"}, {"team_member", "worker"}])
+def test_a_walk_tries_every_role_also_those_that_depend_on_the_record(others: set[str]) -> None:
+    """Where a guard leaves it to the walk: the assignee approves, whom the policy does not name."""
+
+    @attrs.frozen(kw_only=True)
+    class Assigned(kit.Permit):
+        assignee: str | None = None
+
+    base = kit.lifecycle()
+    steps = [attrs.evolve(each, roles={"chief", *others}) if each.event == "approve" else each
+             for each in base.transitions]  # fmt: skip
+    loose = kit.permits(attrs.evolve(base, transitions=steps), record=Assigned)
+    policy = only_roles("approve", "chief")
+    assert policy.on(loose.lifecycle).holds is None
+    with pytest.raises(Found) as caught:
+        walk(loose, policies=[policy])
+    (found,) = caught.value.findings
+    assert (found.code, found.event) == ("policy", "approve")
+    assert found.role in others - {"team_member"}
+    with pytest.raises(Found):
+        check_story(loose, found.story.if_possible(), policies=policy)
+    walk(kit.permits(record=Assigned), policies=[policy])

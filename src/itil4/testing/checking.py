@@ -214,8 +214,8 @@ def from_path(path: Path) -> Story:
 def _broken(policy: Policy, tested: Tested, domains: Mapping[str, Any] | None) -> Iterator[Finding]:
     for lifecycle, verdict in on_all(policy, parts_of(tested)[0]):
         if verdict.holds is False and verdict.story is not None:
-            last = verdict.story.acts[-1]
             shown = None if isinstance(tested, Lifecycle) else _shown(policy, verdict.story, tested, domains)
+            last = (shown or verdict.story).acts[-1]
             yield Finding(
                 "policy", f"{policy} does not hold.", lifecycle=lifecycle.name,
                 event=last.event, role=last.who if isinstance(last.who, str) else None, story=shown or verdict.story,

@@ -147,13 +147,17 @@ def judged(
 
     at = player.model.now() + wait
     records = {label: held.reference for label, held in player.held.items()}
+    payload: dict[str, Any] = {}
+    name = ""
     try:
-        payload = {name: played(value, at, player.subject.types, records) for name, value in act.payload.items()}
+        for name, value in act.payload.items():
+            payload[name] = played(value, at, player.subject.types, records)
+        name = ""
         actor = player.actor(act.who, record)
         fields = player._fields(act, record, payload)
         return player.oracle.asked(record, act.event, fields, actor, at, facts, fully=fully)
     except (ITIL4Error, TypeError) as error:
-        player.oracle.watch.error = str(error)
+        player.oracle.watch.error = f"{name}: {error}" if name else str(error)
         return None
 
 

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,27 @@ def test_a_report_takes_a_period_and_parts(
     rows = list(csv.DictReader(io.StringIO(reported("--csv", "--by", "group"))))
     assert {row["group"]: row["value"] for row in rows if row["figure"] == "cases"} == {"mail": "2", "": "1"}
     assert "good cases" in reported()
+
+
+@pytest.mark.parametrize("target", [False, True], ids=["report", "target"])
+def test_no_text_in_a_table_is_a_formula_to_a_spreadsheet(
+    run: Callable[..., int], store: Path, log: Log, capsys: pytest.CaptureFixture[str], tmp_path: Path, target: bool
+) -> None:
+    """What somebody typed into a ticket is shown and not run; numbers stay numbers, and JSON has all as it is."""
+    teams = ("=cmd|'/C", "-7", "@sum", "a=b")
+    run(log(*(f"T{place} Open 08:0{place} team={team}" for place, team in enumerate(teams))))
+    capsys.readouterr()
+    policy = tmp_path / "policy.toml"
+    policy.write_text('[[targets]]\nmetric = "resolve"\nduration = "PT2H"\n', encoding="utf-8")
+    more = ("--target", "resolve", "--policy", str(policy)) if target else ()
+
+    def reported(form: str) -> str:
+        assert main(["report", "--store", f"sqlite:///{store}", "--by", "group", *more, form]) == 0
+        return capsys.readouterr().out
+
+    groups = {row["group"] for row in csv.DictReader(io.StringIO(reported("--csv")))} - {""}
+    assert groups == {"'=cmd|'/C", "-7", "'@sum", "a=b"}
+    assert '"=cmd|\'/C"' in reported("--json")
 
 
 def test_a_gzipped_file_and_a_byte_order_mark_are_taken(
@@ -197,3 +219,26 @@ def test_a_page_of_one_target_or_in_parts_is_refused_rather_than_made_of_somethi
     page = store.with_name("page.html")
     assert main(["report", "--store", f"sqlite:///{store}", "--html", str(page), *more]) == 2
     assert "do not apply" in capsys.readouterr().err and not page.exists()
+
+
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        (":Desk", "ValueError"), ("desk:", "cannot be imported"), ("broken_module_of_a_host:Desk", "ZeroDivisionError"),
+        ("slip_of_a_host:Desk", "SyntaxError"), ("wrong_workflow_of_a_host:Desk", "the state 'nwe'"),
+    ],
+)  # fmt: skip
+def test_a_practice_that_cannot_be_read_is_told_in_one_message(
+    what: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever a host's module raises: exit code 2, and no traceback."""
+    (tmp_path / "broken_module_of_a_host.py").write_text("1 / 0\n")
+    (tmp_path / "slip_of_a_host.py").write_text("class\n")
+    (tmp_path / "wrong_workflow_of_a_host.py").write_text(
+        "from itil4.lifecycle import Lifecycle, State\nLifecycle('x', 'nwe', [State('new')])\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [*sys.path])
+    assert main(["check", what]) == 2
+    out, err = capsys.readouterr()
+    assert (out, says in err) == ("", True), err

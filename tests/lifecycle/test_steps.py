@@ -3,6 +3,7 @@
 import pickle
 import sys
 import threading
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -10,7 +11,21 @@ import attrs
 import pytest
 
 from itil4.errors import BrokenRule, DefinitionError, InvalidInput, Refused
-from itil4.lifecycle import Chosen, Guard, In, Lifecycle, State, Transition, guard
+from itil4.lifecycle import (
+    Chosen,
+    FieldRule,
+    FollowUp,
+    Guard,
+    In,
+    Lifecycle,
+    State,
+    Timer,
+    Transition,
+    guard,
+    loads,
+)
+
+HOUR = timedelta(hours=1)
 
 
 @attrs.frozen
@@ -62,6 +77,17 @@ def test_a_refusal_says_from_where_the_step_is_possible_and_what_is_possible_now
         assert FLOW.explain(Ticket("t1", "new"), event, context()).codes == ("unknown_event",)  # type: ignore[arg-type]
 
 
+def test_a_person_is_not_told_of_steps_that_only_a_system_takes(context: Any) -> None:
+    """What is possible now is what somebody like them may do; a system reads of its own steps too."""
+    solved = Ticket("t1", "solved", solution="x")
+    for system, possible in ((False, ("note",)), (True, ("close", "note"))):
+        with pytest.raises(Refused) as caught:
+            FLOW.fire(solved, "solve", context("agent", system=system, solution="a b"))
+        assert caught.value.reasons[0].detail["events"] == possible
+    mixed = attrs.evolve(FLOW, transitions=[*FLOW.transitions, Transition("close", "solved", "closed", roles="agent")])
+    assert mixed.explain(solved, "solve", context("agent")).reasons[0].detail["events"] == ("close", "note")
+
+
 def test_a_guard_is_not_called_while_a_field_that_it_reads_is_missing(context: Any) -> None:
     """Fail closed: the step is refused with what is missing, and offered with what it asks for."""
     ticket = Ticket("t1", "new")
@@ -91,7 +117,7 @@ def test_a_guard_answers_true_false_or_a_sentence(answer: Any, context: Any) -> 
     flow = Lifecycle(
         "t", "a", [State("a"), State("b")], [Transition("go", "a", "b", guards=[Guard("odd", lambda *_: answer)])]
     )
-    with pytest.raises(BrokenRule, match=r"the guard 'odd' failed for t1") as caught:
+    with pytest.raises(BrokenRule, match=r"the guard 'odd' failed for t1: .* or a sentence\. Mend") as caught:
         flow.fire(Ticket("t1", "a"), "go", context())
     assert caught.value.detail["record"] == "t1"
 
@@ -302,6 +328,26 @@ def test_records_carry_nothing_of_a_lifecycle(context: Any) -> None:
         lambda: Lifecycle("t", "a", [State("a")], [Transition("go", "a", Chosen("to", among=[]))]),
         lambda: Lifecycle("t", "a", [State("a", fields_from="b"), State("b", fields_from="a")], []),
         lambda: Lifecycle("t", "a", [State("a", fields_from="c")], []),
+        lambda: Lifecycle("t", "a", [State("a", fields_from=["b"])], []),
+        lambda: Lifecycle("t", "a", [State("a", final="no")], []),
+        lambda: Lifecycle("t", "a", [State("a", timers=Timer(7, after=HOUR))], []),
+        lambda: Lifecycle("t", "a", [State("a", timers=Timer("go", at=7))], []),
+        lambda: Lifecycle("t", "a", [State("a", fields={"port": FieldRule("hidden", exempt=7)})], []),
+        lambda: Lifecycle("t", "a", [State("a", fields={"port": FieldRule("hidden", when={7: "x"})})], []),
+        lambda: Lifecycle("t", "a", [State("a", fields={"port": ()})], []),
+        lambda: Lifecycle("t", "a", [State("a")], [Transition("go", "a", "a", roles=[["x"]])]),
+        lambda: Lifecycle("t", "a", [State("a")], [Transition("go", "a", "a", internal="no")]),
+        lambda: Lifecycle("t", "a", [State("a")], [Transition("go", "a", Chosen("to", 7))]),
+        lambda: Lifecycle("t", "a", [State("a")], [Transition("go", "a", "a", guards=Guard("", bool))]),
+        lambda: Lifecycle("t", "a", [State("a")], [Transition("go", "a", "a", guards=Guard("g", bool, reads=7))]),
+        lambda: Lifecycle("t", "a", [State("a")], [Transition("go", "a", "a", guards=Guard("g", bool, reads=[7]))]),
+        lambda: Lifecycle("t", "a", [State("a")], [Transition("go", "a", "a", follow_ups=FollowUp("go", "x", "may"))]),
+        lambda: Lifecycle(
+            "t", "a", [State("a")], [Transition("go", "a", "a", follow_ups=FollowUp("go", "x", payload=7))]
+        ),
+        lambda: loads(7),
+        lambda: Lifecycle("t", "a", [State("a")]).diff(7),
+        lambda: Lifecycle("t", "a", [State("a")]).refines(None),
     ],
 )
 def test_a_definition_that_cannot_work_is_refused_when_it_is_made(build: Any) -> None:

@@ -4,6 +4,7 @@ import copy
 import importlib
 import pickle
 import pkgutil
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 import itil4
 from itil4 import Actor, Entry, FieldSet, Incident, InvalidInput, Record
-from itil4.record import Frozen, Override, shape_of
+from itil4.record import Frozen, Override, blank, shape_of
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -103,6 +104,33 @@ def test_a_frozen_mapping_stays_as_it_is() -> None:
     assert held.copy() == held
 
 
+@attrs.frozen(kw_only=True)
+class Charged(Incident):
+    """A host's record with a mapping, declared as anybody would."""
+
+    charges: Mapping[str, int] = {}
+    rates: Mapping[str, int] | None = None
+
+
+class ChargedIncidents(itil4.IncidentManagement[Charged]):
+    record = Charged
+
+
+def test_a_mapping_that_a_record_holds_is_nobody_elses() -> None:
+    """Whoever gave it, and the default that all records share: at birth, in a step, in an update, and read again."""
+    sam, given = Actor("sam", roles={"service_desk"}), {"tug": 1}
+    desk = itil4.connect(practices=[ChargedIncidents]).incidents
+    plain, held = desk.log(summary="A", by=sam), desk.log(summary="B", charges=given, by=sam)
+    stepped = desk.start(plain, charges=given, by=sam)
+    changed = desk.update(held, charges=given, rates=given, by=sam)
+    by_hand = Charged(**{each.name: getattr(changed, each.name) for each in attrs.fields(Charged)} | {"rates": given})
+    given["tug"] = 2
+    for each in (plain, held, stepped, changed, by_hand, desk.get(held.id), desk.replayed(plain.id)):
+        assert type(each.charges) is Frozen
+    assert held.charges == changed.charges == changed.rates == stepped.charges == by_hand.rates == {"tug": 1}
+    assert plain.charges == Charged.__attrs_attrs__.charges.default == {}
+
+
 def test_the_extra_fields_of_a_host_are_said_in_plain_data() -> None:
     """They round-trip, add up, and what is unknown in them is named with the nearest."""
     plain = {"deck": {"type": "choice", "choices": ["A", "B"]}, "crew": {"type": "integer", "default": 3}}
@@ -139,3 +167,23 @@ def test_an_entry_turns_into_plain_data() -> None:
     again = pickle.loads(pickle.dumps(desk.history(held)))
     assert again == desk.history(held)
     assert isinstance(again[0], Entry)
+
+
+@pytest.mark.parametrize("text", ["", " ", "\u00a0\u2003", "\u200b", "\ufeff \u200d", "\u2060\u00ad"])
+def test_what_shows_nothing_is_blank(text: str) -> None:
+    """Marks without a look of their own fill no required field; signs among them do."""
+    assert blank(text)
+    with pytest.raises(InvalidInput) as caught:
+        itil4.connect().incidents.log(summary=text, by=Actor("sam", roles={"service_desk"}))
+    assert caught.value.code == "blank"
+    assert not blank(f"{text}x")
+
+
+@pytest.mark.parametrize("mark", ["\n", "\r", "\u2028", "\u2029"])
+def test_one_line_has_no_break_of_any_kind(mark: str) -> None:
+    """The breaks of Unicode too, which other programs show and split as such."""
+    itsm, sam = itil4.connect(), Actor("sam", roles={"service_desk"})
+    with pytest.raises(InvalidInput) as caught:
+        itsm.incidents.log(summary=f"Mail{mark}is down", by=sam)
+    assert caught.value.code == "several_lines"
+    assert itsm.incidents.log(summary="Mail", description=f"is{mark}down", by=sam).description == f"is{mark}down"

@@ -203,14 +203,13 @@ class Flow:
         engine, moved = self.engine, target != source
         if moved:
             said[self._field] = engine.moves[source][target]
-            if new:
-                new.append((self.state, source, target))
+            if new or self.version is not None:
+                new = [*(new or ()), (self.state, source, target)]
         seq = 1
         if self.version is not None:
             seen = getattr(row, self.version) or 0
             seq = seen + 1
-            new = new or ([(self.state, source, target)] if moved else [])
-            new.append((self.version, seen, seq))
+            new = [*(new or ()), (self.version, seen, seq)]
         identity = getattr(row, self.id, "")
         entry = line(
             engine, op, context, identity if type(identity) is str else str(identity), seq, event, source, target, said,

@@ -14,7 +14,7 @@
 | unknown_field | error | a field that the record type does not have |
 | unknown_role, near_miss_role | error, warning | a role that is not there, or looks like another one mistyped |
 | field_rule_contradiction | error, warning | rules of one field that cannot (or may not) all hold |
-| timer_never_fires | error | no step of the timer's event leads on from its state |
+| timer_never_fires | error | no step of the timer's event leads on from its state, or its field holds no moment |
 | waiting_without_return | warning | from a waiting state nobody can go on working |
 """
 
@@ -287,6 +287,12 @@ def _fields(lifecycle: Lifecycle, shape: Shape, paths: Paths) -> Iterator[Findin
     if lifecycle.field not in known:
         text = f"{shape.record.__name__} has no field {lifecycle.field!r} that could hold the state."
         yield Finding("unknown_field", "error", lifecycle.initial[0], text, paths.to(lifecycle.initial[0]))
+    for state in lifecycle.states:
+        for timer in state.timers:
+            field = shape.get(timer.at) if timer.at is not None else None
+            if field is not None and field.kind not in ("moment", "value"):
+                text = f"its timer waits for the moment in {timer.at!r}, which is {field.says}."
+                yield Finding("timer_never_fires", "error", state.name, text, paths.to(state.name))
     for each in lifecycle.transitions:
         if not isinstance(each.target, str) and shape.get(each.target.field) is not None:
             source = next(iter(lifecycle.sources_of(each)), lifecycle.initial[0])

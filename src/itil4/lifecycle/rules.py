@@ -22,7 +22,10 @@ Reads: TypeAlias = str | Iterable[str] | Mapping[str, Iterable[Any]]
 
 
 def _names(value: str | Iterable[str]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
+    try:
+        return (value,) if isinstance(value, str) else tuple(value)
+    except TypeError:
+        raise DefinitionError.of("ill_typed", field="a definition", expected="one or several", value=value) from None
 
 
 @attrs.frozen
@@ -138,5 +141,6 @@ class In:
 def broken(rule: str, record: Any, error: object) -> BrokenRule:
     """Return the error that names a rule of the host which failed, and the record, which is untouched."""
     shown = getattr(record, "reference", None) or getattr(record, "id", None) or type(record).__name__
-    said = f"{type(error).__name__}: {error}" if isinstance(error, Exception) else error
-    return BrokenRule.of("broken_rule", rule=rule, record=str(shown), error=said)
+    said = f"{type(error).__name__}: {error}" if isinstance(error, Exception) else str(error)
+    ended = said if said.endswith((".", "!", "?")) else f"{said}."
+    return BrokenRule.of("broken_rule", rule=rule, record=str(shown), error=ended)

@@ -28,6 +28,7 @@ from itil4.record import (
     Override,
     Record,
     Relation,
+    blank,
     make_shape,
 )
 from itil4.record.history import as_attachments
@@ -60,6 +61,8 @@ class Practice(Amending[R]):
         record: the record type, a subclass of `Record`.
         lifecycle: the main lifecycle; it alone drives clocks and figures.
         aspects: further lifecycles over further fields (approval, review, ...).
+        closed_roles: every role that there is, where the practice closes the set; None leaves it open.
+            Those relative to a record (`relative_roles`) need not be named.
         relations: links that its records may have.
         indexed: fields that records are found and ordered by.
         fields: extra fields that every record may have.
@@ -67,7 +70,8 @@ class Practice(Amending[R]):
 
     Raises:
         DefinitionError: when a subclass is made that cannot work: an event in two lifecycles, a
-            lifecycle over a field that the record lacks, an unknown indexed field.
+            lifecycle over a field that the record lacks, an unknown indexed field, a step for a role
+            that is not among the closed ones.
     """
 
     name: ClassVar[str] = ""
@@ -78,6 +82,7 @@ class Practice(Amending[R]):
     record: type[R]
     lifecycle: ClassVar[Lifecycle]
     aspects: ClassVar[tuple[Lifecycle, ...]] = ()
+    closed_roles: ClassVar[frozenset[str] | None] = None
     relations: ClassVar[tuple[Relation, ...]] = ()
     indexed: ClassVar[tuple[str, ...]] = ()
     fields: ClassVar[FieldSet] = FieldSet()
@@ -341,7 +346,7 @@ class Practice(Amending[R]):
             Refused: a field is not a computed one, or the value does not fit.
         """
         actor = self.desk.who(by, "override")
-        if not isinstance(reason, str) or not reason or reason.isspace():
+        if not isinstance(reason, str) or blank(reason):
             raise InvalidInput.of("blank", field="reason")
         if not values:
             raise InvalidInput.of("missing", event="override", fields=("a computed field",))

@@ -256,7 +256,10 @@ class Reading(Generic[R]):
         for key, value in fields.items():
             if key in self.desk.house.relations and key not in self.stored.searchable:
                 relation, backwards = self.desk.house.relations.directed(key)
-                parts.append(Linked(relation.name, self._other_end(value, by), backwards))
+                other = self._other_end(value, by)
+                ways = (False, True) if relation.name == relation.inverse else (backwards,)
+                found = tuple(Linked(relation.name, other, way) for way in ways)
+                parts.append(found[0] if len(found) == 1 else Some(found))
                 continue
             name, _, operator = key.partition("__")
             parts.append(self._compare(name, operator or "eq", value))

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from operator import attrgetter
 from typing import Any, Literal
 
@@ -32,6 +33,17 @@ class _Tenant:
         self.once: dict[str, OnceRow] = {}
         self.due = DueTimes()
         self.outbox: dict[str, Waiting] = {}
+
+    def copy(self) -> "_Tenant":
+        """Return the same data in containers of its own; rows are never changed, so they are shared."""
+        made = _Tenant()
+        for name in ("records", "links", "series", "numbers", "once"):
+            setattr(made, name, getattr(self, name).copy())
+        for name in ("histories", "kinds", "forwards", "backwards", "foreign", "origins"):
+            setattr(made, name, {key: inner.copy() for key, inner in getattr(self, name).items()})
+        made.due.rows = {key: inner.copy() for key, inner in self.due.rows.items()}
+        made.outbox = {key: copy(waiting) for key, waiting in self.outbox.items()}
+        return made
 
     def candidates(self, where: Where) -> set[str] | None:
         """Return ids among which all records are that meet the condition, or None where no index helps."""
@@ -75,6 +87,24 @@ class MemoryStore(MemoryDueTimes, MemoryOutbox):
         self._lock = threading.RLock()
         self._tenants: dict[str, _Tenant] = {}
         self._closed = False
+
+    def copy(self) -> "MemoryStore":
+        """Return another store with the same data; from here on each goes its own way.
+
+        Rows are shared and only what holds them is copied, so it costs a walk over keys and histories.
+
+        >>> store = MemoryStore()
+        >>> other = store.copy()
+        >>> other.close()
+        >>> store.load("", ["no such id"])
+        []
+        """
+        made = copy(self)
+        made._lock = threading.RLock()
+        with self._lock:
+            made._tenants = {tenant: data.copy() for tenant, data in self._tenants.items()}
+            made._closed = self._closed
+        return made
 
     def migrate(self, kinds: Iterable[KindRow]) -> None:
         """Make nothing: rows bring the fields that they are found by."""

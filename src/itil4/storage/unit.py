@@ -84,6 +84,7 @@ class Unit:
         self._links: dict[tuple[str, str, str], LinkRow] = {}
         self._unlinks: dict[tuple[str, str, str], LinkRow] = {}
         self._checks: dict[str, tuple[int, int]] = {}
+        self._claims: set[str] = set()
         self._once: dict[str, tuple[OnceRow, Any]] = {}
         self._redactions: dict[str, list[RedactedRow]] = {}
         self._undo: list[Callable[[], object]] = []
@@ -178,6 +179,16 @@ class Unit:
             row = self._working[record.id].row
             if row is not None:
                 self._checks[row.id] = (row.version, row.links)
+
+    def claim(self, ids: Iterable[str]) -> None:
+        """Depend on these records, and let every other unit that depends on them see that this one was committed.
+
+        It is for rules over several records, such as that no two changes take one item at the same time: of
+        two units that claim a record, one commits and the other is told that it is stale.
+        """
+        wanted = list(ids)
+        self.depend(wanted)
+        self._claims.update(each for each in wanted if each in self._checks)
 
     # links
 
@@ -360,6 +371,8 @@ class Unit:
             for end, kind in ((link.source, link.source_kind), (link.target, link.target_kind)):
                 if kind in self.kinds:
                     batch.bumps[end] = batch.bumps.get(end, 0) + 1
+        for each in self._claims:
+            batch.bumps[each] = batch.bumps.get(each, 0) + 1
         own = {row.id for row, _ in batch.births}
         batch.checks = {each: held for each, held in self._checks.items() if each not in own}
         if self.project is not None:

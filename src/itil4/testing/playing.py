@@ -5,6 +5,7 @@ complete and plays the same again.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -13,6 +14,7 @@ import attrs
 
 from itil4.errors import InvalidInput, ITIL4Error, nearest
 from itil4.record import Actor, Entry
+from itil4.testing.births import births
 from itil4.testing.checking import Finding
 from itil4.testing.driver import Answer, Driver
 from itil4.testing.local import seen
@@ -86,6 +88,7 @@ class Player:
         policies: what must hold in every history.
         watch: looks over guards and effects; shared by the players of one walk.
         checks: whether promises are looked at; without, a player only gets somewhere.
+        sparing: whether steps that are possible in one way, in the same states, are explained once for all players.
     """
 
     def __init__(
@@ -96,6 +99,7 @@ class Player:
         watch: Watch | None = None,
         *,
         checks: bool = True,
+        sparing: bool = False,
     ) -> None:
         self.subject = subject
         self.model = subject.opened()
@@ -109,7 +113,25 @@ class Player:
         self.read: dict[Any, Any] = {}
         """The last reading of every service clock."""
         self.checks = checks
+        self.sparing = sparing
         self.promises = Promises(self)
+
+    def copy(self) -> "Player | None":
+        """Return a player at the same place, which goes its own way from here; None where there can be none.
+
+        Beside a host there is none: it has no second world.
+        """
+        model = self.model.copy() if self.host is None else None
+        if model is None:
+            return None
+        made = object.__new__(type(self))
+        made.subject, made.model, made.host = self.subject, model, None
+        made.oracle = Oracle(model.desk, self.oracle.watch, self.subject.tables)
+        made.policies, made.checks, made.sparing, made.brought = self.policies, self.checks, self.sparing, self.brought
+        made.held = {label: copy(held) for label, held in self.held.items()}
+        made.acts, made.read = list(self.acts), dict(self.read)
+        made.promises = self.promises.copy(made)
+        return made
 
     @property
     def story(self) -> Story:
@@ -156,18 +178,24 @@ class Player:
             self.advance(act.after)
         if act.event in self.subject.births:
             return self._born(act)
-        if act.event not in self.subject.of_event and act.event not in OTHERS:
-            known = (*self.subject.of_event, *self.subject.births, *OTHERS)
-            if act.refused is None:
-                near = nearest(act.event, known)
-                where = f"a story of {self.subject.name}"
-                raise InvalidInput.of("unknown_name", where=where, what="step", name=act.event, nearest=near)
+        if not self.knows(act.event) and act.refused is None:
+            near = nearest(act.event, self._events)
+            where = f"a story of {self.subject.name}"
+            raise InvalidInput.of("unknown_name", where=where, what="step", name=act.event, nearest=near)
         held = self.on(act.on)
         if act.stale and held.older is None:
-            self._other(Act("comment", {"text": "Meanwhile"}, NOBODY, on=act.on), held)
+            self._other(Act("comment", {"text": "Meanwhile"}, self._passer_by(held), on=act.on), held)
         if act.event in OTHERS:
             return self._other(act, held)
         return self._step(act, held)
+
+    @property
+    def _events(self) -> tuple[str, ...]:
+        return (*self.subject.of_event, *self.subject.births, *OTHERS)
+
+    def knows(self, event: str) -> bool:
+        """Whether the practice has such a step, or a story such a word."""
+        return event in self._events
 
     def advance(self, by: timedelta) -> None:
         """Let time pass, for the library and for the host."""
@@ -221,8 +249,6 @@ class Player:
 
     def _first(self, act: Act) -> tuple[Act, Answer] | None:
         """Return the first way in which a record can be born, and what came of it; None when there is none."""
-        from itil4.testing.searching import births
-
         last: tuple[Act, Answer] | None = None
         for way in births(self, act):
             try:
@@ -245,6 +271,8 @@ class Player:
         payload = self.given(act.payload)
         self.acts.append(act)
         before = held.record
+        if not self.model.sees(before, actor):
+            return self._hidden(act, held, payload, actor)
         if act.undone:
             return self._undone(act, held, payload, actor)
         expected, broken = self._expected(act, before, payload, actor) if self.checks else (None, None)
@@ -270,6 +298,21 @@ class Player:
         self._refresh(held)
         return Played(act, expected, answer, before, after, tuple(found), self.brought)
 
+    def _hidden(self, act: Act, held: Held, payload: Mapping[str, Any], actor: Actor) -> Played:
+        """Take a step of a record that the practice does not show to who takes it: they must not learn of it."""
+        if act.refused is not None:
+            act = self.acts[-1] = attrs.evolve(act, refused=("not_found",))
+        before, contents = held.record, self.model.contents()
+        answer = self.model.fire(held.reference, act.event, payload, actor)
+        after = self.model.record(held.reference)
+        found: list[Finding] = []
+        if self.checks and (answer.done or set(answer.codes) != {"not_found"}):
+            text = "it is hidden from who takes the step, which must be refused for not_found."
+            found.append(self.promises.told("wrong_reason" if not answer.done else "not_refused", text, act, held))
+        elif self.checks and self.model.contents() != contents:
+            found.append(self.promises.told("refusal_changes", "the refusal left something in the store.", act, held))
+        return Played(act, None, answer, before, after, tuple(found))
+
     def _brought(self, held: Held, before: Any, after: Any) -> tuple[Entry, ...]:
         if after.version <= before.version + 1:
             return ()
@@ -281,8 +324,7 @@ class Player:
     ) -> tuple[Expected | None, str | None]:
         try:
             verb = self._fields(act, before, payload)
-            context = self.oracle.context(before, act.event, verb, actor, self.model.now())
-            expected = self.oracle.expected(before, act.event, context)
+            expected = self.oracle.asked(before, act.event, verb, actor, self.model.now())
             return (expected if verb is payload else attrs.evolve(expected, sure=False)), None
         except ITIL4Error as error:
             return None, str(error)
@@ -342,14 +384,22 @@ class Player:
             listed = {other.id for other in self.model.desk.fact(fact, held.record, unit)}
             for other in others:
                 if other not in listed:
-                    editor = Actor("editor", set(self.subject.roles) - self.subject.practice.relative_roles)
                     try:
-                        self.model.itsm.link(held.reference, fact.partition(".")[2], other, by=editor)
+                        self.model.itsm.link(held.reference, fact.partition(".")[2], other, by=self._editor())
                     except ITIL4Error:
                         continue  # the relation goes between other kinds, or has one such link already
                     return
                 target = other
-        self.model.desk.comment(target, "Meanwhile", by=Actor(NOBODY))
+        self.model.desk.comment(target, "Meanwhile", by=self._passer_by(held))
+
+    def _editor(self) -> Actor:
+        """Return somebody with every role that does not depend on a record."""
+        return Actor("editor", set(self.subject.roles) - self.subject.practice.relative_roles)
+
+    def _passer_by(self, held: Held) -> Actor:
+        """Return who writes in between: somebody without any role, if the practice shows them the record."""
+        nobody = Actor(NOBODY)
+        return nobody if self.model.sees(held.record, nobody) else self._editor()
 
     def _refresh(self, done: Held) -> None:
         """Read the other records of the story again: a step may have brought steps of theirs with it."""

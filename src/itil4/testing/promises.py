@@ -10,13 +10,14 @@ from itil4.errors import Decision, ITIL4Error, Refused
 from itil4.lifecycle import Step, Transition
 from itil4.practices.approval import Approving
 from itil4.record import Actor, Entry
+from itil4.testing.beside_host import BesideHost, listed
 from itil4.testing.checking import Finding
-from itil4.testing.driver import Answer, Seen
-from itil4.testing.local import seen
+from itil4.testing.differing import differences
+from itil4.testing.driver import Answer
 from itil4.testing.oracle import Expected
+from itil4.testing.policies import Watched
 from itil4.testing.story import Act
 from itil4.testing.timing import clocks_wrong
-from itil4.testing.values import written
 
 if TYPE_CHECKING:
     from itil4.testing.playing import Held, Player
@@ -42,28 +43,20 @@ class Before:
     failed: str | None = None
 
 
-class Promises:
+class Promises(BesideHost):
     """Looks at every step of one player."""
 
     def __init__(self, player: "Player") -> None:
         self.player = player
         self._shown: dict[Any, tuple[Step, ...]] = {}
+        self._watched: dict[tuple[str, int], tuple[int, Watched]] = {}
+        """Record and policy -> how much of the history it has seen, and what it remembers of that."""
 
-    def told(
-        self, code: str, text: str, act: Act, held: "Held | None" = None, diff: tuple[str, ...] = ()
-    ) -> Finding:  # fmt: skip
-        """Return a finding at a step of the story that is being played."""
-        player = self.player
-        named = player.subject.of_event.get(act.event)
-        lifecycle = named or player.subject.lifecycles[0]
-        record = held.record if held is not None else None
-        who = act.who.id if isinstance(act.who, Actor) else act.who
-        return Finding(
-            code, text, lifecycle=named.name if named else None, event=act.event,
-            state=getattr(record, lifecycle.field) if record is not None else None, role=who,
-            record=record.reference if record is not None else None, story=player.story, diff=diff,
-            practice=player.subject.name, given=player.given_besides,
-        )  # fmt: skip
+    def copy(self, player: "Player") -> "Promises":
+        """Return the promises of a player who goes on from where this one is."""
+        made = Promises(player)
+        made._shown, made._watched = dict(self._shown), dict(self._watched)
+        return made
 
     # births
 
@@ -101,9 +94,10 @@ class Promises:
         decision, failed = None, None
         steps: tuple[Step, ...] | None = None
         try:
-            if not act.stale and set(payload) <= {*self.player.subject.shape.checks, *self.player._choices(act.event)}:
+            known = {*self.player.subject.shape.checks, *self.player._choices(act.event)}
+            if not act.stale and known.issuperset(payload) and self._is_to_explain(act, actor, payload):
                 decision = model.explain(held.reference, act.event, payload, actor)
-            if self._is_new(act, held, actor):
+            if self._is_first("buttons", act, actor):
                 steps = self._buttons(held, actor, len(contents))
         except ITIL4Error as error:
             failed = f"{type(error).__name__}: {error}"
@@ -119,11 +113,17 @@ class Promises:
             self._shown[mark] = model.available(held.reference, actor)
         return self._shown[mark]
 
-    def _is_new(self, act: Act, held: "Held", actor: Actor) -> bool:
-        """Whether the buttons have not been looked at yet for this event, these states and this actor."""
-        states = tuple(getattr(held.record, each.field) for each in self.player.subject.lifecycles)
-        mark = (act.event, states, actor)
-        asked = self.player.oracle.watch.asked
+    def _is_to_explain(self, act: Act, actor: Actor, payload: Mapping[str, Any]) -> bool:
+        """Whether explain is asked before a step: always, but in a walk once of what is possible in one way."""
+        if not self.player.sparing or act.refused is not None or act.late:
+            return True
+        return self._is_first("explain", act, (actor, frozenset(payload)))
+
+    def _is_first(self, what: str, act: Act, other: Any) -> bool:
+        """Whether something was not asked yet in this walk for an event and the states of its record."""
+        record = self.player.held[act.on].record
+        states = tuple(getattr(record, each.field) for each in self.player.subject.lifecycles)
+        mark, asked = (what, act.event, states, other), self.player.oracle.watch.asked
         if mark in asked:
             return False
         asked.add(mark)
@@ -221,15 +221,15 @@ class Promises:
         late = act.late and not foretold  # else the practice itself says no, whoever wrote meanwhile
         if act.stale or (late and expected is not None and expected.allowed):
             if not codes or not codes <= {"stale", "stale_links"}:
-                text = f"it was refused for {_listed(codes)}, and must be for stale."
+                text = f"it was refused for {listed(codes)}, and must be for stale."
                 yield self.told("wrong_reason", text, act, held)
         elif expected is not None and expected.allowed:
             if expected.sure or (codes & _LIBRARY and self._by_lifecycle(was)):
-                text = f"{act.event!r} was refused for {_listed(codes)}, and must be possible: {answer.text}"
+                text = f"{act.event!r} was refused for {listed(codes)}, and must be possible: {answer.text}"
                 yield self.told("wrongly_refused", text, act, held)
         elif expected is not None and expected.sure and codes not in expected.codes:
-            wanted = " or ".join(_listed(each) for each in expected.codes)
-            text = f"it was refused for {_listed(codes)}, and must be for {wanted}."
+            wanted = " or ".join(listed(each) for each in expected.codes)
+            text = f"it was refused for {listed(codes)}, and must be for {wanted}."
             yield self.told("wrong_reason", text, act, held)
         if not act.late:
             yield from self._untouched(was, after, "the refusal")
@@ -258,9 +258,9 @@ class Promises:
                 text = f"explain says that {act.event!r} is {said}, and it was {did}."
                 yield self.told("disagree", text, act, held)
             elif not answer.done and frozenset(decision.codes) != frozenset(answer.codes):
-                told, did = _listed(frozenset(decision.codes)), _listed(frozenset(answer.codes))
+                told, did = listed(frozenset(decision.codes)), listed(frozenset(answer.codes))
                 yield self.told("disagree", f"explain gives {told} as the reason, and fire {did}.", act, held)
-        if was.steps is None:
+        if was.steps is None or act.late:  # who wrote meanwhile may have changed what is possible
             return
         shown = any(step.event == act.event for step in was.steps)
         offered = self._offered(was)
@@ -272,7 +272,16 @@ class Promises:
         """The lifecycle alone, as a host uses it on its own rows, decides as it does within its practice."""
         player, act, held = self.player, was.act, was.held
         lifecycle = expected.lifecycle if expected is not None else None
-        if expected is None or lifecycle is None or not expected.sure or act.payload or act.stale or act.late:
+        if expected is None or lifecycle is None or act.stale or act.late:
+            return
+        if expected.allowed and self._is_first("alone", act, frozenset(act.payload)):
+            payload = player._fields(act, was.record, player.given(act.payload))
+            context = player.oracle.context(was.record, act.event, payload, was.actor, player.model.now())
+            if not lifecycle.explain(was.record, act.event, context).allowed:
+                text = f"the lifecycle alone explains why {act.event!r} is refused, and it is possible."
+                yield self.told("disagree", text, act, held)
+                return
+        if not expected.sure or act.payload:
             return
         context = player.oracle.context(was.record, act.event, {}, was.actor, player.model.now())
         context.derive = None
@@ -326,8 +335,16 @@ class Promises:
             if differing or replayed != record:
                 yield self.told("replay", "the history rebuilds another record.", act, held, differing)
         yield from self._timed(act, held, history)
-        codec = model.desk.stored.codec
+        yield from self._read_back(act, held, record)
+
+    def _read_back(self, act: Act, held: "Held", record: Any) -> Iterator[Finding]:
+        """What is read is what was written; where the same was written as is stored, it was read just now."""
+        model = self.player.model
+        codec, house = model.desk.stored.codec, model.itsm.house
         row = codec.row(record, record.number, 0)
+        stored = next(iter(house.store.load(house.tenant, [record.id])), None)
+        if stored is not None and (stored.body, stored.schema) == (row.body, row.schema):
+            return
         differing = tuple(differences(record, codec.record(row)))
         if differing:
             yield self.told("round_trip", "what is read is not what was written.", act, held, differing)
@@ -391,9 +408,13 @@ class Promises:
             yield self.told("link", f"the link to {other.record.reference} was {done}.", act, held)
 
     def _lawful(self, act: Act, held: "Held", history: tuple[Entry, ...]) -> Iterator[Finding]:
-        for policy in self.player.policies:
-            for found in policy.violations(history, self.player.subject.practice.lifecycle):
-                told = self.told("policy", str(found), act, held)
+        """Every policy holds; each goes on from what it remembers of the entries that it has seen."""
+        for place, policy in enumerate(self.player.policies):
+            count, before = self._watched.get((held.reference, place)) or (0, None)
+            seen = policy.watched(history[count:], self.player.subject.lifecycles, before)
+            self._watched[held.reference, place] = (len(history), seen)
+            if seen.violation is not None:
+                told = self.told("policy", str(seen.violation), act, held)
                 yield attrs.evolve(told, given=(f"policies=[{policy}]", *told.given))
 
     # what is no step
@@ -427,91 +448,3 @@ class Promises:
         else:
             who = self.player.actor(act.who, held.record)
             yield from self._untouched(Before(act, held, who, held.record, contents, None, None), after, "the refusal")
-
-    # a host beside the library
-
-    def hosted_birth(self, act: Act, held: "Held") -> Iterator[Finding]:
-        """A host records what the library records."""
-        host, player = self.player.host, self.player
-        if host is None:
-            return
-        answer = host.open(player.given(act.payload), player.actor(act.who, None))
-        if answer.seen is None:
-            text = answer.error or answer.text or _listed(frozenset(answer.codes))
-            code = "crash" if answer.error else "wrongly_refused"
-            yield self.told(code, f"the host does not record it: {text}", act, held)
-            return
-        held.hosted, held.hosted_version = answer.seen.reference, answer.seen.version
-        yield from self._same(act, held, answer.seen, seen(held.record))
-
-    def hosted_step(
-        self, act: Act, held: "Held", payload: Mapping[str, Any], actor: Actor, answer: Answer, after: Any
-    ) -> Iterator[Finding]:  # fmt: skip
-        """A host takes and refuses what the library takes and refuses, and has the same record afterwards."""
-        host = self.player.host
-        if host is None or held.hosted is None:
-            return
-        if act.late or (act.stale and held.hosted_older is None):
-            held.drifted = True
-            return  # no driver can play it
-        expected = held.hosted_older if act.stale else None
-        theirs = host.fire(held.hosted, act.event, payload, actor, expected)
-        if theirs.error:
-            yield self.told("crash", f"the host failed: {theirs.error}", act, held)
-            return
-        if theirs.done and not answer.done:
-            code = "lost_update" if act.stale else "not_refused"
-            text = f"the host took {act.event!r}, which must be refused for {_listed(frozenset(answer.codes))}."
-            yield self.told(code, text, act, held)
-            return
-        if answer.done and not theirs.done:
-            text = f"the host refused {act.event!r}: {theirs.text or _listed(frozenset(theirs.codes))}"
-            yield self.told("wrongly_refused", text, act, held)
-            return
-        told = theirs.codes and not act.stale  # of several reasons a host may look at another one first
-        if not theirs.done and told and frozenset(theirs.codes) != frozenset(answer.codes):
-            text = f"the host refused for {_listed(frozenset(theirs.codes))}, not {_listed(frozenset(answer.codes))}."
-            yield self.told("wrong_reason", text, act, held)
-        now = host.get(held.hosted)
-        if now.version != held.hosted_version:
-            held.hosted_older, held.hosted_version = held.hosted_version, now.version
-        yield from self._same(act, held, now, seen(after))
-
-    def _same(self, act: Act, held: "Held", theirs: Seen, ours: Seen) -> Iterator[Finding]:
-        if theirs.state != ours.state:
-            text = f"the host's record is {theirs.state!r} and must be {ours.state!r}."
-            yield self.told("wrong_target", text, act, held)
-            return
-        if theirs.version is not None and not held.drifted and theirs.version != ours.version:
-            text = f"the host's record has version {theirs.version} and must have {ours.version}."
-            yield self.told("version", text, act, held)
-        differing = tuple(
-            f"{name}: must be {written(ours.values.get(name))}, is {written(value)}"
-            for name, value in theirs.values.items()
-            if name in ours.values and value != ours.values[name]
-        )
-        if differing:
-            yield self.told("wrong_change", "the host's record is another one.", act, held, differing)
-
-
-_MOVING = frozenset(("version", "updated_at"))
-
-
-def differences(wanted: Any, found: Any) -> Iterator[str]:
-    """Yield how a record differs from what it must be, a line per field; version and time aside."""
-    if type(wanted) is not type(found):
-        yield f"it must be a {type(wanted).__name__} and is a {type(found).__name__}"
-        return
-    for each in attrs.fields(type(wanted)):
-        one, other = getattr(wanted, each.name), getattr(found, each.name)
-        if each.name not in _MOVING and (type(one) is not type(other) or one != other):
-            yield f"{each.name}: must be {_shown(one)}, is {_shown(other)}"
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 120 else text[:119] + "…"
-
-
-def _listed(codes: frozenset[str]) -> str:
-    return ", ".join(sorted(codes)) or "no reason"

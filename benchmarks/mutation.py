@@ -37,18 +37,18 @@ SURVIVED = ("survived", "uncovered")
 Known = dict[tuple[Any, ...], dict[str, Any]]
 
 
-def judge(room: Room, place: Place, mutant: Mutant, afresh: bool) -> tuple[Told, str]:
+def judge(room: Room, place: Place, mutant: Mutant, chosen: argparse.Namespace) -> tuple[Told, str]:
     """Run the tests that can tell a mutant, and return what became of it and how it was put in."""
     tests, at_import = room.map.telling(mutant), room.map.runs_at_import(mutant)
     if mutant.swaps == {}:
         return Told("same", "", 0), "compiled"
     if mutant.swaps is not None and not tests and not at_import:
         return Told("uncovered", "", 0), "measured"
-    if mutant.swaps is not None and tests and not afresh:
-        told = room.run(place, tests)
+    if mutant.swaps is not None and tests and not chosen.afresh:
+        told = room.run(place, room.map.within(tests, chosen.budget))
         if told is not None and (told.verdict != "survived" or not at_import):
             return told, "in place"
-    return run_afresh(mutant, room.map.every_test(mutant), room.map.seconds), "afresh"
+    return run_afresh(mutant, room.map.within(room.map.every_test(mutant), chosen.budget), room.map.seconds), "afresh"
 
 
 def campaign(room: Room, picked: list[Place], known: Known, chosen: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -62,7 +62,7 @@ def campaign(room: Room, picked: list[Place], known: Known, chosen: argparse.Nam
         if before is not None and not (chosen.again and before["verdict"] in SURVIVED):
             continue
         started = time.perf_counter()
-        told, way = judge(room, place, mutant, chosen.afresh)
+        told, way = judge(room, place, mutant, chosen)
         keys = ("room", "module", "line", "column", "was", "now")
         about = dict(zip(keys, (mutant.room, *mutant.mark), strict=True))
         yield {**about, **told._asdict(), "way": way, "seconds": round(time.perf_counter() - started, 2)}
@@ -89,6 +89,7 @@ def main() -> None:
     parser.add_argument("--without", nargs="*", default=[], help="modules that are left out, by their file names")
     parser.add_argument("--log", type=Path, help="where each result is kept as a line of JSON, and read from again")
     parser.add_argument("--minutes", type=float, default=1e9, help="begin no mutant of a room after so long")
+    parser.add_argument("--budget", type=float, default=1e9, help="seconds of tests, fastest first, for a mutant")
     parser.add_argument("--again", action="store_true", help="run those again that survived, and those not yet run")
     parser.add_argument("--afresh", action="store_true", help="put in every mutant by importing it, and run all tests")
     parser.add_argument("--report", action="store_true", help="run nothing and report what the log has")

@@ -13,7 +13,7 @@ import pytest
 
 import itil4
 from itil4 import Actor, Entry, FieldSet, Incident, InvalidInput, Record
-from itil4.record import Frozen, Override, shape_of
+from itil4.record import Frozen, Override, blank, shape_of
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -167,3 +167,23 @@ def test_an_entry_turns_into_plain_data() -> None:
     again = pickle.loads(pickle.dumps(desk.history(held)))
     assert again == desk.history(held)
     assert isinstance(again[0], Entry)
+
+
+@pytest.mark.parametrize("text", ["", " ", "\u00a0\u2003", "\u200b", "\ufeff \u200d", "\u2060\u00ad"])
+def test_what_shows_nothing_is_blank(text: str) -> None:
+    """Marks without a look of their own fill no required field; signs among them do."""
+    assert blank(text)
+    with pytest.raises(InvalidInput) as caught:
+        itil4.connect().incidents.log(summary=text, by=Actor("sam", roles={"service_desk"}))
+    assert caught.value.code == "blank"
+    assert not blank(f"{text}x")
+
+
+@pytest.mark.parametrize("mark", ["\n", "\r", "\u2028", "\u2029"])
+def test_one_line_has_no_break_of_any_kind(mark: str) -> None:
+    """The breaks of Unicode too, which other programs show and split as such."""
+    itsm, sam = itil4.connect(), Actor("sam", roles={"service_desk"})
+    with pytest.raises(InvalidInput) as caught:
+        itsm.incidents.log(summary=f"Mail{mark}is down", by=sam)
+    assert caught.value.code == "several_lines"
+    assert itsm.incidents.log(summary="Mail", description=f"is{mark}down", by=sam).description == f"is{mark}down"

@@ -1,9 +1,10 @@
 """The walk: everything that a workflow can do, and everything that it must refuse, without chance."""
 
+import enum
 import itertools
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,25 @@ import attrs
 import kit_workflows as kit
 import pytest
 
-from itil4 import Actor, DefinitionError, Lifecycle, State, Transition
+from itil4 import Actor, DefinitionError, Lifecycle, Record, State, Transition, guard
 from itil4.lifecycle.engine import Engine
 from itil4.practices.base import Practice
 from itil4.storage import memory
 from itil4.storage.memory import MemoryStore
 from itil4.storage.query import Compare, Where
-from itil4.testing import Found, Subject, at_most, check_lifecycle, check_story, findings, near_misses, separation, walk
+from itil4.testing import (
+    Found,
+    Story,
+    Subject,
+    at_most,
+    check_lifecycle,
+    check_story,
+    findings,
+    near_misses,
+    separation,
+    stories,
+    walk,
+)
 from itil4.testing.walking import Walk
 
 
@@ -404,3 +417,97 @@ def test_in_a_large_lifecycle_every_step_is_still_tried_where_it_cannot_be_taken
     refused = {event for event, code in every.refusals if code == "wrong_state"}
     assert refused == {event for event, code in fewer.refusals if code == "wrong_state"}
     assert sum(fewer.refusals.values()) < sum(every.refusals.values())
+
+
+@attrs.frozen
+class Money:
+    """A type of a host, with parts that Python hides and rules of its own."""
+
+    amount: int = attrs.field(validator=attrs.validators.ge(1))
+    _unit: str = "EUR"
+
+
+class Shade(enum.Enum):
+    """An enumeration of a host."""
+
+    LIGHT = "light"
+    DARK = "dark"
+
+
+@attrs.frozen(kw_only=True)
+class Sale(Record):
+    """A record of types that a host made."""
+
+    price: Money
+    shade: Shade = Shade.LIGHT
+    shades: frozenset[Shade] = frozenset()
+    rates: Mapping[str, Money] = {}
+
+
+class Sales(Practice[Sale]):
+    """The practice of sales."""
+
+    name, slot, kind, prefix = "sales", "sales", "sale", "SAL"
+    record = Sale
+    lifecycle = Lifecycle(
+        "sale", "open", [State("open", "new"), State("in", "active"), State("größe", "closed", final=True)],
+        [
+            Transition("class", "open", "in", roles="clerk", fields={"price": "must_change", "shade": "must_change"}),
+            Transition("put right", "in", "in", roles="clerk", requires=["shades", "rates"]),
+            Transition("prüfen", "in", "größe", roles="prüfer"),
+        ],
+    )  # fmt: skip
+
+
+def test_types_and_names_of_any_kind_are_walked_and_every_story_can_be_written_down() -> None:
+    """Own types that must change, enumerations, mappings, events that are words of Python or of no language at all."""
+    assert walk(Sales).lacking() == ()
+    for cover in ("states", "transitions", "transition-pairs"):
+        for story in stories(Sales, cover):
+            assert Story.parse(str(story)) == story
+            check_story(Sales, str(story))
+
+
+@guard()
+def counts(permit: Any, context: Any) -> Any:
+    return 3
+
+
+@pytest.mark.parametrize(
+    ("rules", "event", "said"),
+    [
+        ({"guards": counts}, "open", "the guard 'counts': it answered 3, not True, False or a sentence"),
+        ({"effects": [lambda permit, context: {"noet": "x"}]}, "open", "no field 'noet'. Did you mean 'note'?"),
+        ({"effects": [lambda permit, context: {"note": 3}]}, "open", "note is a text"),
+        ({"effects": [lambda permit, context: {"state": "closed"}]}, "open", "state"),
+        ({"effects": [lambda permit, context: None]}, "open", "not a mapping of fields"),
+    ],
+)
+def test_a_rule_that_answers_what_it_must_not_is_a_finding_that_names_it(rules: Any, event: str, said: str) -> None:
+    """The kit itself does not stumble over it."""
+    base = kit.lifecycle()
+    steps = [attrs.evolve(step, **rules) if step.event == event else step for step in base.transitions]
+    with pytest.raises(Found) as caught:
+        walk(kit.permits(attrs.evolve(base, transitions=steps)))
+    (found,) = [each for each in caught.value.findings if each.code == "crash"]
+    assert found.event == event
+    assert said in found.text
+
+
+def test_a_type_that_refuses_what_the_kit_guesses_is_named_with_its_field() -> None:
+    """And with the remedy, which works."""
+
+    @attrs.frozen
+    class Sealed:
+        code: str = attrs.field(validator=attrs.validators.matches_re("NO-[0-9]+"))
+
+    @attrs.frozen(kw_only=True)
+    class SealedSale(Sale):
+        seal: Sealed
+
+    class SealedSales(Sales):
+        record = SealedSale
+
+    with pytest.raises(DefinitionError, match="'seal' of SealedSale"):
+        walk(SealedSales)
+    walk(SealedSales, domains={"seal": [Sealed("NO-1")]})

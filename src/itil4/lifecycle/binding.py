@@ -28,8 +28,9 @@ from itil4.errors import Decision, DefinitionError, Refused, StaleRecord
 from itil4.lifecycle.context import Context, Step
 from itil4.lifecycle.definition import Lifecycle
 from itil4.lifecycle.engine import Engine
-from itil4.lifecycle.findings import check_against, named_fields
+from itil4.lifecycle.findings import check_against
 from itil4.lifecycle.host import HostShape, View, host_fields, identities
+from itil4.lifecycle.structure import named_fields
 from itil4.lifecycle.timers import Due, due
 from itil4.lifecycle.writing import change_of, line
 from itil4.record import Added, Change, Entry
@@ -202,14 +203,13 @@ class Flow:
         engine, moved = self.engine, target != source
         if moved:
             said[self._field] = engine.moves[source][target]
-            if new:
-                new.append((self.state, source, target))
+            if new or self.version is not None:
+                new = [*(new or ()), (self.state, source, target)]
         seq = 1
         if self.version is not None:
             seen = getattr(row, self.version) or 0
             seq = seen + 1
-            new = new or ([(self.state, source, target)] if moved else [])
-            new.append((self.version, seen, seq))
+            new = [*(new or ()), (self.version, seen, seq)]
         identity = getattr(row, self.id, "")
         entry = line(
             engine, op, context, identity if type(identity) is str else str(identity), seq, event, source, target, said,

@@ -24,6 +24,7 @@ from itil4.record.history import Judged, Op
 ORDER = (
     *("unknown_event", "wrong_state", "internal", "role", "denied"),
     *("ill_typed", "naive_datetime", "not_a_choice", "too_long", "control_character", "several_lines", "blank"),
+    "invalid_value",
     *("unknown_field", "missing", "guard", "field_rule", "stale"),
 )
 """The order in which reasons are given."""
@@ -197,7 +198,7 @@ class Engine:
                 elif target is None:
                     gone.append(arrow.chosen.field)
             if payload:
-                wrong = self._payload_problems(payload, shape)
+                wrong = self._payload_problems(payload, shape, record)
                 if wrong is not None:
                     reasons = [*(reasons or ()), *wrong]
                     payload = self._fitting(payload, shape)
@@ -230,7 +231,7 @@ class Engine:
     def judge_update(self, state: str, record: Any, context: Context, shape: Shape) -> tuple[Any, tuple[Reason, ...]]:
         """Return the proposed record of an update without a step, and every reason against it."""
         payload = context.payload
-        reasons = self._payload_problems(payload, shape)
+        reasons = self._payload_problems(payload, shape, record)
         if reasons is None:
             proposed = shape.copy(record, payload)
             return proposed, self.judge_rules(state, record, proposed, context, shape)
@@ -251,8 +252,12 @@ class Engine:
         reasons.sort(key=lambda reason: _RANK.get(reason.code, len(_RANK)))
         return self._said(reasons, "update") if reasons else ()
 
-    def _payload_problems(self, payload: Mapping[str, Any], shape: Shape) -> list[Reason] | None:
+    def _payload_problems(
+        self, payload: Mapping[str, Any], shape: Shape, record: Any = None
+    ) -> list[Reason] | None:  # fmt: skip
         reasons = shape.problems(payload)
+        if reasons is None and shape.has_rules and record is not None:
+            reasons = shape.invalid(shape.copy(record, payload)) or None
         if self.owned.isdisjoint(payload):
             return reasons
         for name in payload:
@@ -403,7 +408,7 @@ class Engine:
             raise broken(_rule(rule), proposed, error) from error
         if not isinstance(delta, Mapping):
             raise broken(_rule(rule), proposed, f"it answered {delta!r}, not a mapping of fields")
-        wrong = self._payload_problems(delta, shape)
+        wrong = self._payload_problems(delta, shape, proposed)
         if wrong:
             raise broken(_rule(rule), proposed, str(wrong[0]))
         return delta

@@ -11,6 +11,7 @@ PRACTICES: dict[str, tuple[str, str]] = {
         "Version {version} of the workaround {workaround!r} does not follow from the {known} drafts of it.",
         "Write down the next version first, and publish that text.",
     ),
+    "past_review": ("The next review at {at} does not lie ahead of {now}.", "Give a later date."),
     "unknown_workaround": (
         "{event!r}: {record} has no workaround {name!r} that is {standing}.",
         "Did you mean {nearest}? Add a version first.",
@@ -164,7 +165,7 @@ PRACTICES: dict[str, tuple[str, str]] = {
         "The group {group!r} has {size} members, of which {needs!r} cannot be needed.",
         "Give needs from 1 to the number of members.",
     ),
-    "unknown_item": ("The graph has no item {item!r}.", "Did you mean {nearest}?"),
+    "unknown_item": ("The graph has no item {item!r}.", "Did you mean {nearest}? Give the id of one that it has."),
     "not_reached": ("There is no way from {start} to {item}.", "Ask for the path of an item that was reached."),
     "item_over": ("{item} is {state}.", "Use an item that is in service, or reinstate this one."),
     "rests_on_gone": (

@@ -28,6 +28,7 @@ from itil4.record import (
     Override,
     Record,
     Relation,
+    blank,
     make_shape,
 )
 from itil4.record.history import as_attachments
@@ -345,7 +346,7 @@ class Practice(Amending[R]):
             Refused: a field is not a computed one, or the value does not fit.
         """
         actor = self.desk.who(by, "override")
-        if not isinstance(reason, str) or not reason or reason.isspace():
+        if not isinstance(reason, str) or blank(reason):
             raise InvalidInput.of("blank", field="reason")
         if not values:
             raise InvalidInput.of("missing", event="override", fields=("a computed field",))

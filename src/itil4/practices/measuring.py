@@ -184,8 +184,10 @@ def measure(
     until = None if until is None else instant(until, "until")
     if since is not None and until is not None and since > until:
         raise InvalidInput.of("bad_period", since=since, until=until)
-    if isinstance(excluding, str):
+    if isinstance(excluding, str) or not isinstance(excluding, Iterable):
         raise InvalidInput.of("ill_typed", field="excluding", expected="a collection of references", value=excluding)
+    if not isinstance(split, Iterable):
+        raise InvalidInput.of("ill_typed", field="split", expected="names of fields", value=split)
     fields = _fields(practice, (split,) if isinstance(split, str) else tuple(split))
     gone = frozenset(excluding)
     period = Period(practice.desk.house.clock.now(), since, until)

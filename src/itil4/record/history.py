@@ -131,7 +131,7 @@ class Details(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         return self.data[name]
 
-    def get(self, name: str, default: Any = None) -> Any:
+    def get(self, name: str, default: Any = None) -> Any | None:
         """Return a part, or the default; most entries lack most parts, so that nothing is raised for it."""
         return self.data.get(name, default)
 

@@ -10,11 +10,11 @@ from typing import Any, Literal, Self
 
 import attrs
 
-from itil4.errors import DefinitionError, InvalidInput, Reason, nearest
+from itil4.errors import DefinitionError, InvalidInput, ITIL4Error, Reason, nearest
 from itil4.record.base import PROTECTED, RESERVED, Frozen, Record, freeze
 from itil4.record.copying import Copier, copier
 from itil4.record.door import Check, FieldType, Line, Note, field_type
-from itil4.record.making import blank_of, needing_freeze
+from itil4.record.making import blank_of, broken_value, broken_values, has_own_rules, needing_freeze, own_converters
 
 _WORDS: dict[str, Any] = {
     "line": Line,
@@ -139,6 +139,9 @@ class Shape:
     """The fields whose mappings are frozen."""
     _turned: frozenset[str] = attrs.field(init=False)
     _needed: frozenset[str] = attrs.field(init=False)
+    _converters: Mapping[str, Any] = attrs.field(init=False)
+    has_rules: bool = attrs.field(init=False)
+    """Whether the class has rules of its own, beside its types: validators, or code that runs when one is made."""
 
     def __attrs_post_init__(self) -> None:
         everything = {**self.fields, **self.extra.types}
@@ -160,6 +163,8 @@ class Shape:
         put(self, "mappings", needing_freeze(everything))
         put(self, "_turned", moments | self.mappings)
         put(self, "_needed", frozenset(needed))
+        put(self, "_converters", own_converters(self.record))
+        put(self, "has_rules", has_own_rules(self.record))
 
     def get(self, name: str) -> FieldType | None:
         """Return the type of a field of the class or of the extra fields."""
@@ -184,8 +189,10 @@ class Shape:
 
         An instant that a local clock shows twice equals nothing outside its own zone, so a record
         that kept it would differ from its stored form; a mapping that somebody else holds too could
-        change under the record.
+        change under the record. Converters of the class see what fits their field.
         """
+        if self._converters and not self._converters.keys().isdisjoint(values):
+            values = {name: self._converted(name, value) for name, value in values.items()}
         if self._turned.isdisjoint(values):
             return values
         told: dict[str, Any] = {
@@ -195,6 +202,27 @@ class Shape:
         }
         told |= {name: freeze(values[name]) for name in self.mappings if name in values}
         return {**values, **told} if told else values
+
+    def _converted(self, name: str, value: Any) -> Any:
+        convert = self._converters.get(name)
+        if convert is None or self.fields[name].check(name, value) is not None:
+            return value
+        try:
+            return convert(value)
+        except Exception as error:  # a rule of the host may raise anything
+            raise InvalidInput(broken_value(error, name, value)) from error
+
+    def invalid(self, record: Any) -> list[Reason]:
+        """Return what the rules of the class itself say against a record, as its constructor would."""
+        try:
+            made: Any = dataclasses.replace if dataclasses.is_dataclass(record) else attrs.evolve
+            made(record)
+        except ITIL4Error as error:
+            return list(error.reasons)
+        except Exception as error:  # a rule of the host may raise anything
+            held = {name: getattr(record, name) for name in self.fields}
+            return list(broken_values(error, type(record), held))
+        return []
 
     def problems(self, values: Mapping[str, Any], locked: Iterable[str] | None = None) -> list[Reason] | None:
         """Say what is wrong with `values` as new contents of fields: None, or the reasons.
@@ -273,14 +301,23 @@ class Shape:
     def _filled(self, values: Mapping[str, Any], checked: Collection[str]) -> Any:
         """Fill a copy of the blank record; whatever is wrong, the constructor says."""
         if self._blank is None or not self._needed.issubset(values):
-            return self.record(**values)
+            return self._constructed(values)
         fields = self.fields
         for name, value in values.items():
             if name not in checked and (name not in fields or fields[name].check(name, value) is not None):
-                return self.record(**values)
+                return self._constructed(values)
         if not self.mappings.isdisjoint(values):
             values = {name: freeze(value) if name in self.mappings else value for name, value in values.items()}
         return self._copy(self._blank, values)
+
+    def _constructed(self, values: Mapping[str, Any]) -> Any:
+        """Return what the constructor makes, or refuse as a rule of the class does."""
+        try:
+            return self.record(**values)
+        except (ITIL4Error, TypeError):  # the latter for a field that lacks
+            raise
+        except Exception as error:  # a rule of the host may raise anything
+            raise InvalidInput(*broken_values(error, self.record, values)) from error
 
 
 def _folded(record: Any, changes: Mapping[str, Any], extra: Mapping[str, FieldType]) -> Mapping[str, Any]:
@@ -312,16 +349,7 @@ def shape_of(cls: type) -> Shape:
 
 def make_shape(cls: type, extra: FieldSet | None = None, locked: Iterable[str] = ()) -> Shape:
     """Return the shape of `cls` with extra fields; `locked` names are set by the library only."""
-    copy = copier(cls)
-    try:
-        hints = typing.get_type_hints(cls, include_extras=True)
-    except Exception as error:  # whatever an annotation raises when it is evaluated
-        raise DefinitionError.of(
-            "unresolved_type", record=cls.__name__, field="annotations", error=str(error)
-        ) from error
-    fields = {}
-    for name, required, default in _declared(cls):
-        fields[name] = field_type(cls.__name__, name, hints[name], required=required, default=freeze(default))
+    copy, fields = copier(cls), _fields(cls)
     extra = extra or FieldSet()
     for name in extra:
         if name in fields:
@@ -335,6 +363,21 @@ def make_shape(cls: type, extra: FieldSet | None = None, locked: Iterable[str] =
         for name, field in fields.items()
     )
     return Shape(cls, fields, extra, frozenset(locked), copy, doors)
+
+
+@lru_cache(maxsize=1024)
+def _fields(cls: type) -> Mapping[str, FieldType]:
+    """Return the fields of a class, compiled; they are the same whatever extra fields a host declares."""
+    try:
+        hints = typing.get_type_hints(cls, include_extras=True)
+    except Exception as error:  # whatever an annotation raises when it is evaluated
+        raise DefinitionError.of(
+            "unresolved_type", record=cls.__name__, field="annotations", error=str(error)
+        ) from error
+    return {
+        name: field_type(cls.__name__, name, hints[name], required=required, default=freeze(default))
+        for name, required, default in _declared(cls)
+    }
 
 
 _NOTHING = object()

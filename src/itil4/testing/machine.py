@@ -6,8 +6,9 @@ Every rule plays a step of a story, so that every promise of a walk is looked at
 failure is made short by the kit, in seconds, before Hypothesis shows it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from datetime import timedelta
+from keyword import iskeyword
 from typing import Any
 
 import attrs
@@ -20,11 +21,12 @@ from itil4.testing.checking import Finding, Found
 from itil4.testing.driver import Driver
 from itil4.testing.playing import Player
 from itil4.testing.policies import Policy, as_policies
+from itil4.testing.showing import one_person
 from itil4.testing.shrinking import shrunk
 from itil4.testing.story import Act
 from itil4.testing.subject import Subject
 from itil4.testing.values import Plain, Ref
-from itil4.testing.walking import Walk, one_person
+from itil4.testing.walking import Walk
 
 try:
     from hypothesis import HealthCheck, Phase
@@ -181,8 +183,7 @@ def lifecycle_machine(
         "driver": None if driver is None else staticmethod(driver),
         "short": {},
     }
-    for name, function in _rules(subject).items():
-        made[_free(name)] = function
+    made |= _rules(subject)
     machine: type[LifecycleMachine] = type(f"{practice.__name__}Machine", (LifecycleMachine,), made)
     machine.TestCase.settings = hypothesis_settings(
         max_examples=_EXAMPLES, stateful_step_count=_STEPS, deadline=None, report_multiple_bugs=False,
@@ -215,11 +216,13 @@ def _calmed(machine: type[LifecycleMachine]) -> None:
     machine.TestCase.runTest = runTest  # type: ignore[assignment]  # the class is made for this machine alone
 
 
-def _free(name: str) -> str:
-    """Return a name for a rule that no attribute of the machine has."""
+def _free(name: str, taken: Container[str]) -> str:
+    """Return a name for the rule of an event that no attribute of the machine has, and no other rule."""
     plain = "".join(sign if sign.isalnum() else "_" for sign in name)
-    plain = plain if plain.isidentifier() else f"step_{plain}"
-    return f"{plain}_" if hasattr(LifecycleMachine, plain) else plain
+    plain = plain if plain.isidentifier() and not iskeyword(plain) else f"step_{plain}"
+    while hasattr(LifecycleMachine, plain) or plain in taken:
+        plain += "_"
+    return plain
 
 
 _which = st.integers(0, len(_LABELS) - 1)
@@ -229,8 +232,6 @@ _choice = st.integers(0, 11)
 def _rules(subject: Subject) -> dict[str, Any]:
     """Return the rules of a machine by their names: one for each event, and what else happens to records."""
     found: dict[str, Any] = {}
-    for event in subject.of_event:
-        found[event] = _step(event)
     found["record_another"] = rule(which=_which, warm=st.integers(0, 30))(_another)
     found["let_time_pass"] = rule(span=st.sampled_from(_SPANS), ticks=st.booleans())(_pass)
     found["change_fields"] = rule(which=_which, choice=_choice, value=st.sampled_from(_HOSTILE), hand=_hands)(_update)
@@ -238,17 +239,20 @@ def _rules(subject: Subject) -> dict[str, Any]:
     if any(relation.ends for relation in subject.practice.relations):
         found["link_records"] = rule(which=_which, other=_which, choice=_choice, undo=st.booleans())(_link)
     found["begin"] = initialize(warm=st.integers(0, 30))(_begin)
+    for event in subject.of_event:
+        name = _free(event, found)
+        found[name] = _step(event, name)
     return found
 
 
 _hands = st.sampled_from(_HANDS)
 
 
-def _step(event: str) -> Any:
+def _step(event: str, name: str) -> Any:
     def take(self: LifecycleMachine, which: int, hand: str, choice: int, value: Any) -> None:
         self._event(event, which, hand, choice, value)
 
-    take.__name__ = take.__qualname__ = event
+    take.__name__ = take.__qualname__ = name
     return rule(which=_which, hand=_hands, choice=_choice, value=st.sampled_from(_HOSTILE))(take)
 
 

@@ -5,6 +5,7 @@ complete and plays the same again.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -86,6 +87,7 @@ class Player:
         policies: what must hold in every history.
         watch: looks over guards and effects; shared by the players of one walk.
         checks: whether promises are looked at; without, a player only gets somewhere.
+        sparing: whether steps that are possible in one way, in the same states, are explained once for all players.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class Player:
         watch: Watch | None = None,
         *,
         checks: bool = True,
+        sparing: bool = False,
     ) -> None:
         self.subject = subject
         self.model = subject.opened()
@@ -109,7 +112,25 @@ class Player:
         self.read: dict[Any, Any] = {}
         """The last reading of every service clock."""
         self.checks = checks
+        self.sparing = sparing
         self.promises = Promises(self)
+
+    def copy(self) -> "Player | None":
+        """Return a player at the same place, which goes its own way from here; None where there can be none.
+
+        Beside a host there is none: it has no second world.
+        """
+        model = self.model.copy() if self.host is None else None
+        if model is None:
+            return None
+        made = object.__new__(type(self))
+        made.subject, made.model, made.host = self.subject, model, None
+        made.oracle = Oracle(model.desk, self.oracle.watch, self.subject.tables)
+        made.policies, made.checks, made.sparing, made.brought = self.policies, self.checks, self.sparing, self.brought
+        made.held = {label: copy(held) for label, held in self.held.items()}
+        made.acts, made.read = list(self.acts), dict(self.read)
+        made.promises = self.promises.copy(made)
+        return made
 
     @property
     def story(self) -> Story:
@@ -156,18 +177,24 @@ class Player:
             self.advance(act.after)
         if act.event in self.subject.births:
             return self._born(act)
-        if act.event not in self.subject.of_event and act.event not in OTHERS:
-            known = (*self.subject.of_event, *self.subject.births, *OTHERS)
-            if act.refused is None:
-                near = nearest(act.event, known)
-                where = f"a story of {self.subject.name}"
-                raise InvalidInput.of("unknown_name", where=where, what="step", name=act.event, nearest=near)
+        if not self.knows(act.event) and act.refused is None:
+            near = nearest(act.event, self._events)
+            where = f"a story of {self.subject.name}"
+            raise InvalidInput.of("unknown_name", where=where, what="step", name=act.event, nearest=near)
         held = self.on(act.on)
         if act.stale and held.older is None:
             self._other(Act("comment", {"text": "Meanwhile"}, self._passer_by(held), on=act.on), held)
         if act.event in OTHERS:
             return self._other(act, held)
         return self._step(act, held)
+
+    @property
+    def _events(self) -> tuple[str, ...]:
+        return (*self.subject.of_event, *self.subject.births, *OTHERS)
+
+    def knows(self, event: str) -> bool:
+        """Whether the practice has such a step, or a story such a word."""
+        return event in self._events
 
     def advance(self, by: timedelta) -> None:
         """Let time pass, for the library and for the host."""
@@ -298,8 +325,7 @@ class Player:
     ) -> tuple[Expected | None, str | None]:
         try:
             verb = self._fields(act, before, payload)
-            context = self.oracle.context(before, act.event, verb, actor, self.model.now())
-            expected = self.oracle.expected(before, act.event, context)
+            expected = self.oracle.asked(before, act.event, verb, actor, self.model.now())
             return (expected if verb is payload else attrs.evolve(expected, sure=False)), None
         except ITIL4Error as error:
             return None, str(error)

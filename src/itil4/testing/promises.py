@@ -11,9 +11,11 @@ from itil4.lifecycle import Step, Transition
 from itil4.practices.approval import Approving
 from itil4.record import Actor, Entry
 from itil4.testing.checking import Finding
+from itil4.testing.differing import differences
 from itil4.testing.driver import Answer, Seen
 from itil4.testing.local import seen
 from itil4.testing.oracle import Expected
+from itil4.testing.policies import Watched
 from itil4.testing.story import Act
 from itil4.testing.timing import clocks_wrong
 from itil4.testing.values import written
@@ -48,6 +50,14 @@ class Promises:
     def __init__(self, player: "Player") -> None:
         self.player = player
         self._shown: dict[Any, tuple[Step, ...]] = {}
+        self._watched: dict[tuple[str, int], tuple[int, Watched]] = {}
+        """Record and policy -> how much of the history it has seen, and what it remembers of that."""
+
+    def copy(self, player: "Player") -> "Promises":
+        """Return the promises of a player who goes on from where this one is."""
+        made = Promises(player)
+        made._shown, made._watched = dict(self._shown), dict(self._watched)
+        return made
 
     def told(
         self, code: str, text: str, act: Act, held: "Held | None" = None, diff: tuple[str, ...] = ()
@@ -101,9 +111,10 @@ class Promises:
         decision, failed = None, None
         steps: tuple[Step, ...] | None = None
         try:
-            if not act.stale and set(payload) <= {*self.player.subject.shape.checks, *self.player._choices(act.event)}:
+            known = {*self.player.subject.shape.checks, *self.player._choices(act.event)}
+            if not act.stale and known.issuperset(payload) and self._is_to_explain(act, actor, payload):
                 decision = model.explain(held.reference, act.event, payload, actor)
-            if self._is_new(act, held, actor):
+            if self._is_first("buttons", act, actor):
                 steps = self._buttons(held, actor, len(contents))
         except ITIL4Error as error:
             failed = f"{type(error).__name__}: {error}"
@@ -119,11 +130,17 @@ class Promises:
             self._shown[mark] = model.available(held.reference, actor)
         return self._shown[mark]
 
-    def _is_new(self, act: Act, held: "Held", actor: Actor) -> bool:
-        """Whether the buttons have not been looked at yet for this event, these states and this actor."""
-        states = tuple(getattr(held.record, each.field) for each in self.player.subject.lifecycles)
-        mark = (act.event, states, actor)
-        asked = self.player.oracle.watch.asked
+    def _is_to_explain(self, act: Act, actor: Actor, payload: Mapping[str, Any]) -> bool:
+        """Whether explain is asked before a step: always, but in a walk once of what is possible in one way."""
+        if not self.player.sparing or act.refused is not None or act.late:
+            return True
+        return self._is_first("explain", act, (actor, frozenset(payload)))
+
+    def _is_first(self, what: str, act: Act, other: Any) -> bool:
+        """Whether something was not asked yet in this walk for an event and the states of its record."""
+        record = self.player.held[act.on].record
+        states = tuple(getattr(record, each.field) for each in self.player.subject.lifecycles)
+        mark, asked = (what, act.event, states, other), self.player.oracle.watch.asked
         if mark in asked:
             return False
         asked.add(mark)
@@ -272,7 +289,16 @@ class Promises:
         """The lifecycle alone, as a host uses it on its own rows, decides as it does within its practice."""
         player, act, held = self.player, was.act, was.held
         lifecycle = expected.lifecycle if expected is not None else None
-        if expected is None or lifecycle is None or not expected.sure or act.payload or act.stale or act.late:
+        if expected is None or lifecycle is None or act.stale or act.late:
+            return
+        if expected.allowed and self._is_first("alone", act, frozenset(act.payload)):
+            payload = player._fields(act, was.record, player.given(act.payload))
+            context = player.oracle.context(was.record, act.event, payload, was.actor, player.model.now())
+            if not lifecycle.explain(was.record, act.event, context).allowed:
+                text = f"the lifecycle alone explains why {act.event!r} is refused, and it is possible."
+                yield self.told("disagree", text, act, held)
+                return
+        if not expected.sure or act.payload:
             return
         context = player.oracle.context(was.record, act.event, {}, was.actor, player.model.now())
         context.derive = None
@@ -326,8 +352,16 @@ class Promises:
             if differing or replayed != record:
                 yield self.told("replay", "the history rebuilds another record.", act, held, differing)
         yield from self._timed(act, held, history)
-        codec = model.desk.stored.codec
+        yield from self._read_back(act, held, record)
+
+    def _read_back(self, act: Act, held: "Held", record: Any) -> Iterator[Finding]:
+        """What is read is what was written; where the same was written as is stored, it was read just now."""
+        model = self.player.model
+        codec, house = model.desk.stored.codec, model.itsm.house
         row = codec.row(record, record.number, 0)
+        stored = next(iter(house.store.load(house.tenant, [record.id])), None)
+        if stored is not None and (stored.body, stored.schema) == (row.body, row.schema):
+            return
         differing = tuple(differences(record, codec.record(row)))
         if differing:
             yield self.told("round_trip", "what is read is not what was written.", act, held, differing)
@@ -391,9 +425,13 @@ class Promises:
             yield self.told("link", f"the link to {other.record.reference} was {done}.", act, held)
 
     def _lawful(self, act: Act, held: "Held", history: tuple[Entry, ...]) -> Iterator[Finding]:
-        for policy in self.player.policies:
-            for found in policy.violations(history, self.player.subject.practice.lifecycle):
-                told = self.told("policy", str(found), act, held)
+        """Every policy holds; each goes on from what it remembers of the entries that it has seen."""
+        for place, policy in enumerate(self.player.policies):
+            count, before = self._watched.get((held.reference, place)) or (0, None)
+            seen = policy.watched(history[count:], self.player.subject.lifecycles, before)
+            self._watched[held.reference, place] = (len(history), seen)
+            if seen.violation is not None:
+                told = self.told("policy", str(seen.violation), act, held)
                 yield attrs.evolve(told, given=(f"policies=[{policy}]", *told.given))
 
     # what is no step
@@ -492,25 +530,6 @@ class Promises:
         )
         if differing:
             yield self.told("wrong_change", "the host's record is another one.", act, held, differing)
-
-
-_MOVING = frozenset(("version", "updated_at"))
-
-
-def differences(wanted: Any, found: Any) -> Iterator[str]:
-    """Yield how a record differs from what it must be, a line per field; version and time aside."""
-    if type(wanted) is not type(found):
-        yield f"it must be a {type(wanted).__name__} and is a {type(found).__name__}"
-        return
-    for each in attrs.fields(type(wanted)):
-        one, other = getattr(wanted, each.name), getattr(found, each.name)
-        if each.name not in _MOVING and (type(one) is not type(other) or one != other):
-            yield f"{each.name}: must be {_shown(one)}, is {_shown(other)}"
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 120 else text[:119] + "…"
 
 
 def _listed(codes: frozenset[str]) -> str:

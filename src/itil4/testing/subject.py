@@ -2,7 +2,7 @@
 
 import typing
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
 from uuid import uuid4
@@ -20,7 +20,7 @@ from itil4.testing.built_in import ACCEPTED, BIRTH_VERBS, BIRTHS, EXAMPLES, SETT
 from itil4.testing.local import InProcess
 from itil4.testing.oracle import Tables
 from itil4.testing.story import Story, Who
-from itil4.testing.values import Later, Made, Plain, told
+from itil4.testing.values import Later, Made, Plain, played, told
 
 BIRTH = "log"
 OTHERS = ("update", "comment", "link", "unlink", "wait", "tick")
@@ -29,6 +29,7 @@ OTHERS = ("update", "comment", "link", "unlink", "wait", "tick")
 _MOST_CHOICES = 12
 _DEEPEST = 4
 _DAY = timedelta(days=1)
+_SOMETIME = datetime(2026, 3, 2, 9, tzinfo=UTC)
 _NOBODY: frozenset[str] = frozenset()
 
 _SCALARS: Mapping[str, tuple[Any, ...]] = {
@@ -185,7 +186,18 @@ class Subject:
         if made is None:
             raise DefinitionError.of("no_values", record=self.shape.record.__name__, field=name)
         said = [told(value) for value in (*guarded, *conditions) if field.check(name, value) is None]
-        return tuple(dict.fromkeys([*said, *made]))
+        found = tuple(filter(self._is_made, dict.fromkeys([*said, *made])))
+        if not found:
+            raise DefinitionError.of("no_values", record=self.shape.record.__name__, field=name)
+        return found
+
+    def _is_made(self, value: Plain) -> bool:
+        """Whether the types of the host let a value be made: their own rules may refuse what the kit guesses."""
+        try:
+            played(value, _SOMETIME, self.types, {})
+        except InvalidInput:
+            return False
+        return True
 
 
 def _without_hand(value: Any) -> Any:
@@ -244,21 +256,31 @@ def _numbers(field: FieldType, name: str) -> tuple[Plain, ...]:
 
 
 def _of_own_type(field: FieldType, name: str, depth: int) -> tuple[Plain, ...] | None:
-    """Return a value of an attrs class of the host, made of its required parts."""
+    """Return values of an attrs class of the host: of its required parts, and with one part after the other changed."""
     kind = typing.get_origin(field.python) or field.python
     if field.check(name, f"some {name}") is None:
         return (f"some {name}",)
     if not (isinstance(kind, type) and attrs.has(kind)) or depth > _DEEPEST:
         return None
     hints = typing.get_type_hints(kind, include_extras=True)
-    parts = {}
+    parts, others = {}, []
     for each in attrs.fields(kind):
-        if each.default is attrs.NOTHING and each.init:
+        required = each.default is attrs.NOTHING
+        if not each.init or (each.name not in hints and not required):
+            continue
+        try:
             inner = _values(field_type(kind.__name__, each.name, hints[each.name]), each.name, depth + 1)
-            if inner is None:
-                return None
+        except DefinitionError:  # a type that records cannot hold, in a part that need not be given
+            if required:
+                raise
+            continue
+        if inner is None and required:
+            return None
+        if required and inner is not None:
             parts[str(each.alias)] = inner[0]
-    return (Made(kind.__name__, parts),)
+        others += [(str(each.alias), value) for value in (inner or ())[int(required) :]]
+    made = [Made(kind.__name__, parts), *(Made(kind.__name__, {**parts, name: value}) for name, value in others)]
+    return tuple(made[:_MOST_CHOICES])
 
 
 def own_types(shape: Shape) -> Mapping[str, type]:

@@ -276,7 +276,11 @@ def played(value: Plain, at: datetime, types: Mapping[str, type], records: Mappi
     if isinstance(value, Made):
         if value.kind not in types:
             raise InvalidInput.of("bad_story", text=repr(value), place="a value", expected=_among(types))
-        return types[value.kind](**{name: played(each, at, types, records) for name, each in value.parts.items()})
+        parts = {name: played(each, at, types, records) for name, each in value.parts.items()}
+        try:
+            return types[value.kind](**parts)
+        except Exception as error:  # whatever a type of the host says against what it is given
+            raise InvalidInput.of("bad_story", text=repr(value), place="a value", expected=str(error)) from error
     if isinstance(value, Member):
         return _meant(value, types)
     if isinstance(value, Mapping):

@@ -1,52 +1,64 @@
 """Cases: plain observations grouped, checked and put into the order of time, before anything is measured.
 
-Histories are long, so what is done for every row is done for whole columns at once, by builtins.
+Histories are long: each row is looked at once, and what it says is kept in columns.
 """
 
 from bisect import bisect
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
-from itertools import chain, compress, count, islice, repeat
-from operator import is_not, itemgetter, le, ne
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from itertools import chain, compress, count, islice
+from operator import le, ne
 from typing import Any, TypeAlias
 
 import attrs
 
 from itil4.clock import instant
 from itil4.errors import InvalidInput, Reason
-from itil4.value.observations import Observation
+from itil4.value.observations import Observation, Sign
+from itil4.value.simulated_history import SimulatedHistory
 
 _TICK = datetime.resolution
-_CASE, _AT, _CATEGORY = itemgetter(0), itemgetter(2), itemgetter(3)
-_TOLD = (5, 6, 8)  # by, accepted, touched
-_LEAST, _WHOLE = 3, 9
+_LEAST, _WHOLE, _PARTS = 3, 9, 4
 
 Row: TypeAlias = tuple[Any, ...]
 
 
 @attrs.frozen
 class Seen:
-    """The rows of one case after those of another, each case in the order of time.
+    """The observations of one case after those of another, each case in the order of time, as columns.
 
     Attributes:
-        rows: the observations: three parts each if all are `plain`, or else all nine.
-        cases, times: the case of each row, and when it was, in UTC.
+        given: the observations as they were given; `order` has their numbers.
+        cases, times: the case of each, and when it was, in UTC.
+        ways: for each its sign, as a number in `signs`.
         begins, ends: for each case, in the order in which they were first seen: the numbers of its first row and of
             the first one that is no longer its own.
         problems: what is odd about them.
-        plain: nothing is told beyond case, place and time; `silent`: no category; `rich`: there are people,
-            judgements or hands-on time.
+        rich: there are people, judgements or hands-on time.
     """
 
-    rows: list[Row]
+    given: Sequence[Row]
+    order: Sequence[int]
     cases: list[str]
     times: list[datetime]
+    ways: tuple[int, ...]
+    signs: list[Sign]
     begins: list[int]
     ends: list[int]
     problems: tuple[Reason, ...]
-    plain: bool
-    silent: bool
     rich: bool
+
+    @property
+    def silent(self) -> bool:
+        """Whether no observation says its category."""
+        return all(category is None for _, category, _, _ in self.signs)
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """All observations, each with its nine parts."""
+        return [_whole(self.given[number]) for number in self.order]
 
     def firsts(self) -> list[datetime]:
         """Return when each case was first seen."""
@@ -61,35 +73,72 @@ def by_case(observations: Iterable[Row]) -> Seen:
     """Return the observations by case, checked, in UTC and in the order of time.
 
     Raises:
-        InvalidInput: a row is no tuple (case, place, at), a time has no time zone, or there is none.
+        InvalidInput: a row is no tuple (case, place, at), a place is no text, a time has no time zone, hands-on time
+            is negative, or there is no row.
     """
-    given = observations if type(observations) is list else list(observations)
+    if isinstance(observations, SimulatedHistory):
+        given: Sequence[Row] = observations
+        cases, times, ways, signs = observations.columns()
+        rich = False
+    else:
+        given = list(observations)
+        cases, times, ways, signs, rich = _columns(given)
     if not given:
         raise InvalidInput.of("none_given", field="observations")
-    regular = set(map(type, given)) <= {tuple, Observation}
-    lengths = set(map(len, given)) if regular else set()
-    plain = lengths == {_LEAST}
-    rows: list[Row] = given if plain or lengths == {_WHOLE} else list(map(_whole, given))
-    rows, times = _in_utc(rows)
-    cases = list(map(_CASE, rows))
+    order: Sequence[int] = range(len(cases))
     begins = _begins(cases)
     if len({cases[begin] for begin in begins}) < len(begins):
-        rows = _together(rows)
-        cases, times = list(map(_CASE, rows)), list(map(_AT, rows))
+        order = _together(cases)
+        cases, times, ways = (
+            [cases[number] for number in order],
+            [times[number] for number in order],
+            [ways[number] for number in order],
+        )
         begins = _begins(cases)
-    ends = [*begins[1:], len(rows)]
-    rows, problems = _in_order(rows, times, begins, ends)
-    return Seen(
-        rows,
-        cases,
-        times,
-        begins,
-        ends,
-        tuple(problems),
-        plain,
-        silent=plain or not _tells(rows, _CATEGORY),
-        rich=not plain and any(_tells(rows, itemgetter(part)) for part in _TOLD),
-    )
+    ends = [*begins[1:], len(order)]
+    order, problems = _in_order(order, times, ways, begins, ends)
+    return Seen(given, order, cases, times, tuple(ways), signs, begins, ends, tuple(problems), rich)
+
+
+def _columns(rows: Iterable[Row]) -> tuple[list[str], list[datetime], list[int], list[Sign], bool]:
+    """Return cases, times and signs (as numbers in those that come next) of the rows, and whether they are rich."""
+    cases: list[str] = []
+    times: list[datetime] = []
+    ways: list[int] = []
+    numbers: defaultdict[Any, int] = defaultdict(count().__next__)
+    rich = False
+    to_cases, to_times, to_ways = cases.append, times.append, ways.append
+    for row in rows:
+        sign: Any
+        if type(row) is tuple and len(row) == _LEAST:
+            case, sign, at = row
+        else:
+            told = row if type(row) is Observation else _whole(row)
+            case, sign, at, category, kind, by, accepted, practice, touched = told
+            if not (by is accepted is touched is None):
+                rich = True
+                _check_told(accepted, touched)
+            if not (category is kind is practice is None):
+                sign = (sign, category, kind, practice)
+        if type(at) is not datetime or at.tzinfo is not UTC:
+            # two times of one zone with daylight saving subtract as wall clocks do, so all are brought to UTC
+            at = instant(at)
+        try:
+            to_ways(numbers[sign])
+        except TypeError:  # a place that cannot even be looked up
+            raise InvalidInput.of("ill_typed", field="place", expected="a text", value=row[1]) from None
+        to_cases(case)
+        to_times(at)
+    return cases, times, ways, list(map(_sign, numbers)), rich
+
+
+def _check_told(accepted: Any, touched: Any) -> None:
+    if accepted is not None and not isinstance(accepted, bool):
+        raise InvalidInput.of("ill_typed", field="accepted", expected="True, False or None", value=accepted)
+    if touched is not None and not isinstance(touched, timedelta):
+        raise InvalidInput.of("ill_typed", field="touched", expected="a timedelta or None", value=touched)
+    if touched is not None and touched < timedelta(0):
+        raise InvalidInput.of("negative", field="touched", value=touched)
 
 
 def _whole(row: Any) -> Row:
@@ -99,54 +148,51 @@ def _whole(row: Any) -> Row:
     return row if len(row) == _WHOLE else (*row, *(None,) * (_WHOLE - len(row)))
 
 
-def _in_utc(rows: list[Row]) -> tuple[list[Row], list[datetime]]:
-    """Return the rows with their times in UTC: two times of one zone with daylight saving subtract as wall clocks do."""
-    times = list(map(_AT, rows))
-    if set(map(type, times)) != {datetime} or [at for at in times if at.tzinfo is not UTC]:
-        times = list(map(instant, times))
-        rows = [(*row[:2], at, *row[3:]) for row, at in zip(rows, times, strict=True)]
-    return rows, times
-
-
 def _begins(cases: list[str]) -> list[int]:
     """Return where another case begins."""
     return [0, *compress(count(1), map(ne, islice(cases, 1, None), cases))]
 
 
-def _together(rows: list[Row]) -> list[Row]:
-    """Return the rows with those of a case beside each other, otherwise in their order."""
-    groups: dict[str, list[Row]] = {}
+def _together(cases: list[str]) -> list[int]:
+    """Return the numbers of the rows, those of a case beside each other and otherwise in their order."""
+    groups: dict[str, list[int]] = {}
     known = groups.get
-    for row in rows:
-        held = known(row[0])
+    for number, case in enumerate(cases):
+        held = known(case)
         if held is None:
-            groups[row[0]] = [row]
+            groups[case] = [number]
         else:
-            held.append(row)
+            held.append(number)
     return list(chain.from_iterable(groups.values()))
 
 
 def _in_order(
-    rows: list[Row], times: list[datetime], begins: list[int], ends: list[int]
-) -> tuple[list[Row], list[Reason]]:
-    """Return the rows with each case in the order of time, and what is odd about that; the times are sorted in place."""
+    order: Sequence[int], times: list[datetime], ways: list[int], begins: list[int], ends: list[int]
+) -> tuple[Sequence[int], list[Reason]]:
+    """Return the order in which each case is in the order of time, and what is odd about it.
+
+    Times and ways are put into that order in place.
+    """
     stalls = set(compress(count(1), map(le, islice(times, 1, None), times))).difference(begins)
     unsorted = {bisect(begins, number) - 1 for number in stalls if times[number] < times[number - 1]}
-    if unsorted:
-        rows = list(rows)
+    found = list(order) if unsorted else order
+    columns: list[Any] = [times, ways, found]
     for case in unsorted:
         begin, end = begins[case], ends[case]
-        rows[begin:end] = sorted(rows[begin:end], key=_AT)
-        times[begin:end] = sorted(times[begin:end])
+        places = sorted(range(begin, end), key=times.__getitem__)
+        for column in columns:
+            column[begin:end] = [column[place] for place in places]
         stalls.difference_update(range(begin, end))
         stalls.update(number for number in range(begin + 1, end) if times[number] == times[number - 1])
     problems = [Reason.of("out_of_time_order", count=len(unsorted))] if unsorted else []
-    return rows, problems + ([Reason.of("equal_times", count=len(stalls))] if stalls else [])
+    return found, problems + ([Reason.of("equal_times", count=len(stalls))] if stalls else [])
 
 
-def _tells(rows: list[Row], part: Callable[[Row], Any]) -> bool:
-    """Return whether a part of the rows is told anywhere."""
-    return any(map(is_not, map(part, rows), repeat(None)))
+def _sign(told: Any) -> Sign:
+    sign: Sign = told if isinstance(told, tuple) else (told, None, None, None)
+    if len(sign) != _PARTS or not isinstance(sign[0], str):
+        raise InvalidInput.of("ill_typed", field="place", expected="a text", value=sign[0] if sign else told)
+    return sign
 
 
 def window_of(window: tuple[datetime, datetime] | None, seen: Seen) -> tuple[datetime, datetime, datetime]:

@@ -2,15 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import TypeAlias, overload
+from typing import overload
 
 import attrs
 
-from itil4.value.observations import Observation
-from itil4.vocabulary import Category
-
-Sight: TypeAlias = tuple[str, Category, str | None]
-"""A place, what it means, and what is waited for there."""
+from itil4.value.observations import Observation, Sign
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -21,33 +17,43 @@ class SimulatedHistory(Sequence[Observation]):
 
     Args:
         began: when the clock of the simulation stood at zero.
-        sights: what can be seen of a case.
+        sights: what can be seen of a case: place, category, kind and practice.
         seen: for each observation the number of the case, from 0, times the number of sights, plus the sight.
         seconds: when each observation was, from `began`.
 
     >>> from datetime import UTC
-    >>> history = SimulatedHistory(datetime(2026, 1, 1, tzinfo=UTC), (("Answer", "active", None),), [0, 1], [60, 90])
+    >>> sights = (("Answer", "active", None, None),)
+    >>> history = SimulatedHistory(datetime(2026, 1, 1, tzinfo=UTC), sights, [0, 1], [60, 90])
     >>> len(history), history[0].case, history[-1].at.isoformat()
     (2, 'case-1', '2026-01-01T00:01:30+00:00')
     """
 
     began: datetime
-    sights: tuple[Sight, ...]
+    sights: tuple[Sign, ...]
     seen: Sequence[int]
     seconds: Sequence[float]
 
     def __len__(self) -> int:
         return len(self.seen)
 
-    def __iter__(self) -> Iterator[Observation]:
-        new, began, width, sights = tuple.__new__, self.began, len(self.sights), self.sights
+    def columns(self) -> tuple[list[str], list[datetime], list[int], list[Sign]]:
+        """Return the case of each observation, when it was, and the number of its sight; and the sights."""
+        width, began = len(self.sights), self.began
         names = [f"case-{number}" for number in range(1, max(self.seen, default=-1) // width + 2)]
+        times: list[datetime] = []
         before, at = -1.0, began
-        for seen, now in zip(self.seen, self.seconds, strict=True):
+        for now in self.seconds:
             if now != before:
                 before, at = now, began + timedelta(0, now)
-            place, category, kind = sights[seen % width]
-            yield new(Observation, (names[seen // width], place, at, category, kind, None, None, None, None))
+            times.append(at)
+        return [names[seen // width] for seen in self.seen], times, [seen % width for seen in self.seen], [*self.sights]
+
+    def __iter__(self) -> Iterator[Observation]:
+        new = tuple.__new__
+        cases, times, ways, sights = self.columns()
+        for case, at, way in zip(cases, times, ways, strict=True):
+            place, category, kind, practice = sights[way]
+            yield new(Observation, (case, place, at, category, kind, None, None, practice, None))
 
     @overload
     def __getitem__(self, index: int) -> Observation: ...
@@ -59,9 +65,9 @@ class SimulatedHistory(Sequence[Observation]):
         if isinstance(index, slice):
             return [self[number] for number in range(*index.indices(len(self)))]
         case, sight = divmod(self.seen[index], len(self.sights))
-        place, category, kind = self.sights[sight]
+        place, category, kind, practice = self.sights[sight]
         at = self.began + timedelta(0, self.seconds[index])
-        return Observation(f"case-{case + 1}", place, at, category, kind)
+        return Observation(f"case-{case + 1}", place, at, category, kind, practice=practice)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence) or isinstance(other, str):

@@ -18,8 +18,9 @@ import attrs
 
 from itil4.clock import instant
 from itil4.errors import InvalidInput, nearest
+from itil4.value.observations import Sign
 from itil4.value.observing import observe
-from itil4.value.simulated_history import Sight, SimulatedHistory
+from itil4.value.simulated_history import SimulatedHistory
 from itil4.value.stream_map import StreamMap
 from itil4.value.streams import ValueStream
 from itil4.value.validators import counted, duration, frozen_list, must, some
@@ -237,7 +238,9 @@ class _Station:
     `waiting`, `active` and `closed` are the numbers of its sights.
     """
 
-    __slots__ = ("_targets", "_turns", "active", "bounds", "closed", "free", "name", "onward", "queue", "waiting", "work")
+    __slots__ = (
+        "_targets", "_turns", "active", "bounds", "closed", "free", "name", "onward", "queue", "waiting", "work",
+    )  # fmt: skip
 
     def __init__(self, number: int, name: str, free: int, works: Iterator[float], seed: int) -> None:
         self.name, self.free, self.work = name, free, works.__next__
@@ -246,9 +249,9 @@ class _Station:
         self._turns = random.Random(f"{seed}:turn:{name}")
         self.lead(None, {})
 
-    def sights(self) -> Iterator[Sight]:
+    def sights(self) -> Iterator[Sign]:
         """Yield how a case can be seen here."""
-        return ((self.name, category, kind) for category, kind in _SIGHTS)
+        return ((self.name, category, kind, None) for category, kind in _SIGHTS)
 
     def lead(self, onward: "_Station | None", turns: "Mapping[_Station | None, float]") -> None:
         """Cases go `onward` from here, None being the end of the stream, unless they take one of the turns."""

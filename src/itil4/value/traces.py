@@ -5,27 +5,22 @@ Histories have many cases and few ways through. `TraceReader` turns each distinc
 once per sequence, so that what runs once per case is a look-up and a few subtractions.
 """
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import compress, count, islice, pairwise, repeat
-from operator import itemgetter, ne
-from typing import Any, TypeAlias
+from operator import ne
+from typing import Any
 
 import attrs
 
 from itil4.errors import InvalidInput, Reason, nearest
 from itil4.value.cases import Row, Seen
+from itil4.value.observations import Sign
 from itil4.value.stream_map import Wait
 from itil4.value.streams import ValueStream
 from itil4.value.validators import must
 from itil4.vocabulary import OPEN, Category, choices
 
-Sign: TypeAlias = tuple[str, Category | None, str | None, str | None]
-"""Place, category, kind and practice of one observation: all that decides what it means."""
-
-_PLACE, _SIGN = itemgetter(1), itemgetter(1, 3, 4, 7)
-_PARTS = 4
 _KNOWN = choices(Category)
 _ZERO = timedelta(0)
 
@@ -62,7 +57,7 @@ class Trace:
     path: tuple[str, ...]
     ending: int | None
     cases: list[int] = attrs.Factory(list)
-    moments: list[list[datetime]] = attrs.Factory(lambda self: [[] for _ in range(len(self.stays) + 1)], takes_self=True)
+    moments: list[list[datetime]] = attrs.Factory(lambda self: [[] for _ in (*self.stays, None)], takes_self=True)
     finished: int = 0
     others: int = 0
     finished_times: list[timedelta] = attrs.Factory(lambda self: [_ZERO] * len(self.stays), takes_self=True)
@@ -115,10 +110,12 @@ class TraceReader:
         kinds: Mapping[str, str],
         ends: frozenset[str],
         silent: bool,
+        signs: Sequence[Sign],
     ) -> None:
         for name, category in categories.items():
             _known(f"The category of {name!r}", category)
         self._stream, self._categories, self._kinds, self._ends, self._silent = stream, categories, kinds, ends, silent
+        self._signs = signs
         self._traces: dict[tuple[int, ...], Trace] = {}
         self._homes: dict[tuple[str | None, str], str] = {}
         self._strays: set[str] = set()
@@ -129,13 +126,13 @@ class TraceReader:
                     self._homes[practice, state] = step.name
                     self._homes.setdefault((None, state), step.name)
 
-    def recorded(self, way: tuple[int, ...], signs: Sequence[Sign]) -> RecordedTrace:
+    def recorded(self, way: tuple[int, ...]) -> RecordedTrace:
         """Return the trace of observations given as numbers of signs; repetitions begin no new stay."""
         starts = (0, *compress(count(1), map(ne, islice(way, 1, None), way)))
         distinct = tuple(map(way.__getitem__, starts))
         found = self._traces.get(distinct)
         if found is None:
-            found = self._traces[distinct] = self._read(tuple(map(signs.__getitem__, distinct)))
+            found = self._traces[distinct] = self._read(tuple(map(self._signs.__getitem__, distinct)))
         return RecordedTrace(found, (*starts, len(way) - 1))
 
     @property
@@ -198,29 +195,23 @@ def reader_of(
     """Return a reader for the cases that were seen.
 
     Raises:
-        InvalidInput: the stream is not sound, or a category is unknown.
+        InvalidInput: the stream is not sound, a category is unknown, or the ends are one text.
     """
     if stream is not None:
         must(ValueStream, "stream", stream)
         stream.check({*stream.practices, *stream.watched})
+    if isinstance(ends, str):
+        raise InvalidInput.of("ill_typed", field="ends", expected="a list or set of places", value=ends)
     silent = seen.silent and not categories and not ends
-    return TraceReader(stream, categories or {}, kinds or {}, frozenset(ends), silent)
-
-
-def signs_of(seen: Seen) -> list[Sign] | list[str]:
-    """Return what decides the meaning of each row: its sign, or its bare place where nothing else is told."""
-    return list(map(_PLACE if seen.plain else _SIGN, seen.rows))
+    return TraceReader(stream, categories or {}, kinds or {}, frozenset(ends), silent, seen.signs)
 
 
 def taken(seen: Seen, reader: TraceReader) -> dict[RecordedTrace, list[int]]:
     """Return for each trace as it was recorded where the cases begin that took it, first seen first."""
-    numbers: defaultdict[Sign | str, int] = defaultdict(count().__next__)
-    seen_signs = tuple(map(numbers.__getitem__, map(_PLACE if seen.plain else _SIGN, seen.rows)))
     begins: dict[tuple[int, ...], list[int]] = {}
-    for begin, way in zip(seen.begins, map(seen_signs.__getitem__, map(slice, seen.begins, seen.ends)), strict=True):
+    for begin, way in zip(seen.begins, map(seen.ways.__getitem__, map(slice, seen.begins, seen.ends)), strict=True):
         begins.setdefault(way, []).append(begin)
-    signs = list(map(_sign, numbers))
-    return {reader.recorded(way, signs): cases for way, cases in begins.items()}
+    return {reader.recorded(way): cases for way, cases in begins.items()}
 
 
 def traced(seen: Seen, reader: TraceReader) -> Iterator[tuple[list[Row], list[datetime], RecordedTrace]]:
@@ -228,15 +219,6 @@ def traced(seen: Seen, reader: TraceReader) -> Iterator[tuple[list[Row], list[da
     recorded = {begin: found for found, begins in taken(seen, reader).items() for begin in begins}
     for begin, end in zip(seen.begins, seen.ends, strict=True):
         yield seen.rows[begin:end], seen.times[begin:end], recorded[begin]
-
-
-def _sign(told: Sign | str) -> Sign:
-    if isinstance(told, str):
-        return told, None, None, None
-    if not isinstance(told, tuple) or len(told) != _PARTS or not isinstance(told[0], str):
-        place = told[0] if isinstance(told, tuple) and told else told
-        raise InvalidInput.of("ill_typed", field="place", expected="a text", value=place)
-    return told
 
 
 def _known(field: str, category: Any) -> Category:

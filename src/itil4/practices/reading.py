@@ -260,7 +260,8 @@ class Reading(Generic[R]):
                 relation, backwards = self.desk.house.relations.directed(key)
                 parts.append(Linked(relation.name, self._other_end(value, by), backwards))
                 continue
-            name, _, operator = key.partition("__")
+            name, mark, operator = key.rpartition("__")  # the last one: a name may end with _
+            name, operator = (name, operator) if mark else (key, "")
             parts.append(self._compare(name, operator or "eq", value))
         return Every(tuple(parts))
 

@@ -109,6 +109,8 @@ def test_a_remedy_leaves_out_what_it_cannot_say() -> None:
     assert Reason.of("not_a_choice", field="x", value="y", choices=("a",), nearest=None).remedy == "Choose one of: a."
     assert render("own_code", {}) == ("own_code", "")
     assert Reason.of("blank", field="x").worded({"blank": ("{field} fehlt.", "")}) == "x fehlt."
+    told = Reason.of("no_values", record="Sale", field="seal")
+    assert told.remedy.startswith("Give some: domains={'seal': [...]}"), "a bracket that is meant is no name"
 
 
 @given(st.text(), st.lists(st.text(), max_size=20))

@@ -16,6 +16,7 @@ from itil4.practices.directory import Anybody, Directory
 from itil4.practices.due_times import DueTimes
 from itil4.practices.linking import link, locate, unlink
 from itil4.practices.places import Kinds, Practices
+from itil4.practices.relationship.desk import Relationships
 from itil4.practices.stewardship import Stewardship
 from itil4.record import Actor, Entry, FieldSet, Relation
 from itil4.record.door import text_problem
@@ -50,7 +51,7 @@ RELATIONS = (Relation("relates_to", "relates_to"),)
 """The relations that any two records may have."""
 
 
-class ServiceManagement(Stewardship):
+class ServiceManagement(Stewardship, Relationships):
     """The practices on one store; `connect` makes it.
 
     >>> itsm = connect()

@@ -178,8 +178,9 @@ def test_a_model_of_the_register_is_altered_by_sound_versions_only(itsm: Any) ->
         itsm.change_models.alter(held, revew="on_failure", by=MANAGER)
     with pytest.raises(Refused):
         itsm.change_models.log(model={**RESTART, "name": "mine"}, by=REQUESTER)
-    with pytest.raises(Refused):
-        itsm.change_models.update(held, failed=0, by=MANAGER)
+    for by_hand in ({"failed": 0}, {"definitions": ()}):
+        with pytest.raises(Refused):
+            itsm.change_models.update(held, by=MANAGER, **by_hand)
     assert itsm.change_models.get(held.id).is_preauthorized
 
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -116,8 +117,9 @@ def store_of(fault: Fault) -> Iterator[str | None]:
         yield f"sqlite:///{Path(folder) / 'desk.db'}"
 
 
+@cache
 def hunted(fault: Fault, method: Method) -> Hunt:
-    """Plant a fault and look for it."""
+    """Plant a fault and look for it, once for all the tests that ask."""
     with fault.plant() as module, store_of(fault) as store:
         return method(module, store)
 

@@ -86,6 +86,27 @@ def test_a_report_takes_a_period_and_parts(
     assert "good cases" in reported()
 
 
+@pytest.mark.parametrize("target", [False, True], ids=["report", "target"])
+def test_no_text_in_a_table_is_a_formula_to_a_spreadsheet(
+    run: Callable[..., int], store: Path, log: Log, capsys: pytest.CaptureFixture[str], tmp_path: Path, target: bool
+) -> None:
+    """What somebody typed into a ticket is shown and not run; numbers stay numbers, and JSON has all as it is."""
+    teams = ("=cmd|'/C", "-7", "@sum", "a=b")
+    run(log(*(f"T{place} Open 08:0{place} team={team}" for place, team in enumerate(teams))))
+    capsys.readouterr()
+    policy = tmp_path / "policy.toml"
+    policy.write_text('[[targets]]\nmetric = "resolve"\nduration = "PT2H"\n', encoding="utf-8")
+    more = ("--target", "resolve", "--policy", str(policy)) if target else ()
+
+    def reported(form: str) -> str:
+        assert main(["report", "--store", f"sqlite:///{store}", "--by", "group", *more, form]) == 0
+        return capsys.readouterr().out
+
+    groups = {row["group"] for row in csv.DictReader(io.StringIO(reported("--csv")))} - {""}
+    assert groups == {"'=cmd|'/C", "-7", "'@sum", "a=b"}
+    assert '"=cmd|\'/C"' in reported("--json")
+
+
 def test_a_gzipped_file_and_a_byte_order_mark_are_taken(
     run: Callable[..., int], log: Log, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -77,6 +77,17 @@ def test_a_refusal_says_from_where_the_step_is_possible_and_what_is_possible_now
         assert FLOW.explain(Ticket("t1", "new"), event, context()).codes == ("unknown_event",)  # type: ignore[arg-type]
 
 
+def test_a_person_is_not_told_of_steps_that_only_a_system_takes(context: Any) -> None:
+    """What is possible now is what somebody like them may do; a system reads of its own steps too."""
+    solved = Ticket("t1", "solved", solution="x")
+    for system, possible in ((False, ("note",)), (True, ("close", "note"))):
+        with pytest.raises(Refused) as caught:
+            FLOW.fire(solved, "solve", context("agent", system=system, solution="a b"))
+        assert caught.value.reasons[0].detail["events"] == possible
+    mixed = attrs.evolve(FLOW, transitions=[*FLOW.transitions, Transition("close", "solved", "closed", roles="agent")])
+    assert mixed.explain(solved, "solve", context("agent")).reasons[0].detail["events"] == ("close", "note")
+
+
 def test_a_guard_is_not_called_while_a_field_that_it_reads_is_missing(context: Any) -> None:
     """Fail closed: the step is refused with what is missing, and offered with what it asks for."""
     ticket = Ticket("t1", "new")
@@ -106,7 +117,7 @@ def test_a_guard_answers_true_false_or_a_sentence(answer: Any, context: Any) -> 
     flow = Lifecycle(
         "t", "a", [State("a"), State("b")], [Transition("go", "a", "b", guards=[Guard("odd", lambda *_: answer)])]
     )
-    with pytest.raises(BrokenRule, match=r"the guard 'odd' failed for t1") as caught:
+    with pytest.raises(BrokenRule, match=r"the guard 'odd' failed for t1: .* or a sentence\. Mend") as caught:
         flow.fire(Ticket("t1", "a"), "go", context())
     assert caught.value.detail["record"] == "t1"
 

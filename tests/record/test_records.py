@@ -4,6 +4,7 @@ import copy
 import importlib
 import pickle
 import pkgutil
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -101,6 +102,33 @@ def test_a_frozen_mapping_stays_as_it_is() -> None:
     assert held == {"a": 1}
     assert (held | {"b": 2}) == {"a": 1, "b": 2}
     assert held.copy() == held
+
+
+@attrs.frozen(kw_only=True)
+class Charged(Incident):
+    """A host's record with a mapping, declared as anybody would."""
+
+    charges: Mapping[str, int] = {}
+    rates: Mapping[str, int] | None = None
+
+
+class ChargedIncidents(itil4.IncidentManagement[Charged]):
+    record = Charged
+
+
+def test_a_mapping_that_a_record_holds_is_nobody_elses() -> None:
+    """Whoever gave it, and the default that all records share: at birth, in a step, in an update, and read again."""
+    sam, given = Actor("sam", roles={"service_desk"}), {"tug": 1}
+    desk = itil4.connect(practices=[ChargedIncidents]).incidents
+    plain, held = desk.log(summary="A", by=sam), desk.log(summary="B", charges=given, by=sam)
+    stepped = desk.start(plain, charges=given, by=sam)
+    changed = desk.update(held, charges=given, rates=given, by=sam)
+    by_hand = Charged(**{each.name: getattr(changed, each.name) for each in attrs.fields(Charged)} | {"rates": given})
+    given["tug"] = 2
+    for each in (plain, held, stepped, changed, by_hand, desk.get(held.id), desk.replayed(plain.id)):
+        assert type(each.charges) is Frozen
+    assert held.charges == changed.charges == changed.rates == stepped.charges == by_hand.rates == {"tug": 1}
+    assert plain.charges == Charged.__attrs_attrs__.charges.default == {}
 
 
 def test_the_extra_fields_of_a_host_are_said_in_plain_data() -> None:

@@ -4,11 +4,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import attrs
+import kit_workflows as kit
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from itil4 import Actor, Context, Entry, IncidentManagement, InvalidInput, Lifecycle, State, Transition
+from itil4 import Actor, Context, Entry, Incident, IncidentManagement, InvalidInput, Lifecycle, State, Transition
 from itil4.record.history import Details
 from itil4.testing import (
     Found,
@@ -16,12 +17,14 @@ from itil4.testing import (
     always_within,
     at_most,
     check_lifecycle,
+    check_story,
     findings,
     never,
     only_roles,
     precedence,
     response,
     separation,
+    walk,
 )
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -155,8 +158,46 @@ def test_the_built_in_incident_keeps_the_policies_that_its_page_promises() -> No
     first, second = caught.value.findings
     assert (first.code, first.event, str(first.story)) == ("policy", "resolve", "log -> resolve")
     assert second.role is not None
-    line = "check_story(IncidentManagement, 'log -> resolve', policies=[precedence('assign', 'resolve')])"
-    assert f"paste: {line}" in str(caught.value)
+    said, policy = "'log -> resolve if possible'", "policies=[precedence('assign', 'resolve')]"
+    assert f"paste: check_story(IncidentManagement, {said}, {policy})" in str(caught.value)
+
+
+def test_a_role_of_the_record_is_played_by_whom_the_record_names() -> None:
+    """Who is nobody's assignee has no such role: the line would fail for that, fault or no fault."""
+    steps = [step for step in IncidentManagement.lifecycle.transitions if step.event == "resolve"]
+    only_assignees = attrs.evolve(
+        IncidentManagement.lifecycle,
+        transitions=[
+            attrs.evolve(step, roles={"assignee"}) if step in steps else step
+            for step in IncidentManagement.lifecycle.transitions
+        ],
+    )
+
+    class Mine(IncidentManagement[Incident]):
+        record = Incident
+        lifecycle = only_assignees
+
+    policy = only_roles("resolve", "incident_manager")
+    (found,) = findings(Mine, policies=[policy])
+    assert (found.role, str(found.story)) == ("assignee", "log(assignee='assignee') -> resolve as assignee")
+    assert found.story is not None
+    with pytest.raises(Found) as caught:
+        check_story(Mine, found.story.if_possible(), policies=[policy])
+    assert [each.code for each in caught.value.findings] == ["policy"]
+    assert check_story(IncidentManagement, found.story.if_possible()).state == "resolved"
+
+
+def test_what_the_graph_alone_breaks_and_nobody_can_play_has_no_line_to_paste() -> None:
+    """A line that fails for another reason would never pass: the story is told, and that is all."""
+
+    class Teams(IncidentManagement[Incident]):
+        record = Incident
+        lifecycle = IncidentManagement.lifecycle.extend(
+            add=[Transition("skip", "new", "resolved", roles="team_member")]
+        )
+
+    (found,) = findings(Teams, policies=never("skip"))
+    assert (str(found.story), found.paste) == ("log -> skip", None)
 
 
 def test_what_somebody_accepts_is_not_told_again() -> None:
@@ -187,3 +228,42 @@ def test_a_policy_that_cannot_work_says_so(make: Any, said: str) -> None:
     """An event that is mistyped would hold for ever; the nearest one is offered."""
     with pytest.raises(InvalidInput, match=said):
         make()
+
+
+INSPECTION = Lifecycle(
+    "inspection", "idle", field="inspection",
+    states=[State("idle", "new"), State("watched", "active"), State("closed", "closed", final=True)],
+    transitions=[
+        Transition("watch", "idle", "watched", roles="inspector"),
+        Transition("unwatch", "watched", "idle", roles="inspector"),
+        Transition("certify", "watched", "closed", roles="inspector"),
+        Transition("forget", "idle", "closed", roles="inspector"),
+    ],
+)  # fmt: skip
+"""A second lifecycle beside that of permits, with a state of the same name."""
+
+
+@attrs.frozen(kw_only=True)
+class Inspected(kit.Permit):
+    inspection: str = "idle"
+
+
+def inspected(aspect: Lifecycle) -> Any:
+    return kit.permits(record=Inspected, aspects=(aspect,))
+
+
+def test_what_must_come_in_a_second_lifecycle_is_asked_of_its_own_states() -> None:
+    """Graph, walk and recorded history agree, and a state of the main lifecycle with the same name means nothing."""
+    policy = response("watch", "certify")
+    (told,) = findings(inspected(INSPECTION), policies=policy)
+    assert str(told.story) == "log -> watch -> unwatch -> forget"
+    with pytest.raises(Found) as caught:
+        walk(inspected(INSPECTION), policies=[policy])
+    assert [(each.code, each.event) for each in caught.value.findings] == [("policy", "forget")]
+    for found in (told, *caught.value.findings):
+        assert found.paste is not None
+        with pytest.raises(Found):
+            check_story(inspected(INSPECTION), found.story.if_possible(), policies=policy)
+    sound = INSPECTION.extend(remove=["unwatch"])
+    assert findings(inspected(sound), policies=policy) == ()
+    assert walk(inspected(sound), policies=[policy]).lacking() == ()

@@ -226,7 +226,18 @@ def test_a_field_without_a_strategy_is_named_with_the_remedy() -> None:
 
     told = strategies.records(SealedVessels, values={"seal": st.builds(Seal, st.just("NO-4711"))})
     assert find(told, lambda vessel: vessel.seal is not None, settings=UNSHRUNK).seal.code == "NO-4711"
+
+    @attrs.frozen(kw_only=True)
+    class MustBeSealed(Vessel):
+        seal: Seal
+
+    class MustBeSealedVessels(Vessels):
+        record = MustBeSealed
+
+    told = strategies.records(MustBeSealedVessels, values={"seal": st.builds(Seal, st.just("NO-4711"))})
+    assert find(told, bool, settings=UNSHRUNK).seal.code == "NO-4711"
     st.register_type_strategy(Seal, st.builds(Seal, st.just("NO-4711")))
+    assert find(strategies.records(MustBeSealedVessels), bool, settings=UNSHRUNK).seal.code == "NO-4711"
     assert find(values_of(shape_of(Sealed).fields["seal"], "Sealed"), bool, settings=UNSHRUNK).code == "NO-4711"
 
 
@@ -249,7 +260,8 @@ def test_a_class_whose_rules_refuse_everything_is_named_with_the_remedy() -> Non
 
     with pytest.raises(InvalidInput) as caught:
         strategies.records(BlockedVessels)
-    assert caught.value.code == "no_birth" and "Blocked" in str(caught.value)
+    assert caught.value.code == "no_values"
+    assert "field 'block' of Blocked" in str(caught.value) and "examples = {'block'" in str(caught.value.reasons[0])
 
     @attrs.frozen(kw_only=True)
     class HalfBlocked(Vessel):

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import attrs
 
 from itil4.errors import InvalidInput, StoreError
+from itil4.interop.cells import cell
 from itil4.interop.importing import Imported, Prepared, prepare
 from itil4.interop.mapping import HistoryMapping, shipped_names
 from itil4.interop.report import Selection, as_csv, as_text, problems, report
@@ -180,7 +181,7 @@ def _show(figures: Figures, args: Namespace) -> None:
         rows = list(figures.rows())
         written = csv.DictWriter(sys.stdout, list(dict.fromkeys(name for row in rows for name in row)))
         written.writeheader()
-        written.writerows(rows)
+        written.writerows({name: cell(value) for name, value in row.items()} for row in rows)
     else:
         print(figures.text())
 

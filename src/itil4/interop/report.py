@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from itil4.errors import InvalidInput, nearest
+from itil4.interop.cells import cell
 from itil4.interop.history_figures import history_figures
 from itil4.itsm import ServiceManagement
 
@@ -60,15 +61,18 @@ def problems(itsm: ServiceManagement) -> list[dict[str, Any]]:
 
 
 def as_csv(data: Mapping[str, Any]) -> str:
-    """Return a report as a table of figure, item and value, with a column for each field in `by` before them."""
+    """Return a report as a table of figure, item and value, with a column for each field in `by` before them.
+
+    A text that a spreadsheet would take for a formula has an apostrophe before it; see `cell`.
+    """
     by = data.get("by", [])
     made = io.StringIO()
     write = csv.writer(made, lineterminator="\n").writerow
-    write([*by, "figure", "item", "value"])
+    write([*map(cell, by), "figure", "item", "value"])
     for part in data.get("parts", [data]):
         mark = [part[name] for name in by]
         for name, item, value in _flat(part, by):
-            write([*mark, name, item, value])
+            write(map(cell, (*mark, name, item, value)))
     return made.getvalue()
 
 

@@ -28,8 +28,9 @@ from itil4.errors import Decision, DefinitionError, InvalidInput, Refused, Stale
 from itil4.lifecycle.context import Context, Step
 from itil4.lifecycle.definition import Lifecycle
 from itil4.lifecycle.engine import Engine
-from itil4.lifecycle.findings import check_against, named_fields
+from itil4.lifecycle.findings import check_against
 from itil4.lifecycle.host import HostShape, View, host_fields, identities
+from itil4.lifecycle.structure import named_fields
 from itil4.lifecycle.timers import Due, due
 from itil4.lifecycle.writing import change_of, line
 from itil4.record import Added, Change, Entry
@@ -100,7 +101,6 @@ class Flow:
         if not known.keys() - self.names.keys():  # the class says nothing, so the lifecycle does
             known |= {name: field_type(kind.__name__, name, Any) for name in fields_named(lifecycle)}
         known.setdefault(self.state, field_type(kind.__name__, self.state, Any))
-        known.setdefault(lifecycle.field, known[self.state])
         locked = identities(kind) | {name for name in (version, self.id) if name is not None}
         self.shape = HostShape.of(kind, known, self.names, locked)
         self.engine = Engine(lifecycle, owned=(self.state,))
@@ -202,16 +202,15 @@ class Flow:
         engine, moved = self.engine, target != source
         if moved:
             said[self._field] = engine.moves[source][target]
-            if new:
-                new.append((self.state, source, target))
+            if new or self.version is not None:
+                new = [*(new or ()), (self.state, source, target)]
         seq = 1
         if self.version is not None:
             seen = getattr(row, self.version) or 0
             if not isinstance(seen, int):
                 raise InvalidInput.of("ill_typed", field=self.version, expected="a whole number", value=seen)
             seq = seen + 1
-            new = new or ([(self.state, source, target)] if moved else [])
-            new.append((self.version, seen, seq))
+            new = [*(new or ()), (self.version, seen, seq)]
         identity = getattr(row, self.id, "")
         entry = line(
             engine, op, context, identity if type(identity) is str else str(identity), seq, event, source, target, said,

@@ -335,9 +335,10 @@ class Engine:
                 near = nearest(event, known)
                 return (Reason.of("unknown_event", lifecycle=self.name, event=event, events=known, nearest=near),)
             sources = [source for source, events in self._table.items() if event in events]
+            possible = tuple(name for name, ways in now.items() if _is_for(ways, context))
             return (
                 Reason.of(
-                    "wrong_state", lifecycle=self.name, event=event, state=state, sources=sources, events=tuple(now)
+                    "wrong_state", lifecycle=self.name, event=event, state=state, sources=sources, events=possible
                 ),
             )
         arrows = _meant(arrows, context.payload)
@@ -486,6 +487,11 @@ def _meant(arrows: tuple[Arrow, ...], payload: Mapping[str, Any]) -> tuple[Arrow
         arrow for arrow in arrows if arrow.chosen is not None and payload.get(arrow.chosen.field) in arrow.chosen.among
     )
     return meant or arrows
+
+
+def _is_for(arrows: tuple[Arrow, ...], context: Context) -> bool:
+    """Whether a step is one for people, or whoever acts is a system: what only a system takes helps nobody else."""
+    return context.actor.kind == "system" or not all(arrow.internal for arrow in arrows)
 
 
 def _locked(name: str, flags: int) -> Reason:

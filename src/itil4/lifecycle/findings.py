@@ -27,6 +27,7 @@ from itil4.errors import DefinitionError, Reason, nearest
 from itil4.lifecycle.definition import Lifecycle
 from itil4.lifecycle.fields import HIDDEN, LOCKED, MANDATORY, MUST_CHANGE, Rules, inherited
 from itil4.lifecycle.stories import Move, Paths, Story, backwards
+from itil4.lifecycle.structure import named_fields
 from itil4.record import Shape, shape_of
 
 if TYPE_CHECKING:
@@ -273,28 +274,6 @@ def _roles(lifecycle: Lifecycle, roles: Iterable[str] | None, paths: Paths) -> I
         if meant is not None:
             text = f"the role {role!r} looks like {meant!r} mistyped."
             yield Finding("near_miss_role", "warning", place, text, paths.to(source))
-
-
-def named_fields(lifecycle: Lifecycle) -> Iterator[tuple[str, str, str]]:
-    """Yield (field, place, source) for every field that the definition names."""
-    for state in lifecycle.states:
-        at = state.name
-        said = [name for name in state.fields if name != "*"]
-        said += [name for rules in state.fields.values() for rule in rules for name in rule.reads]
-        said += [timer.at for timer in state.timers if timer.at is not None]
-        if state.kind_from is not None:
-            said.append(state.kind_from)
-        for name in said:
-            yield name, at, at
-    for each in lifecycle.transitions:
-        said = [*each.requires, *(name for rule in each.guards for name in rule.reads)]
-        said += [name for name in each.fields if name != "*"]
-        said += [name for rules in each.fields.values() for rule in rules for name in rule.reads]
-        said += [name for follow_up in each.follow_ups for name in follow_up.payload.values()]
-        if said:
-            source = next(iter(lifecycle.sources_of(each)), lifecycle.initial[0])
-            for name in said:
-                yield name, f"{each.event}@{source}", source
 
 
 def _fields(lifecycle: Lifecycle, shape: Shape, paths: Paths) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """What a definition must have to be one: known, single and printable names, in time linear in its size."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from itil4.errors import DefinitionError, nearest
@@ -197,3 +197,25 @@ def _must_know(where: str, name: object, at: str, known: Mapping[str, "State"]) 
         name=name,
         nearest=nearest(name, known),
     )
+
+
+def named_fields(lifecycle: "Lifecycle") -> Iterator[tuple[str, str, str]]:
+    """Yield (field, place, source) for every field that the definition names."""
+    for state in lifecycle.states:
+        at = state.name
+        said = [name for name in state.fields if name != "*"]
+        said += [name for rules in state.fields.values() for rule in rules for name in rule.reads]
+        said += [timer.at for timer in state.timers if timer.at is not None]
+        if state.kind_from is not None:
+            said.append(state.kind_from)
+        for name in said:
+            yield name, at, at
+    for each in lifecycle.transitions:
+        said = [*each.requires, *(name for rule in each.guards for name in rule.reads)]
+        said += [name for name in each.fields if name != "*"]
+        said += [name for rules in each.fields.values() for rule in rules for name in rule.reads]
+        said += [name for follow_up in each.follow_ups for name in follow_up.payload.values()]
+        if said:
+            source = next(iter(lifecycle.sources_of(each)), lifecycle.initial[0])
+            for name in said:
+                yield name, f"{each.event}@{source}", source

@@ -11,6 +11,7 @@ through its own catalogue:
 
 from collections.abc import Mapping
 from functools import cache
+from string import Formatter
 from typing import Any, TypeAlias
 
 from itil4.messages.practices import PRACTICES
@@ -31,12 +32,14 @@ def render(code: str, detail: Mapping[str, Any], catalogue: Catalogue = ENGLISH)
     the rest. A code that the catalogue lacks falls back on English, and then on the code itself.
     """
     text, remedy = catalogue.get(code) or ENGLISH.get(code) or (code, "")
-    values = {name: _listed(value) for name, value in detail.items()}
+    values = _Lenient((name, value if type(value) is str else _listed(value)) for name, value in detail.items())
+    if not remedy:
+        return text.format_map(values), ""
     kept = [part.format_map(values) for part, names in _sentences(remedy) if _complete(names, values)]
-    said = text.format_map(_Lenient(values))
-    if catalogue is ENGLISH and remedy and text.endswith("}") and said[-1] not in ".?!…":
+    said = text.format_map(values)
+    if catalogue is ENGLISH and text.endswith("}") and said[-1] not in ".?!…":
         said += "."  # it ends with what somebody else said
-    return said, " ".join(part for part in kept if part)
+    return said, " ".join(filter(None, kept))
 
 
 class _Lenient(dict[str, Any]):
@@ -48,7 +51,7 @@ class _Lenient(dict[str, Any]):
 def _sentences(remedy: str) -> list[tuple[str, list[str]]]:
     """Return the sentences of a remedy, each with the values that it names."""
     parts = remedy.replace("? ", "?\n").replace(". ", ".\n").split("\n")
-    return [(each, [word.split("}")[0].split("!")[0] for word in each.split("{")[1:]]) for each in parts if each]
+    return [(each, [name for _, name, _, _ in Formatter().parse(each) if name]) for each in parts if each]
 
 
 def _complete(names: list[str], values: Mapping[str, Any]) -> bool:
@@ -57,5 +60,5 @@ def _complete(names: list[str], values: Mapping[str, Any]) -> bool:
 
 def _listed(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
-        return ", ".join(str(item) for item in value) or "none"
+        return ", ".join(map(str, value)) or "none"
     return value

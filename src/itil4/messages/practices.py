@@ -242,4 +242,40 @@ PRACTICES: dict[str, tuple[str, str]] = {
         "{record} is {state}, and changes are raised only while it is being fulfilled.",
         "Start it first; what needs approval starts when it is approved.",
     ),
+    # relationships
+    "no_contact": (
+        "An account needs somebody to talk to.",
+        "Give contact: one or several that are known, or the fields of a new one, which is a mapping with a name.",
+    ),
+    "last_contact": (
+        "{contact} is the last contact that {account} has.",
+        "Add another contact to the account first.",
+    ),
+    "contact_left": ("{contact} has left.", "Let them rejoin, or choose another contact."),
+    "account_over": ("{account} is over: it is {state}.", "Win it back first."),
+    "lead_converts": (
+        "What {lead} becomes is made by its conversion, and stays so.",
+        "Use itsm.leads.convert(lead); relate other records by relates_to.",
+    ),
+    "converted_already": (
+        "{lead} became these before: {records}.",
+        "Go on with those, and relate what else there is to them.",
+    ),
+    "off_scale": (
+        "The score {value} does not lie on the scale {scale!r}.",
+        "Give a whole number from {lowest} to {highest}.",
+    ),
+    "out_of_bounds": (
+        "{field} is out of bounds: {value}.",
+        "Give at least {lowest} and at most {highest}.",
+    ),
+    "bad_currency": (
+        "{value!r} is not the currency of an amount.",
+        "Give the amount the code of one currency in three capitals, such as EUR.",
+    ),
+    "bad_email": ("{value!r} is no e-mail address.", "Give one such as jo@acme.example."),
+    "several_currencies": (
+        "Amounts of different currencies have no sum: {currencies}.",
+        'Ask with split="currency".',
+    ),
 }

@@ -23,7 +23,6 @@ from itil4.record import (
     Actor,
     Attachment,
     Comment,
-    Entry,
     FieldSet,
     Frozen,
     Override,
@@ -272,12 +271,9 @@ class Practice(Amending[R]):
             return Decision(False, event, error.reasons)
         place = len(unit.entries)
         try:
-            with unit.savepoint():
+            with unit.trial():
                 self._step(unit, current, event, actor, payload, at, reason, None)
-                raise _Undone(unit.entries[place:])
-        except _Undone as done:
-            step = next(entry for entry in done.entries if entry.record_id == current.id and entry.event == event)
-            return Decision(True, event, (), step.to_state, self._moves.lifecycle_of(event).name, step.roles)  # type: ignore[union-attr]  # it was taken, so a lifecycle has it
+                step = unit.entries[place]
         except ITIL4Error as error:
             context = self._context(unit, actor, current, event, payload, at, reason)
             decision = self._moves.explain(current, event, context)
@@ -287,6 +283,8 @@ class Practice(Amending[R]):
                 raise
             # it contradicts itself, or something that must follow is refused
             return attrs.evolve(decision, allowed=False, reasons=error.reasons, target=None)
+        lifecycle = self._moves.lifecycle_of(event).name  # type: ignore[union-attr]  # it was taken, so one has it
+        return Decision(True, event, (), step.to_state, lifecycle, step.roles)
 
     def available(self, record: str | R, *, by: Actor | None = None) -> tuple[Step, ...]:
         """Return the steps that an actor could take now, over all lifecycles, with what each still asks for."""
@@ -450,13 +448,6 @@ class Practice(Amending[R]):
             return added
 
         return self._run("comment", once, work, record, actor)
-
-
-class _Undone(Exception):
-    """Ends a trial and tells what it would have written; never seen outside."""
-
-    def __init__(self, entries: list[Entry]) -> None:
-        self.entries = entries
 
 
 _WORDS: tuple[tuple[type[ITIL4Error], Literal["refused", "stale", "missing", "invalid", "failed"]], ...] = (

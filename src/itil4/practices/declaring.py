@@ -6,7 +6,7 @@ import attrs
 
 from itil4.errors import DefinitionError, nearest
 from itil4.lifecycle import Lifecycle
-from itil4.lifecycle.findings import check_against, named_fields
+from itil4.lifecycle.structure import named_fields
 from itil4.record import Record, Shape, make_shape
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ def _check_roles(cls: "type[Practice[Any]]", shape: Shape, known: Any) -> None:
     if not isinstance(known, (set, frozenset, tuple, list)) or not all(isinstance(role, str) for role in known):
         where = f"{cls.__name__}.closed_roles"
         raise DefinitionError.of("ill_typed", field=where, expected="a set of names", value=known)
+    from itil4.lifecycle.findings import check_against  # read where somebody closes the set: a first record does not
+
     for lifecycle in cls.lifecycles():
         check_against(lifecycle, shape, (*known, *cls.relative_roles, "system"), only=("unknown_role",))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from itil4.errors import DefinitionError, Reason, nearest
+from itil4.errors import DefinitionError, nearest
 from itil4.record import Frozen, blank
 from itil4.record.door import text_problem
 
@@ -60,19 +60,17 @@ def flag(_: Any, attribute: Any, value: Any) -> None:
 
 def line(_: Any, attribute: Any, value: Any) -> None:
     """Check that it is one line of text."""
-    reason: Reason | None = Reason.of("ill_typed", field=attribute.name, expected="a text", value=value)
-    if type(value) is str:
-        reason = text_problem(attribute.name, value, longest=255, lines=False, may_be_blank=False)
-    if reason is not None:
+    if type(value) is not str:
+        raise DefinitionError.of("ill_typed", field=attribute.name, expected="a text", value=value)
+    if reason := text_problem(attribute.name, value, longest=255, lines=False, may_be_blank=False):
         raise DefinitionError(reason)
 
 
 def note(_: Any, attribute: Any, value: Any) -> None:
     """Check that it is a text."""
-    reason: Reason | None = Reason.of("ill_typed", field=attribute.name, expected="a text", value=value)
-    if type(value) is str:
-        reason = text_problem(attribute.name, value, longest=100_000)
-    if reason is not None:
+    if type(value) is not str:
+        raise DefinitionError.of("ill_typed", field=attribute.name, expected="a text", value=value)
+    if reason := text_problem(attribute.name, value, longest=100_000):
         raise DefinitionError(reason)
 
 

@@ -160,13 +160,14 @@ class IncidentManagement(Practice[I]):
             for name in ("occurred_at", "detected_at", "resolved_at", "closed_at")
             if (moment := getattr(record, name)) is not None
         ]
-        pairs = list(pairwise(told))
-        pairs += [((name, moment), ("created_at", record.created_at)) for name, moment in told[:2] if name in _BEFORE]
-        if record.occurred_at is not None and record.restored_at is not None:
-            pairs.append((("occurred_at", record.occurred_at), ("restored_at", record.restored_at)))
-        for (first, earlier), (second, later) in pairs:
-            if earlier > later:
-                yield Reason.of("time_order", earlier=first, earlier_at=earlier, later=second, later_at=later)
+        if told:
+            pairs = list(pairwise(told))
+            pairs += [((name, when), ("created_at", record.created_at)) for name, when in told[:2] if name in _BEFORE]
+            if record.occurred_at is not None and record.restored_at is not None:
+                pairs.append((("occurred_at", record.occurred_at), ("restored_at", record.restored_at)))
+            for (first, earlier), (second, later) in pairs:
+                if earlier > later:
+                    yield Reason.of("time_order", earlier=first, earlier_at=earlier, later=second, later_at=later)
         if record.rank is not None and record.rank < 1:
             yield Reason.of("not_positive", field="rank", value=record.rank)
 
@@ -178,10 +179,11 @@ class IncidentManagement(Practice[I]):
             changed = person is not None and (before is None or person != getattr(before, name))
             if changed and not self._is_there(person, after, context, may_be_team=name == "owner"):
                 yield Reason.of("not_active", field=name, person=person)
-        joined = after.participants if before is None else set(after.participants) - set(before.participants)
-        for person in sorted(joined):
-            if not self._is_there(person, after, context):
-                yield Reason.of("not_active", field="participants", person=person)
+        if after.participants:
+            joined = set(after.participants) - set(() if before is None else before.participants)
+            for person in sorted(joined):
+                if not self._is_there(person, after, context):
+                    yield Reason.of("not_active", field="participants", person=person)
         for name in ("occurred_at", "detected_at", "restored_at"):
             told = getattr(after, name)
             if told is not None and told > context.now:
@@ -189,9 +191,9 @@ class IncidentManagement(Practice[I]):
         by_hand = after.priority if event == "override" else None
         if by_hand is not None and by_hand < 1:
             yield Reason.of("not_positive", field="priority", value=by_hand)
-        known = self.rules.models
-        if after.model is not None and after.model not in known and (before is None or before.model != after.model):
-            yield self._no_model(after.model)
+        model = after.model
+        if model is not None and (before is None or before.model != model) and model not in self.rules.models:
+            yield self._no_model(model)
 
     def _is_there(self, name: str, record: I, context: Context, *, may_be_team: bool = False) -> bool:
         people = self.desk.house.directory

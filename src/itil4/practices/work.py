@@ -167,7 +167,7 @@ class Working(Reading[R]):
         if context.origin is None:
             self._birth_rules(made, {**self.preset(values), **values}, context)
         self._consistent(None, made, InvalidInput, context, "log")
-        told = shape.beyond_defaults(made, born.keys() | settled.keys())
+        told = shape.beyond_defaults(made, (*born, *settled))
         changes = {name: change_of(None, value) for name, value in told.items() if name not in _BORN_WITH}
         if made.extra:
             changes |= {name: change_of(None, value) for name, value in made.extra.items()}
@@ -279,7 +279,7 @@ class Working(Reading[R]):
         given = {**self.stamps(None, state, at), **values}
         record, entry = self._newborn(context, given, state)
         if details:
-            gone = [*details.get("unrecorded", ()), *entry.details.get("unrecorded", ())]
+            gone = [*details.get("unrecorded", ()), *(entry.details.get("unrecorded") or ())]
             entry.details.data.update(details, **({"unrecorded": gone} if gone else {}))  # type: ignore[attr-defined]  # not written yet
         unit.born(self.stored, record, entry)
         return record

@@ -127,9 +127,12 @@ class Record:
         from itil4.record.shape import shape_of  # a record type is compiled when its first record is made
 
         kind: Any = type(self)
+        shape = shape_of(kind)
+        for name in shape.mappings:
+            object.__setattr__(self, name, freeze(getattr(self, name)))
         reasons = [
             reason
-            for name, check, default in shape_of(kind).doors
+            for name, check, default in shape.doors
             if (value := getattr(self, name)) is not default and (reason := check(name, value))
         ]
         if reasons:

@@ -33,7 +33,7 @@ def blank_of(cls: type, fields: Mapping[str, FieldType]) -> Any | None:
             return None
         if not known.required and known.check(field.name, default) is not None:
             return None
-        value = None if known.required else default if field.converter is None else freeze(default)
+        value = None if known.required else freeze(default) if known.kind == "mapping" else default
         object.__setattr__(made, field.name, value)
     return made
 
@@ -49,9 +49,9 @@ def _is_plain(cls: type) -> bool:
     )
 
 
-def needing_freeze(cls: type) -> frozenset[str]:
-    """Return the fields whose mappings are frozen when a record is made."""
-    return frozenset(field.name for field in attrs.fields(cls) if field.converter is freeze)
+def needing_freeze(fields: Mapping[str, FieldType]) -> frozenset[str]:
+    """Return the fields whose mappings are frozen, so that who gave one cannot change the record through it."""
+    return frozenset(name for name, field in fields.items() if field.kind == "mapping")
 
 
 def own_converters(cls: type) -> Mapping[str, Callable[[Any], Any]]:

@@ -160,9 +160,11 @@ class Shape:
     """The check of every field that is not locked, extra fields included: what a payload may name."""
     _moments: frozenset[str] = attrs.field(init=False)
     _asked: tuple[str, ...] = attrs.field(init=False)
-    _places: Mapping[str, int] = attrs.field(init=False)
+    _defaults: dict[tuple[str, ...], tuple[tuple[str, Any], ...]] = attrs.field(init=False)
     _blank: Any = attrs.field(init=False)
-    _frozen: frozenset[str] = attrs.field(init=False)
+    mappings: frozenset[str] = attrs.field(init=False)
+    """The fields whose mappings are frozen."""
+    _turned: frozenset[str] = attrs.field(init=False)
     _needed: frozenset[str] = attrs.field(init=False)
     _converters: Mapping[str, Any] = attrs.field(init=False)
     has_rules: bool = attrs.field(init=False)
@@ -183,9 +185,10 @@ class Shape:
         put(self, "checks", checks)
         put(self, "_moments", moments)
         put(self, "_asked", (*(name for name in needed if name not in self.locked), *more))
-        put(self, "_places", {name: place for place, name in enumerate(self.fields)})
+        put(self, "_defaults", {})
         put(self, "_blank", blank)
-        put(self, "_frozen", frozenset() if blank is None else needing_freeze(self.record))
+        put(self, "mappings", needing_freeze(everything))
+        put(self, "_turned", moments | self.mappings)
         put(self, "_needed", frozenset(needed))
         put(self, "_converters", own_converters(self.record))
         put(self, "has_rules", has_own_rules(self.record))
@@ -209,20 +212,22 @@ class Shape:
         return self._copy(record, changes)
 
     def in_utc(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return `values` with their moments in UTC, as a store gives them back: the same instants.
+        """Return `values` as a store gives them back: moments in UTC, the same instants, and mappings frozen.
 
         An instant that a local clock shows twice equals nothing outside its own zone, so a record
-        that kept it would differ from its stored form. Converters of the class see what fits their field.
+        that kept it would differ from its stored form; a mapping that somebody else holds too could
+        change under the record. Converters of the class see what fits their field.
         """
         if self._converters and not self._converters.keys().isdisjoint(values):
             values = {name: self._converted(name, value) for name, value in values.items()}
-        if self._moments.isdisjoint(values):
+        if self._turned.isdisjoint(values):
             return values
-        told = {
+        told: dict[str, Any] = {
             name: value.astimezone(UTC)
             for name, value in values.items()
             if name in self._moments and isinstance(value, datetime) and value.tzinfo is not UTC and _shows(value)
         }
+        told |= {name: freeze(values[name]) for name in self.mappings if name in values}
         return {**values, **told} if told else values
 
     def _converted(self, name: str, value: Any) -> Any:
@@ -284,16 +289,24 @@ class Shape:
         """Return the required fields that `values` lacks."""
         return [name for name in self._asked if name not in values]
 
-    def beyond_defaults(self, record: Any, among: Iterable[str]) -> dict[str, Any]:
+    def beyond_defaults(self, record: Any, among: tuple[str, ...]) -> dict[str, Any]:
         """Return those of some fields of the class, in its order, that hold something else than their default."""
-        fields, places = self.fields, self._places
         if self._blank is None:  # its constructor may have set others, too
-            among = fields
+            among = tuple(self.fields)
+        defaults = self._defaults.get(among) or self._ordered(among)
         return {
             name: value
-            for name in sorted([name for name in among if name in places], key=places.__getitem__)
-            if (value := getattr(record, name)) is not (default := fields[name].default) and value != default
+            for name, default in defaults
+            if (value := getattr(record, name)) is not default and value != default
         }
+
+    def _ordered(self, among: tuple[str, ...]) -> tuple[tuple[str, Any], ...]:
+        """Return fields of the class in its order, with their defaults; kept, as most callers name the same ones."""
+        asked = frozenset(among)
+        defaults = tuple((name, field.default) for name, field in self.fields.items() if name in asked)
+        if len(self._defaults) < 256:  # hosts may name them in every order that there is
+            self._defaults[among] = defaults
+        return defaults
 
     def made(self, values: Mapping[str, Any], *, is_new: bool = True, checked: Collection[str] = ()) -> Any:
         """Make a record from the values of its fields, each field of the class and each extra field by its name.
@@ -320,8 +333,8 @@ class Shape:
         for name, value in values.items():
             if name not in checked and (name not in fields or fields[name].check(name, value) is not None):
                 return self._constructed(values)
-        if not self._frozen.isdisjoint(values):
-            values = {name: freeze(value) if name in self._frozen else value for name, value in values.items()}
+        if not self.mappings.isdisjoint(values):
+            values = {name: freeze(value) if name in self.mappings else value for name, value in values.items()}
         return self._copy(self._blank, values)
 
     def _constructed(self, values: Mapping[str, Any]) -> Any:
@@ -363,16 +376,7 @@ def shape_of(cls: type) -> Shape:
 
 def make_shape(cls: type, extra: FieldSet | None = None, locked: Iterable[str] = ()) -> Shape:
     """Return the shape of `cls` with extra fields; `locked` names are set by the library only."""
-    copy = copier(cls)
-    try:
-        hints = typing.get_type_hints(cls, include_extras=True)
-    except Exception as error:  # whatever an annotation raises when it is evaluated
-        raise DefinitionError.of(
-            "unresolved_type", record=cls.__name__, field="annotations", error=str(error)
-        ) from error
-    fields = {}
-    for name, required, default in _declared(cls):
-        fields[name] = field_type(cls.__name__, name, hints[name], required=required, default=default)
+    copy, fields = copier(cls), _fields(cls)
     extra = extra or FieldSet()
     for name in extra:
         if name in fields:
@@ -386,6 +390,21 @@ def make_shape(cls: type, extra: FieldSet | None = None, locked: Iterable[str] =
         for name, field in fields.items()
     )
     return Shape(cls, fields, extra, frozenset(locked), copy, doors)
+
+
+@lru_cache(maxsize=1024)
+def _fields(cls: type) -> Mapping[str, FieldType]:
+    """Return the fields of a class, compiled; they are the same whatever extra fields a host declares."""
+    try:
+        hints = typing.get_type_hints(cls, include_extras=True)
+    except Exception as error:  # whatever an annotation raises when it is evaluated
+        raise DefinitionError.of(
+            "unresolved_type", record=cls.__name__, field="annotations", error=str(error)
+        ) from error
+    return {
+        name: field_type(cls.__name__, name, hints[name], required=required, default=freeze(default))
+        for name, required, default in _declared(cls)
+    }
 
 
 _NOTHING = object()

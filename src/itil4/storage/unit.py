@@ -45,20 +45,24 @@ class _Working:
 
 
 class _Savepoint:
-    """A part of a unit that is undone when it ends in an error; a class, because every call passes through one."""
+    """A part of a unit that is undone when it ends in an error, or in any case.
 
-    __slots__ = ("_mark", "_undo", "_unit")
+    A class, because every call passes through one.
+    """
 
-    def __init__(self, unit: "Unit", undo: list[Callable[[], object]]) -> None:
+    __slots__ = ("_always", "_mark", "_undo", "_unit")
+
+    def __init__(self, unit: "Unit", undo: list[Callable[[], object]], *, always: bool = False) -> None:
         self._unit = unit
         self._undo = undo
+        self._always = always
 
     def __enter__(self) -> "Unit":
         self._mark = len(self._undo)
         return self._unit
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if kind is not None:
+        if self._always or kind is not None:
             while len(self._undo) > self._mark:
                 self._undo.pop()()
 
@@ -98,6 +102,10 @@ class Unit:
     def savepoint(self) -> AbstractContextManager["Unit"]:
         """Undo what was collected inside when it ends in an error, and nothing else."""
         return _Savepoint(self, self._undo)
+
+    def trial(self) -> AbstractContextManager["Unit"]:
+        """Undo what was collected inside, however it ends."""
+        return _Savepoint(self, self._undo, always=True)
 
     # reading
 

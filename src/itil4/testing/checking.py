@@ -21,12 +21,16 @@ from itil4.lifecycle.definition import Lifecycle
 from itil4.lifecycle.rules import Guard
 from itil4.lifecycle.stories import Story as Path
 from itil4.practices.base import Practice
-from itil4.record import Actor, Shape
+from itil4.record import Shape
 from itil4.testing.policies import LOG, Policy, as_policies
 from itil4.testing.story import Act, Story
 
 Tested = type[Practice[Any]] | Lifecycle
 """What is checked: a practice class, or a lifecycle alone."""
+
+
+_MENDED_BY_REFUSING = frozenset(("policy", "final"))
+"""Codes of findings that are mended by what makes their story impossible, too."""
 
 
 @attrs.frozen
@@ -62,10 +66,15 @@ class Finding:
 
     @property
     def paste(self) -> str | None:
-        """The line that makes a regression test of it, or None where it has no story to play."""
+        """The line that makes a regression test of it, or None where it has no story to play.
+
+        It fails as long as the fault is there. What breaks a policy, or leads on from an end, may be mended by
+        refusing the step, or one before it, or by another way on: so that story is told as far as it is possible.
+        """
         if self.story is None or self.practice is None:
             return None
-        return f"check_story({', '.join((self.practice, repr(str(self.story)), *self.given))})"
+        story = self.story.if_possible() if self.code in _MENDED_BY_REFUSING else self.story
+        return f"check_story({', '.join((self.practice, repr(str(story)), *self.given))})"
 
     @property
     def place(self) -> str:
@@ -146,13 +155,12 @@ def findings(
 ) -> tuple[Finding, ...]:
     """Return what `check_lifecycle` would raise."""
     lifecycles, shape = parts_of(tested)
-    named = None if isinstance(tested, Lifecycle) else tested.__name__
     found: list[Finding] = []
     for lifecycle in lifecycles:
         known = with_domains(lifecycle, {} if domains is None else domains)
         found += (_told(each, lifecycle) for each in static.verify(known, shape, roles))
     for policy in as_policies(policies):
-        found += _broken(policy, lifecycles, named)
+        found += _broken(policy, tested, domains)
     return tuple(found)
 
 
@@ -203,24 +211,25 @@ def from_path(path: Path) -> Story:
     return Story((Act(LOG), *(Act(move.event) for move in path.moves)))
 
 
-def _broken(policy: Policy, lifecycles: tuple[Lifecycle, ...], practice: str | None) -> Iterator[Finding]:
-    for lifecycle, verdict in on_all(policy, lifecycles):
-        if verdict.holds is False:
-            last = verdict.story.acts[-1] if verdict.story else None
+def _broken(policy: Policy, tested: Tested, domains: Mapping[str, Any] | None) -> Iterator[Finding]:
+    for lifecycle, verdict in on_all(policy, parts_of(tested)[0]):
+        if verdict.holds is False and verdict.story is not None:
+            last = verdict.story.acts[-1]
+            shown = None if isinstance(tested, Lifecycle) else _shown(policy, verdict.story, tested, domains)
             yield Finding(
                 "policy", f"{policy} does not hold.", lifecycle=lifecycle.name,
-                event=last.event if last else None, role=last.who if last and isinstance(last.who, str) else None,
-                story=verdict.story if verdict.story is None else by_one(verdict.story, policy, lifecycles),
-                practice=practice if lifecycle is lifecycles[0] else None, given=(f"policies=[{policy}]",),
+                event=last.event, role=last.who if isinstance(last.who, str) else None, story=shown or verdict.story,
+                practice=None if shown is None or isinstance(tested, Lifecycle) else tested.__name__,
+                given=(f"policies=[{policy}]", *(("domains=DOMAINS",) if domains else ())),
             )  # fmt: skip
 
 
-def by_one(story: Story, policy: Policy, lifecycles: tuple[Lifecycle, ...]) -> Story:
-    """Return a story that one person plays alone, where a policy is about who takes its steps."""
-    if not policy.names_people:
-        return story
-    roles = {role for each in lifecycles for step in each.transitions for role in step.roles or ()}
-    return Story(attrs.evolve(act, who=Actor("one", roles)) for act in story)
+def _shown(
+    policy: Policy, story: Story, practice: type[Practice[Any]], domains: Mapping[str, Any] | None
+) -> Story | None:  # fmt: skip
+    from itil4.testing.showing import shown  # late: it plays stories, and whoever only reads a graph needs no player
+
+    return shown(policy, story, practice, domains)
 
 
 def on_all(policy: Policy, lifecycles: tuple[Lifecycle, ...]) -> Iterator[tuple[Lifecycle, Any]]:

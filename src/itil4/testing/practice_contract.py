@@ -11,6 +11,7 @@ Each promise is a test of its own, so that a failure says which one is broken, w
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,8 +29,8 @@ from itil4.testing.subject import Subject
 from itil4.testing.walking import Walk
 from itil4.vocabulary import OPEN
 
-_REFUSALS = frozenset(("role", "internal", "denied", "guard", "approval_decides"))
-"""Codes of a refusal by who acts, by a guard, or because only an approval brings the step."""
+_REFUSALS = frozenset(("role", "internal", "denied", "guard", "approval_decides", "not_found"))
+"""Codes of a refusal by who acts or may see, by a guard, or because only an approval brings the step."""
 
 
 _ALIKE = 0.9
@@ -89,7 +90,7 @@ class PracticeContract:
         """`practice.resolve(...)` is there for the event `resolve`, and says what it does."""
         for lifecycle in self.practice.lifecycles():
             for event in lifecycle.events:
-                if event.isidentifier():
+                if event.isidentifier() and not iskeyword(event):
                     verb = getattr(self.practice, event, None)
                     assert callable(verb), f"{self.practice.__name__} has no verb {event!r}"
                     assert verb.__doc__, f"the verb {event!r} does not say what it does"

@@ -20,6 +20,7 @@ A step is, in this order, and all but the event may be left out:
 | held | `late` | between its decision and its commit somebody else writes to what it rests on |
 | held | `undone` | it is taken in a block that is given up, inside a unit of work that commits something else |
 | outcome | `refused for role` | it must be refused, with (at least) these codes; without codes: for whatever reason |
+| outcome | `if possible` | it may be refused, or a step before it: then the story ends there |
 """
 
 import re
@@ -31,7 +32,7 @@ import attrs
 
 from itil4.errors import InvalidInput
 from itil4.record import Actor, Frozen
-from itil4.testing.values import read_arguments, span_of, span_text, told, written
+from itil4.testing.values import arguments_text, read_arguments, span_of, span_text, told
 
 ARROW = " -> "
 
@@ -70,6 +71,7 @@ class Act:
         stale: whether its actor holds an older copy of the record.
         late: whether somebody else writes to the record, or to those that its facts come from, before it commits.
         undone: whether it is taken in a block that is given up, inside a unit that commits a comment.
+        if_possible: whether it may be refused, and what comes before it: what matters is that nothing is broken.
     """
 
     event: str
@@ -82,11 +84,12 @@ class Act:
     stale: bool = attrs.field(default=False, kw_only=True)
     late: bool = attrs.field(default=False, kw_only=True)
     undone: bool = attrs.field(default=False, kw_only=True)
+    if_possible: bool = attrs.field(default=False, kw_only=True)
 
     def __str__(self) -> str:
         parts = [f"{_name(self.on)}: " if self.on else "", _name(self.event)]
         if self.payload:
-            parts.append(f"({', '.join(f'{name}={written(value)}' for name, value in self.payload.items())})")
+            parts.append(f"({arguments_text(self.payload)})")
         if self.without:
             parts.append(f" without {', '.join(map(_name, self.without))}")
         if self.who is not None:
@@ -99,6 +102,8 @@ class Act:
             parts.append(" late")
         if self.undone:
             parts.append(" undone")
+        if self.if_possible:
+            parts.append(" if possible")
         if self.refused is not None:
             parts.append(" refused" + (f" for {', '.join(map(_name, self.refused))}" if self.refused else ""))
         return "".join(parts)
@@ -145,6 +150,14 @@ class Story:
         """Return the story with more steps."""
         return Story((*self.acts, *acts))
 
+    def if_possible(self) -> "Story":
+        """Return the story that need not be possible to its end.
+
+        >>> print(Story.of("log", "resolve").if_possible())
+        log -> resolve if possible
+        """
+        return Story((*self.acts[:-1], *(attrs.evolve(act, refused=None, if_possible=True) for act in self.acts[-1:])))
+
     @property
     def events(self) -> tuple[str, ...]:
         """The events, in their order."""
@@ -181,7 +194,8 @@ def _who_text(who: str | Actor) -> str:
 
 
 _QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
-_CLAUSES = ("who", "after", "without", "stale", "late", "undone", "refused")
+_CLAUSES = ("as", "after", "without", "stale", "late", "undone", "if", "refused")
+_OUTCOMES = frozenset(("if_possible", "refused"))
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NAME = re.compile(rf"\s*(?:({_PLAIN.pattern})|({_QUOTED}))")
 _AFTER = re.compile(r"\s*([\dhdms.]+)")
@@ -283,13 +297,10 @@ class _Reader:
     def clause(self, values: dict[str, Any]) -> None:
         found = _WORD.match(self.text, self.place)
         word = found[1] if found else ""
-        key = {"as": "who"}.get(word, word)
-        if (
-            found is None
-            or key not in ("who", "after", "without", "stale", "late", "undone", "refused")
-            or key in values
-        ):
-            raise self.fail("as, after, without, stale, late, undone or refused, each at most once")
+        key = {"as": "who", "if": "if_possible"}.get(word, word)
+        again = key in values or (key in _OUTCOMES and not _OUTCOMES.isdisjoint(values))
+        if found is None or word not in _CLAUSES or again:
+            raise self.fail("as, after, without, stale, late, undone, and if possible or refused, each at most once")
         self.place = found.end()
         if key == "who":
             values[key] = self.who()
@@ -302,6 +313,10 @@ class _Reader:
         elif key == "without":
             values[key] = self.names()
         elif key in ("stale", "late", "undone"):
+            values[key] = True
+        elif key == "if_possible":
+            if self.name() != "possible":
+                raise self.fail("if possible")
             values[key] = True
         else:
             said = _WORD.match(self.text, self.place)

@@ -20,9 +20,12 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import attrs
+from hypothesis import HealthCheck, find
+from hypothesis import settings as plain_settings
 from hypothesis import strategies as st
+from hypothesis.errors import HypothesisException
 
-from itil4.errors import DefinitionError, InvalidInput, nearest
+from itil4.errors import DefinitionError, InvalidInput, ITIL4Error, nearest
 from itil4.lifecycle import Lifecycle
 from itil4.practices.base import Practice
 from itil4.practices.built_in import BUILT_IN
@@ -40,7 +43,7 @@ from itil4.testing.field_strategies import (
     values_of,
 )
 from itil4.testing.lifecycle_strategies import Broken, broken_lifecycles, lifecycles
-from itil4.testing.living import Life, Living, Values, ways_of
+from itil4.testing.living import Life, Living, Values, Ways, ways_of
 
 
 def lines() -> st.SearchStrategy[str]:
@@ -92,11 +95,35 @@ def lives(
     for field in chosen:
         if shape.get(field) is None:
             raise InvalidInput.of("unknown_field", record=name, field=field, nearest=nearest(field, shape.fields))
-    for field, kind in {**shape.fields, **shape.extra.types}.items():
-        if field not in chosen and field in shape.checks:
-            values_of(kind, name)  # a field without a strategy is found before anything is drawn
-    ways = ways_of(known, settings)
+    every = {field: kind for field, kind in {**shape.fields, **shape.extra.types}.items() if field in shape.checks}
+    made = {field: values_of(kind, name) for field, kind in every.items() if field not in chosen} | chosen
+    ways = _ways(known, settings, made)
     return _lives(ways, tuple(ways.to(state)), chosen)
+
+
+def _ways(practice: type[Practice[Any]], settings: Mapping[str, Any] | None, made: Values) -> Ways:
+    """Return the ways of a practice; what the kit cannot guess of a field is drawn from its strategy."""
+    told: dict[str, list[Any]] = {}
+    while True:
+        try:
+            return ways_of(practice, settings, told)
+        except DefinitionError as error:
+            field = str(error.reasons[0].detail.get("field"))
+            drawn = _drawn(made[field]) if error.code == "no_values" and field in made and field not in told else []
+            if not drawn:
+                raise
+            told[field] = drawn
+
+
+def _drawn(strategy: st.SearchStrategy[Any]) -> list[Any]:
+    """Return the simplest value of a strategy, or none where its own rules refuse all."""
+    quick = plain_settings(
+        max_examples=50, database=None, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    try:
+        return [find(strategy, lambda value: True, settings=quick)]
+    except (HypothesisException, ITIL4Error):
+        return []
 
 
 @st.composite

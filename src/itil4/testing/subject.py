@@ -2,7 +2,8 @@
 
 import typing
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from enum import Enum
 from typing import Any
 from uuid import uuid4
 
@@ -19,7 +20,7 @@ from itil4.testing.built_in import ACCEPTED, BIRTH_VERBS, BIRTHS, EXAMPLES, SETT
 from itil4.testing.local import InProcess
 from itil4.testing.oracle import Tables
 from itil4.testing.story import Story, Who
-from itil4.testing.values import Later, Made, Plain, told
+from itil4.testing.values import Later, Made, Plain, played, told
 
 BIRTH = "log"
 OTHERS = ("update", "comment", "link", "unlink", "wait", "tick")
@@ -28,6 +29,7 @@ OTHERS = ("update", "comment", "link", "unlink", "wait", "tick")
 _MOST_CHOICES = 12
 _DEEPEST = 4
 _DAY = timedelta(days=1)
+_SOMETIME = datetime(2026, 3, 2, 9, tzinfo=UTC)
 _NOBODY: frozenset[str] = frozenset()
 
 _SCALARS: Mapping[str, tuple[Any, ...]] = {
@@ -184,7 +186,18 @@ class Subject:
         if made is None:
             raise DefinitionError.of("no_values", record=self.shape.record.__name__, field=name)
         said = [told(value) for value in (*guarded, *conditions) if field.check(name, value) is None]
-        return tuple(dict.fromkeys([*said, *made]))
+        found = tuple(filter(self._is_made, dict.fromkeys([*said, *made])))
+        if not found:
+            raise DefinitionError.of("no_values", record=self.shape.record.__name__, field=name)
+        return found
+
+    def _is_made(self, value: Plain) -> bool:
+        """Whether the types of the host let a value be made: their own rules may refuse what the kit guesses."""
+        try:
+            played(value, _SOMETIME, self.types, {})
+        except InvalidInput:
+            return False
+        return True
 
 
 def _without_hand(value: Any) -> Any:
@@ -208,7 +221,7 @@ def _conditions(lifecycle: Lifecycle, name: str) -> list[Any]:
 def _values(field: FieldType, name: str, depth: int) -> tuple[Plain, ...] | None:
     """Return values of a type, or None where it has none that could be guessed."""
     if field.choices:
-        return tuple(field.choices[:_MOST_CHOICES])
+        return tuple(told(each) for each in field.choices[:_MOST_CHOICES])
     if field.kind in _SCALARS:
         return _SCALARS[field.kind]
     match field.kind:
@@ -243,31 +256,45 @@ def _numbers(field: FieldType, name: str) -> tuple[Plain, ...]:
 
 
 def _of_own_type(field: FieldType, name: str, depth: int) -> tuple[Plain, ...] | None:
-    """Return a value of an attrs class of the host, made of its required parts."""
+    """Return values of an attrs class of the host: of its required parts, and with one part after the other changed."""
     kind = typing.get_origin(field.python) or field.python
     if field.check(name, f"some {name}") is None:
         return (f"some {name}",)
     if not (isinstance(kind, type) and attrs.has(kind)) or depth > _DEEPEST:
         return None
     hints = typing.get_type_hints(kind, include_extras=True)
-    parts = {}
+    parts, others = {}, []
     for each in attrs.fields(kind):
-        if each.default is attrs.NOTHING and each.init:
+        required = each.default is attrs.NOTHING
+        if not each.init or (each.name not in hints and not required):
+            continue
+        try:
             inner = _values(field_type(kind.__name__, each.name, hints[each.name]), each.name, depth + 1)
-            if inner is None:
-                return None
-            parts[each.name] = inner[0]
-    return (Made(kind.__name__, parts),)
+        except DefinitionError:  # a type that records cannot hold, in a part that need not be given
+            if required:
+                raise
+            continue
+        if inner is None and required:
+            return None
+        if required and inner is not None:
+            parts[str(each.alias)] = inner[0]
+        others += [(str(each.alias), value) for value in (inner or ())[int(required) :]]
+    made = [Made(kind.__name__, parts), *(Made(kind.__name__, {**parts, name: value}) for name, value in others)]
+    return tuple(made[:_MOST_CHOICES])
 
 
 def own_types(shape: Shape) -> Mapping[str, type]:
-    """Return the attrs classes that a record type is made of, by their names."""
+    """Return the attrs classes and enumerations that a record type is made of, by their names."""
     found: dict[str, type] = {}
     waiting: list[Any] = [field.python for field in (*shape.fields.values(), *shape.extra.types.values())]
     while waiting:
         hint = waiting.pop()
         waiting += typing.get_args(hint)
-        if isinstance(hint, type) and attrs.has(hint) and hint.__name__ not in found:
+        if not isinstance(hint, type) or hint.__name__ in found:
+            continue
+        if issubclass(hint, Enum):
+            found[hint.__name__] = hint
+        elif attrs.has(hint):
             found[hint.__name__] = hint
             waiting += typing.get_type_hints(hint, include_extras=True).values()
     return found

@@ -11,6 +11,7 @@ from itil4.testing.driver import Driver
 from itil4.testing.playing import Played, Player
 from itil4.testing.policies import Policy, as_policies
 from itil4.testing.searching import Explorer
+from itil4.testing.shrinking import is_refusal, lacking_codes
 from itil4.testing.story import Act, Story
 from itil4.testing.subject import Subject
 from itil4.testing.walking import Walk
@@ -31,8 +32,9 @@ def check_story(
 ) -> Any:
     """Play a story and return the record as it is in the end.
 
-    Steps without a mark must be done, steps marked `refused for ...` must be refused for that. What a
-    step leaves open, who takes it and with which values, is found.
+    Steps without a mark must be done, steps marked `refused for ...` must be refused for that; where a step
+    is marked `if possible`, the story may end before it. What a step leaves open, who takes it and with
+    which values, is found.
 
     Args:
         practice: the class.
@@ -51,9 +53,15 @@ def check_story(
     """
     told = Story.parse(story)
     subject = Subject(practice, domains, settings, store)
-    player = Player(subject, driver() if driver else None, as_policies(policies))
-    for act in told:
+    player = Player(subject, driver() if driver else None, as_policies(policies), thorough=True)
+    sure_from = max((place for place, act in enumerate(told, 1) if act.if_possible), default=0)
+    for place, act in enumerate(told):
+        is_sure = place >= sure_from or act.refused is not None
+        if not is_sure and not player.knows(act.event):
+            break
         played = player.play(act)
+        if not is_sure and is_refusal(played) and not played.findings:
+            break
         found = played.findings or tuple(_unlike(player, act.refused, played)) or tuple(_improper(player, played.act))
         if found:
             raise Found(found, practice.__name__)
@@ -79,7 +87,7 @@ def _unlike(player: Player, refused: tuple[str, ...] | None, played: Played) -> 
         return [
             player.promises.told("not_refused", f"{act.event!r} was done, and must be refused for {why}.", act, held)
         ]
-    lacking = [code for code in refused or () if code not in answer.codes]
+    lacking = lacking_codes(refused or (), answer)
     if lacking:
         text = f"{act.event!r} was refused for {', '.join(answer.codes)}, and must be for {', '.join(lacking)} too."
         return [player.promises.told("wrong_reason", text, act, held)]

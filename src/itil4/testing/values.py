@@ -2,16 +2,20 @@
 
 A plain value is a Python literal. What a literal cannot say is a call: `moment('2026-03-02T09:00:00+00:00')`,
 `duration('2h')`, `later('1d')` (so long after the step), `decimal('1.5')`, `date('2026-03-02')`,
-`ref('b')` (the record that the story calls b), or a value of the record's own types such as
-`Cause(name='leak', text='It leaks')`.
+`number('inf')`, `ref('b')` (the record that the story calls b), or a value of the record's own types
+such as `Cause(name='leak', text='It leaks')` and `Colour.RED`.
 """
 
 import ast
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from enum import Enum
+from keyword import iskeyword
+from math import isfinite
 from typing import Any, TypeAlias
+from unicodedata import normalize
 
 import attrs
 
@@ -19,7 +23,7 @@ from itil4.errors import InvalidInput
 from itil4.record import Frozen
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
-_SPAN = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6}(?:\.\d{1,6})?)s)?")
+_SPAN = re.compile(r"(?:(\d{1,9})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6}(?:\.\d{1,6})?)s)?")
 
 
 def span_text(value: timedelta) -> str:
@@ -47,10 +51,13 @@ def span_of(text: str) -> timedelta:
         InvalidInput: it is none.
     """
     found = _SPAN.fullmatch(text)
-    if found is None or not any(found.groups()):
-        raise InvalidInput.of("bad_story", text=text, place="a length of time", expected="one such as 2h30m or 3d")
-    days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
-    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    try:
+        if found is not None and any(found.groups()):
+            days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
+            return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    except OverflowError:
+        pass  # longer than any: said below
+    raise InvalidInput.of("bad_story", text=text, place="a length of time", expected="one such as 2h30m or 3d")
 
 
 @attrs.frozen
@@ -75,6 +82,25 @@ class Ref:
         return f"ref({self.label!r})"
 
 
+@attrs.frozen
+class Member:
+    """A member of one of the record's own enumerations, by its name."""
+
+    kind: str
+    name: str
+
+    def __repr__(self) -> str:
+        return f"{self.kind}.{self.name}"
+
+
+def _member(value: Enum) -> "Member | Made":
+    """Return a member by its name, or by its value where it has no plain name, as flags that are joined."""
+    name = value.name
+    if isinstance(name, str) and _is_spoken(name):
+        return Member(type(value).__name__, name)
+    return Made(type(value).__name__, {"value": value.value})
+
+
 def _parts(value: Mapping[str, Any]) -> Frozen:
     return Frozen({name: told(each) for name, each in value.items()})
 
@@ -91,16 +117,18 @@ class Made:
 
 
 Plain: TypeAlias = Any
-"""A literal, a moment, date, duration or decimal, `Later`, `Ref`, `Made`, or a collection of those."""
+"""A literal, a moment, date, duration or decimal, `Later`, `Ref`, `Made`, `Member`, or a collection of those."""
 
 
 def told(value: Any) -> Plain:
-    """Return a value in the form that a story keeps: values of own types become `Made`, lists tuples."""
-    if isinstance(value, (Later, Ref, Made)):
+    """Return a value in the form that a story keeps: values of own types become `Made` or `Member`, lists tuples."""
+    if isinstance(value, (Later, Ref, Made, Member)):
         return value
+    if isinstance(value, Enum):
+        return _member(value)
     if attrs.has(type(value)):
         parts = {
-            each.name: told(getattr(value, each.name))
+            str(each.alias): told(getattr(value, each.name))
             for each in attrs.fields(type(value))
             if each.init and getattr(value, each.name) != _default(each)
         }
@@ -123,12 +151,14 @@ def _default(each: "attrs.Attribute[Any]") -> Any:
 
 def written(value: Plain) -> str:
     """Write a value so that `read` gives it back."""
+    if isinstance(value, Enum):
+        return repr(_member(value))
     if isinstance(value, datetime):
         return f"moment({value.isoformat()!r})"
     if isinstance(value, date):
         return f"date({value.isoformat()!r})"
     if isinstance(value, timedelta):
-        return f"duration({span_text(value)!r})" if value >= timedelta(0) else f"duration({str(value)!r})"
+        return f"duration({span_text(value)!r})" if value >= timedelta(0) else f"duration('-{span_text(-value)}')"
     if isinstance(value, Decimal):
         return f"decimal({str(value)!r})"
     if isinstance(value, Mapping):
@@ -137,18 +167,37 @@ def written(value: Plain) -> str:
         return f"({', '.join(map(written, value))}{',' if len(value) == 1 else ''})"
     if isinstance(value, frozenset):
         return f"set({written(tuple(sorted(value, key=repr)))})"
+    if isinstance(value, float) and not isfinite(value):
+        return f"number({str(value)!r})"
     return repr(value)
 
 
-def _moment(text: str) -> datetime:
-    found = datetime.fromisoformat(text)
-    return found.astimezone(UTC) if found.tzinfo else found
+def arguments_text(values: Mapping[str, Plain]) -> str:
+    """Write what a step gives, as `read_arguments` reads it; names that Python keeps for itself stand in a mapping.
+
+    >>> arguments_text({"to": "sam", "class": 2})
+    "to='sam', **{'class': 2}"
+    """
+    spoken = {name: value for name, value in values.items() if _is_spoken(name)}
+    rest = {name: value for name, value in values.items() if name not in spoken}
+    parts = [f"{name}={written(value)}" for name, value in spoken.items()]
+    return ", ".join([*parts, f"**{written(rest)}"] if rest else parts)
+
+
+def _is_spoken(name: str) -> bool:
+    """Whether Python reads the name as it stands."""
+    return name.isidentifier() and not iskeyword(name) and normalize("NFKC", name) == name
+
+
+def _duration(text: str) -> timedelta:
+    return -span_of(text[1:]) if text.startswith("-") else span_of(text)
 
 
 _CALLS: Mapping[str, Callable[[Any], Any]] = {
-    "moment": _moment,
+    "moment": datetime.fromisoformat,
     "date": date.fromisoformat,
-    "duration": span_of,
+    "duration": _duration,
+    "number": float,
     "decimal": Decimal,
     "later": lambda text: Later(span_of(text)),
     "earlier": lambda text: Later(-span_of(text)),
@@ -170,9 +219,16 @@ def read_arguments(text: str) -> dict[str, Plain]:
         tree = ast.parse(f"f({text})", mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise InvalidInput.of("bad_story", text=text, place="the values of a step", expected="name='value'") from error
-    if not isinstance(tree, ast.Call) or tree.args or any(each.arg is None for each in tree.keywords):
-        raise InvalidInput.of("bad_story", text=text, place="the values of a step", expected="name='value'")
-    return {str(each.arg): _read(each.value, text) for each in tree.keywords}
+    found: dict[str, Plain] = {}
+    for each in tree.keywords if isinstance(tree, ast.Call) and not tree.args else (None,):
+        value = None if each is None else _read(each.value, text)
+        if each is not None and each.arg is not None:
+            found[each.arg] = value
+        elif isinstance(value, Mapping) and value and all(isinstance(name, str) for name in value):
+            found |= value
+        else:
+            raise InvalidInput.of("bad_story", text=text, place="the values of a step", expected="name='value'")
+    return found
 
 
 def _read(node: ast.expr, text: str) -> Plain:
@@ -195,6 +251,8 @@ def _read(node: ast.expr, text: str) -> Plain:
                 raise InvalidInput.of("bad_story", text=text, place=f"{name}(...)", expected=str(error)) from error
         case ast.Call(func=ast.Name(id=name), args=[], keywords=words) if all(each.arg for each in words):
             return Made(name, {str(each.arg): _read(each.value, text) for each in words})
+        case ast.Attribute(value=ast.Name(id=name), attr=member):
+            return Member(name, member)
     expected = f"a literal, or one of {', '.join(f'{name}(...)' for name in _CALLS)}"
     raise InvalidInput.of("bad_story", text=text, place="the values of a step", expected=expected)
 
@@ -218,7 +276,13 @@ def played(value: Plain, at: datetime, types: Mapping[str, type], records: Mappi
     if isinstance(value, Made):
         if value.kind not in types:
             raise InvalidInput.of("bad_story", text=repr(value), place="a value", expected=_among(types))
-        return types[value.kind](**{name: played(each, at, types, records) for name, each in value.parts.items()})
+        parts = {name: played(each, at, types, records) for name, each in value.parts.items()}
+        try:
+            return types[value.kind](**parts)
+        except Exception as error:  # whatever a type of the host says against what it is given
+            raise InvalidInput.of("bad_story", text=repr(value), place="a value", expected=str(error)) from error
+    if isinstance(value, Member):
+        return _meant(value, types)
     if isinstance(value, Mapping):
         return {name: played(each, at, types, records) for name, each in value.items()}
     if isinstance(value, tuple):
@@ -226,6 +290,18 @@ def played(value: Plain, at: datetime, types: Mapping[str, type], records: Mappi
     if isinstance(value, frozenset):
         return frozenset(played(each, at, types, records) for each in value)
     return value
+
+
+def _meant(value: Member, types: Mapping[str, type]) -> Any:
+    kind = types.get(value.kind)
+    if kind is None or not issubclass(kind, Enum):
+        enums = [name for name, each in types.items() if issubclass(each, Enum)]
+        raise InvalidInput.of("bad_story", text=repr(value), place="a value", expected=_among(enums))
+    try:
+        return kind[value.name]
+    except KeyError as error:
+        names = (f"{value.kind}.{each}" for each in kind.__members__)
+        raise InvalidInput.of("bad_story", text=repr(value), place="a value", expected=_among(names)) from error
 
 
 def _among(names: Iterable[str]) -> str:

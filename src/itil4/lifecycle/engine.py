@@ -327,7 +327,7 @@ class Engine:
 
     def reasons(self, state: str, record: Any, event: str, context: Context, shape: Shape) -> tuple[Reason, ...]:
         """Return every reason against a step that is not possible: those of its nearest alternative."""
-        now = self._table.get(state, {})
+        now = self._table.get(state, {}) if isinstance(state, str) else {}
         known = self.lifecycle.events
         arrows = now.get(event) if isinstance(event, str) else None
         if arrows is None:
@@ -377,7 +377,7 @@ class Engine:
     def steps(self, state: str, record: Any, context: Context, shape: Shape) -> tuple[Step, ...]:
         """Return the steps that an actor could take from `state`; see `Lifecycle.available`."""
         found = []
-        for arrows in self._table.get(state, {}).values():
+        for arrows in (self._table.get(state, {}) if isinstance(state, str) else {}).values():
             step = button(self, arrows, record, context, shape)
             if step is not None:
                 found.append(step)

@@ -13,7 +13,7 @@ import attrs
 from itil4.errors import DefinitionError, InvalidInput, ITIL4Error, Reason, nearest
 from itil4.record.base import PROTECTED, RESERVED, Frozen, Record, freeze
 from itil4.record.copying import Copier, copier
-from itil4.record.door import Check, FieldType, Line, Note, field_type
+from itil4.record.door import Check, FieldType, Line, Note, blank, field_type
 from itil4.record.making import blank_of, broken_value, broken_values, has_own_rules, needing_freeze, own_converters
 
 _WORDS: dict[str, Any] = {
@@ -67,7 +67,11 @@ class FieldSet:
         """Build the set from plain data: name -> {type, required, choices, default, label}."""
         known = attrs.fields_dict(FieldSpec)
         specs = {}
+        if not isinstance(data, Mapping):
+            raise DefinitionError.of("ill_typed", field="fields", expected="a mapping of names to fields", value=data)
         for name, spec in data.items():
+            if not isinstance(name, str):
+                raise DefinitionError.of("ill_typed", field="fields", expected="names of fields", value=name)
             if not isinstance(spec, Mapping):
                 raise DefinitionError.of("ill_typed", field=f"fields.{name}", expected="a mapping", value=spec)
             for key in spec:
@@ -75,7 +79,11 @@ class FieldSet:
                     raise DefinitionError.of(
                         "unknown_name", where=f"fields.{name}", what="key", name=key, nearest=nearest(key, known)
                     )
-            specs[name] = FieldSpec(**{**spec, "choices": tuple(spec.get("choices", ()))})
+            choices = spec.get("choices", ())
+            if not isinstance(choices, (list, tuple)):
+                field = f"fields.{name}.choices"
+                raise DefinitionError.of("ill_typed", field=field, expected="several texts", value=choices)
+            specs[name] = FieldSpec(**{"type": None, **spec, "choices": tuple(choices)})  # what lacks a type is refused
         return cls(**specs)
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
@@ -95,12 +103,31 @@ class FieldSet:
         return FieldSet(**{**self.specs, **other.specs})
 
 
+def _must_be_spec(where: str, spec: object) -> None:
+    if not isinstance(spec, FieldSpec):
+        raise DefinitionError.of("ill_typed", field=where, expected="a FieldSpec", value=spec)
+    if type(spec.required) is not bool:
+        raise DefinitionError.of("ill_typed", field=f"{where}.required", expected="True or False", value=spec.required)
+    texts = spec.choices if isinstance(spec.choices, tuple) else (spec.choices,)
+    for part, said in (("choices", texts), ("label", () if spec.label is None else (spec.label,))):
+        for text in said:
+            if type(text) is not str or blank(text):
+                raise DefinitionError.of("ill_typed", field=f"{where}.{part}", expected="a text", value=text)
+    if len(set(texts)) < len(texts):
+        twice = next(text for text in texts if texts.count(text) > 1)
+        raise DefinitionError.of("duplicate", where=where, what="the choice", name=twice)
+    if texts and spec.type != "choice":
+        remedy = "Leave them out, or make it a choice."
+        raise DefinitionError.of("definition", where=where, text=f"a {spec.type} has no choices.", remedy=remedy)
+
+
 def _extra_type(name: str, spec: FieldSpec) -> FieldType:
     where = f"fields.{name}"
     if not name.isidentifier() or name.startswith("_") or "__" in name:
         raise DefinitionError.of("definition", where=where, text="the name is no identifier.", remedy="Use snake_case.")
     if name in RESERVED or name in PROTECTED:
         raise DefinitionError.of("reserved_name", record="the field set", field=name)
+    _must_be_spec(where, spec)
     if spec.type == "choice":
         if not spec.choices:
             raise DefinitionError.of("definition", where=where, text="a choice needs choices.", remedy="List them.")

@@ -157,6 +157,22 @@ def test_a_row_is_decoded_once_in_a_world_and_its_copies(monkeypatch: pytest.Mon
     assert type(plain.house.kinds["permit"].codec) is RecordCodec, "the host's own is as ever"
 
 
+def test_what_a_host_decides_by_other_records_is_asked_anew_when_they_have_changed() -> None:
+    """The same question about the same record may have another answer after a write elsewhere."""
+
+    class Permits(kit.Permits):  # type: ignore[misc, valid-type]  # the class is made at run time
+        """Workers may do nothing while there is more than one permit."""
+
+        def roles_of(self, actor: Any, record: Any, at: Any) -> frozenset[str]:
+            roles: frozenset[str] = super().roles_of(actor, record, at)
+            return roles - {"worker"} if self.count() > 1 else roles
+
+    player = played(Player(Subject(Permits)), BEGUN)
+    for text in ("open as worker", "pause as worker", "b: log", "open as worker refused for role", "open as chief"):
+        played(player, Story.parse(text))
+    walk(Permits, accept=["pause@open", "close@open"])
+
+
 def test_nothing_is_found_in_sound_workflows_by_a_walk() -> None:
     """Worlds make no false alarms."""
     for practice, options in CLEAN[:2]:

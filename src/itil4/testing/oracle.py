@@ -152,6 +152,10 @@ class Oracle:
         answers.append((record, payload, known, made))
         return made
 
+    def forget(self) -> None:
+        """Answer anew from here on: something was written, on which what a host decides may rest."""
+        self._answers.clear()
+
     def expected(self, record: Any, event: str, context: Context, *, fully: bool = True) -> Expected:
         """Return what must come of a step.
 

@@ -174,11 +174,11 @@ class Player:
             InvalidInput: the step names a record, type or event that is not there.
         """
         try:
-            if not self.thorough or len(self.held) < 2:
-                return self._play(act)
             before = {label: held.record for label, held in self.held.items()}
             played = self._play(act)
-            if played.findings or act.event == "tick":
+            if played.answer.done or act.stale or act.late:
+                self.oracle.forget()
+            if not self.thorough or len(before) < 2 or played.findings or act.event == "tick":
                 return played
             return attrs.evolve(played, findings=tuple(beside(self.promises, act, before, self.held.get(act.on))))
         except InvalidInput:

@@ -103,7 +103,8 @@ class Promises(Keeping, BesideHost):
             known = {*self.player.subject.shape.checks, *self.player._choices(act.event)}
             if not act.stale and known.issuperset(payload) and self._is_to_explain(act, actor, payload):
                 decision = model.explain(held.reference, act.event, payload, actor)
-            if self._is_first("buttons", act, actor):
+            alike = act.refused if self.player.sparing and act.refused is not None else actor
+            if self._is_first("buttons", act, alike):
                 steps = self._buttons(held, actor, len(contents))
         except (NotFound, InvalidInput) as error:
             against = frozenset(reason.code for reason in error.reasons)
@@ -120,10 +121,10 @@ class Promises(Keeping, BesideHost):
         return self._shown[mark]
 
     def _is_to_explain(self, act: Act, actor: Actor, payload: Mapping[str, Any]) -> bool:
-        """Whether explain is asked before a step: always, but in a walk once of what is possible in one way."""
-        if not self.player.sparing or act.refused is not None or act.late:
+        """Whether explain is asked before a step: always, but in a walk once of what ends alike in the same states."""
+        if not self.player.sparing or act.late:
             return True
-        return self._is_first("explain", act, (actor, frozenset(payload)))
+        return self._is_first("explain", act, (frozenset(payload), actor if act.refused is None else act.refused))
 
     def _is_first(self, what: str, act: Act, other: Any) -> bool:
         """Whether something was not asked yet in this walk for an event and the states of its record."""

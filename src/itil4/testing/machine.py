@@ -9,7 +9,7 @@ failure is made short by the kit, in seconds, before Hypothesis shows it.
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from keyword import iskeyword
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, NoReturn, TypeAlias
 
 import attrs
 
@@ -75,19 +75,39 @@ class LifecycleMachine(RuleBasedStateMachine):
     edges: dict[str, tuple[Plain, ...]]
 
     player: Player
-    failed: ClassVar[tuple[object, tuple[Call, ...]] | None] = None
-    """The run that has found something, and the rules that led there."""
+    failed: ClassVar[tuple[object, tuple[Call, ...], Finding] | None] = None
+    """The run that has found something, the rules that led there, and what it was."""
 
     def __init__(self) -> None:
         super().__init__()
         self.calls: list[Call] = []
+        self.ended = False
 
     def _goes_on(self, call: Call) -> bool:
-        """Whether a rule is played. After a finding only what led there is, so that Hypothesis is soon done with it."""
+        """Whether a rule is played; after a finding none is, and every example ends with what was found.
+
+        So Hypothesis, which looks for something shorter, is done in moments: the kit has made it short.
+        """
         self.calls.append(call)
-        if self.failed is None or self.failed[0] is None or self.failed[0] is not _run():
-            return True
-        return self.failed[1][: len(self.calls)] == tuple(self.calls)
+        found = self._found()
+        if found is not None and found[1] == tuple(self.calls):
+            self._end(found[2])
+        return found is None
+
+    def teardown(self) -> None:
+        """End an example that came after a finding."""
+        found = self._found()
+        if found is not None and not self.ended:
+            self._end(found[2])
+
+    def _found(self) -> tuple[object, tuple[Call, ...], Finding] | None:
+        """Return what this run of Hypothesis has found already."""
+        return self.failed if self.failed is not None and self.failed[0] is _run() is not None else None
+
+    def _end(self, found: Finding) -> NoReturn:
+        """End the example; always at this line, by which Hypothesis knows a failure again."""
+        self.ended = True
+        raise Found([found], self.subject.name)
 
     def _open(self) -> None:
         """Get to know the practice and begin with nothing: in a rule, whose time Hypothesis holds against nobody."""
@@ -109,8 +129,8 @@ class LifecycleMachine(RuleBasedStateMachine):
             mark = (found.code, found.event, found.given)
             if mark not in self.short:
                 self.short[mark] = shrunk(found, self._player)
-            type(self).failed = (_run(), tuple(self.calls))
-            raise Found([self.short[mark]], self.subject.name)
+            type(self).failed = (_run(), tuple(self.calls), self.short[mark])
+            self._end(self.short[mark])
 
     def _label(self, which: int) -> str:
         return list(self.player.held)[which % len(self.player.held)] if self.player.held else ""

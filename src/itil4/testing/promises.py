@@ -400,6 +400,15 @@ class Promises(Keeping, BesideHost):
             yield self.told("link", text, act, held)
         elif act.event == "link" and not from_here:
             yield self.told("link", f"the link to {other.record.reference} was made and is not there.", act, held)
+        elif act.event == "link":
+            who = self.player.actor(act.who, held.record).id
+            hands = [
+                link.by for link in model.desk.links(held.reference)
+                if (link.relation, link.target) == (name, other.reference)
+            ]  # fmt: skip
+            if who not in hands:
+                text = f"the link to {other.record.reference} was made by {who!r}, and is told to be by {hands}."
+                yield self.told("link", text, act, held)
         elif act.event == "unlink" and from_here and name != back:  # else there may be one each way
             text = f"the link to {other.record.reference} was removed and is still there."
             yield self.told("link", text, act, held)

@@ -121,8 +121,10 @@ class Bench:
             found = list(itsm.incidents.each())
             ours = cpu(lambda: self.updates(itsm, found))
         raw = self.empty()
+        raw.execute("BEGIN")  # as ours, so that both begin with as long a log file
         raw.executemany(statements.INSERT_RECORD, self.rows)
         raw.executemany(statements.INSERT_ENTRY, self.lines)
+        raw.execute("COMMIT")
 
         def work() -> None:
             raw.execute("BEGIN IMMEDIATE")

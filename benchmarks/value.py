@@ -103,6 +103,8 @@ def observing(rows: Rows, rounds: int) -> None:
         contenders["pm4py: pairs and times, from the same rows"] = lambda: mined(
             pandas.DataFrame(rows, columns=columns)
         )
+    by_time = sorted(rows, key=lambda row: row[2])
+    contenders["observe: the same rows in the order of time"] = lambda: value.observe(None, by_time, ends=["Closed"])
     show(f"observe {len(rows):,} real rows", measure(contenders, rounds), "a bare loop")
 
 
@@ -116,16 +118,23 @@ def simulating(rounds: int) -> None:
             line, 6 * MINUTE, service, seed=7, items=40_000, routes={"C": {"A": 0.1}})}, rounds,
     )  # fmt: skip
     show("simulate 40,000 items", found, "simulate: three steps with rework")
+    run: Callable[[], Any] = lambda: value.simulate(  # noqa: E731
+        one, 6 * MINUTE, {"A": 10 * MINUTE}, seed=7, items=40_000
+    )
     contenders: dict[str, Callable[[], object]] = {
-        "simulate": lambda: value.simulate(one, 6 * MINUTE, {"A": 10 * MINUTE}, seed=7, items=40_000)
+        "simulate": run,
+        "simulate, all observations made": lambda: list(run()),
+        "simulate and observe": lambda: value.observe(one, run()),
     }
     simpy = optional("simpy")
     if simpy:
-        contenders["SimPy"] = lambda: with_simpy(simpy, 40_000)
+        contenders["SimPy, nothing noted"] = lambda: with_simpy(simpy, 40_000, noting=False)
+        contenders["SimPy, all observations made"] = lambda: with_simpy(simpy, 40_000)
+        contenders["SimPy and observe"] = lambda: value.observe(one, with_simpy(simpy, 40_000))
     show("the same M/M/2 queue, 40,000 items", measure(contenders, rounds), "simulate")
 
 
-def with_simpy(simpy: Any, items: int) -> object:
+def with_simpy(simpy: Any, items: int, *, noting: bool = True) -> list[value.Observation]:
     """The M/M/2 queue as its manual writes queues, with the same history as result."""
     source = random.Random(7)
     world = simpy.Environment()
@@ -134,7 +143,8 @@ def with_simpy(simpy: Any, items: int) -> object:
     history: list[value.Observation] = []
 
     def note(case: str, category: Any, kind: str | None = None) -> None:
-        history.append(value.Observation(case, "A", began + timedelta(seconds=world.now), category, kind))
+        if noting:
+            history.append(value.Observation(case, "A", began + timedelta(seconds=world.now), category, kind))
 
     def case(name: str) -> Any:
         if desk.count == desk.capacity:

@@ -7,6 +7,7 @@ import pickle
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import Enum
+from string import Formatter
 from typing import Any
 
 import pytest
@@ -144,3 +145,20 @@ def _wrap() -> None:
         {}["x"]
     except KeyError as error:
         raise InvalidInput.of("blank", field="x") from error
+
+
+def test_a_sentence_that_ends_with_what_somebody_else_said_ends_with_a_full_stop() -> None:
+    """What a database or a parser says has none, and the remedy follows."""
+    said = Reason.of("store_failed", action="open its file", error="disk full", remedy="Make room.")
+    assert str(said) == "The store could not open its file: disk full. Make room."
+    asked = Reason.of("store_failed", action="open its file", error="is it there?", remedy="Look.")
+    assert asked.message.endswith("is it there?")
+
+
+@pytest.mark.parametrize("code", [code for code, (_, remedy) in ENGLISH.items() if "nearest" in remedy])
+def test_an_unknown_name_says_what_to_do_also_where_none_is_near(code: str) -> None:
+    """Without a near miss the question is left out, and something must still be left to do."""
+    names = {name for part in ENGLISH[code] for _, name, _, _ in Formatter().parse(part) if name}
+    _, remedy = render(code, {**dict.fromkeys(names, "x"), "nearest": None})
+    assert remedy
+    assert "None" not in remedy

@@ -23,7 +23,6 @@ PENDING = {
     "asset": "IT asset management is not built yet",
     "release": "release management is not built yet",
     "knowledge": "knowledge management is not built yet",
-    "relationship": "relationship management is not built yet",
     "supplier": "supplier management is not built yet",
     "risk": "risk management is not built yet",
     "continuity": "service continuity management is not built yet",

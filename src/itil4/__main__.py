@@ -132,8 +132,11 @@ def _practice(what: str) -> "type[Practice[Any]]":
     sys.path.insert(0, str(Path.cwd()))
     try:
         found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise InvalidInput.of("cannot_import", what=what, error=str(error)) from error
+    except ITIL4Error:  # a class that cannot work says so itself
+        raise
+    except Exception as error:  # whatever a module of the host raises when it is run
+        said = str(error) if isinstance(error, (ImportError, AttributeError)) else f"{type(error).__name__}: {error}"
+        raise InvalidInput.of("cannot_import", what=what, error=said) from error
     if not (isinstance(found, type) and issubclass(found, Practice)):
         raise InvalidInput.of("ill_typed", field=what, expected="a subclass of Practice", value=found)
     return found

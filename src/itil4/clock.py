@@ -100,12 +100,15 @@ class TimeOrderedIds:
         """Return the next id, as 36 characters of lower-case hexadecimal with hyphens."""
         milliseconds = int(self._clock.now().timestamp() * 1000)
         with self._lock:
-            value = milliseconds << 74 | self._bits(74)
-            if value <= self._last:
-                value = self._last + 1 + self._bits(32)
+            value = milliseconds << 74
+            value = value | self._bits(74) if value > self._last else self._last + 1 + self._bits(32)
             self._last = value
-        first = f"{value >> 90:08x}-{value >> 74 & 0xFFFF:04x}-7{value >> 62 & 0xFFF:03x}"
-        return f"{first}-{0x8000 | value >> 48 & 0x3FFF:04x}-{value & 0xFFFFFFFFFFFF:012x}"
+        text = f"{value >> 62 << 64 | _VARIANT | value & _TAIL:031x}"  # all digits but that of the version
+        return f"{text[:8]}-{text[8:12]}-7{text[12:15]}-{text[15:19]}-{text[19:]}"
+
+
+_VARIANT = 1 << 63
+_TAIL = (1 << 62) - 1
 
 
 def _random_bits(count: int) -> int:
@@ -122,10 +125,10 @@ def instant(value: object, field: str = "at") -> datetime:
     """
     if not isinstance(value, datetime):
         raise InvalidInput.of("ill_typed", field=field, expected="a datetime with a time zone", value=value)
-    if value.tzinfo is None or value.utcoffset() is None:
-        raise InvalidInput.of("naive_datetime", field=field, value=value)
     if value.tzinfo is UTC:
         return value
+    if value.tzinfo is None or value.utcoffset() is None:
+        raise InvalidInput.of("naive_datetime", field=field, value=value)
     try:
         return value.astimezone(UTC)
     except OverflowError as error:  # an offset that leads out of the years 1 to 9999

@@ -54,7 +54,7 @@ class Reason:
     @classmethod
     def of(cls, code: str, **detail: Any) -> Self:
         """Build the reason of `code` with its values, worded by the English catalogue."""
-        values = {name: _plain(value) for name, value in detail.items()}
+        values = {name: value if _is_short(value) else _plain(value) for name, value in detail.items()}
         return cls(code, *render(code, values), values)
 
     def worded(self, catalogue: Catalogue = ENGLISH) -> str:
@@ -200,6 +200,11 @@ def nearest(name: object, among: Iterable[str]) -> str | None:
     return repr(close[0]) if close else None
 
 
+def _is_short(value: Any) -> bool:
+    """Whether it is a text that is shown as it is, which most values of reasons are."""
+    return type(value) is str and len(value) <= _LONGEST and value.isprintable()
+
+
 def _plain(value: Any, depth: int = 0) -> Any:
     """Keep what pickles and prints well; show anything else by a short repr."""
     if type(value) is str:
@@ -207,14 +212,14 @@ def _plain(value: Any, depth: int = 0) -> Any:
         return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"
     if type(value) is int and value.bit_length() > _LONGEST:
         return f"a whole number of {value.bit_length()} bits"
-    if type(value) is float and not math.isfinite(value):
+    if type(value) in (float, Decimal) and not math.isfinite(value):
         return repr(value)  # neither equal to itself nor JSON
     if type(value) in _PLAIN:
         return value
     if depth < _DEEPEST and isinstance(value, (set, frozenset)):
         return tuple(sorted(str(_plain(item, depth + 1)) for item in value))
     if depth < _DEEPEST and isinstance(value, (tuple, list)):
-        return tuple(_plain(item, depth + 1) for item in value[:_MOST_ITEMS])
+        return tuple([item if _is_short(item) else _plain(item, depth + 1) for item in value[:_MOST_ITEMS]])
     try:
         shown = repr(value)
     except Exception as error:  # a host's own repr may fail, and a message must not

@@ -16,8 +16,10 @@ from itil4.practices.directory import Anybody, Directory
 from itil4.practices.due_times import DueTimes
 from itil4.practices.linking import link, locate, unlink
 from itil4.practices.places import Kinds, Practices
+from itil4.practices.relationship.desk import Relationships
 from itil4.practices.stewardship import Stewardship
 from itil4.record import Actor, Entry, FieldSet, Relation
+from itil4.record.door import text_problem
 from itil4.storage import opening
 from itil4.storage.outbox import keeps_outbox
 from itil4.storage.protocols import Store
@@ -49,7 +51,7 @@ RELATIONS = (Relation("relates_to", "relates_to"),)
 """The relations that any two records may have."""
 
 
-class ServiceManagement(Stewardship):
+class ServiceManagement(Stewardship, Relationships):
     """The practices on one store; `connect` makes it.
 
     >>> itsm = connect()
@@ -260,6 +262,8 @@ class ServiceManagement(Stewardship):
 
         if self._open_unit() is not None:
             raise InvalidInput.of("retry_in_unit")
+        if not callable(function):
+            raise InvalidInput.of("ill_typed", field="function", expected="a function of a desk", value=function)
 
         def attempt() -> T:
             with self.unit(by=by, correlation=correlation) as desk:
@@ -409,10 +413,14 @@ def connect(
     Raises:
         DefinitionError: two practices fill one place, a policy is for nobody, or records are in states that
             their lifecycle no longer has, and no mapping says where they belong.
-        InvalidInput: no backend opens such an address.
+        InvalidInput: no backend opens such an address, or something else is of the wrong type.
         MissingExtra: the driver that the address needs is not installed.
         StoreError: the store cannot be opened.
     """
+    _check_given(
+        practices=practices, clock=clock, ids=ids, tenant=tenant, directory=directory, fields=fields,
+        policies=policies, outbox=outbox, state_mapping=state_mapping,
+    )  # fmt: skip
     clock = clock or SystemClock()
     practices = tuple(practices)
     placed = Practices(placed_with(practices))
@@ -446,11 +454,36 @@ def connect(
     if "service_level" in policies:
         due_times.clockwork  # noqa: B018 - what a host declares is checked now, not when it is first used
     desk = ServiceManagement(house)
+    for named in policies:
+        getattr(desk.of_kind(named), "rules", None)  # what a host declares is checked now, not when it is first used
     for named in dict.fromkeys((*(each.kind for each in practices), *state_mapping)):
         from itil4.practices.state_mapping import settle_states  # only who brings practices can have changed states
 
         settle_states(desk, named, {**placed.by_kind[named].practice.state_mapping, **state_mapping.get(named, {})})
     return desk
+
+
+def _check_given(**given: Any) -> None:
+    """Refuse what `connect` can do nothing with, before anything is opened."""
+    tenant, fields = given["tenant"], given["fields"]
+    is_line = type(tenant) is str and text_problem("tenant", tenant, longest=255, lines=False) is None
+    for name, fits, expected in (
+        ("practices", isinstance(given["practices"], Iterable), "several classes of practices"),
+        ("clock", given["clock"] is None or isinstance(given["clock"], Clock), "a Clock"),
+        ("ids", given["ids"] is None or callable(given["ids"]), "a function that returns a new id"),
+        ("tenant", is_line, "a line of text"),
+        ("directory", given["directory"] is None or isinstance(given["directory"], Directory), "a Directory"),
+        ("fields", _is_mapping(fields, FieldSet), "a mapping of kinds to FieldSets"),
+        ("policies", _is_mapping(given["policies"], object), "a mapping of kinds to policies"),
+        ("outbox", given["outbox"] in (None, True, False), "True, False or nothing"),
+        ("state_mapping", _is_mapping(given["state_mapping"], Mapping), "a mapping of kinds to mappings of states"),
+    ):
+        if not fits:
+            raise InvalidInput.of("ill_typed", field=name, expected=expected, value=given[name])
+
+
+def _is_mapping(value: object, kind: type) -> bool:
+    return value is None or (isinstance(value, Mapping) and all(isinstance(each, kind) for each in value.values()))
 
 
 def _keep_outbox(store: Store, keep: bool) -> None:

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+import pytest
 from approval_kit import ANA, NOON, Hand, Staff, asked, practice
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import itil4
-from itil4 import Actor, ITIL4Error
+from itil4 import Actor, ITIL4Error, Refused
 from itil4.practices.approval import ApprovalPolicy, Ballot, Delegation, InSequence, Vote, group, manager_of, role
 
 ROLES = frozenset({"user", "owner", "requester", "assignee", "team_member", "system", "service_desk", "change_manager"})
@@ -136,3 +137,22 @@ def test_inside_one_unit_nothing_is_decided_either() -> None:
         assert held.state == "planned"
         assert not desk.proposals.explain(held, "authorize", by=bot)
     assert [entry.event for entry in itsm.proposals.history(held)].count("authorize") == 1
+
+
+def test_a_vote_that_brings_rounds_of_its_own_is_refused_and_breaks_no_rule() -> None:
+    """What only an approval sets is refused with the vote, whichever step brings it; no guard stumbles over it."""
+    itsm = itil4.connect(
+        practices=[practice(ApprovalPolicy.of("board", group("cab"), needs={"count": 2}))],
+        directory=Staff({"cab": BOARD}),
+    )
+    held = asked(itsm)
+    forged = {"approval_rounds": (), "approval_votes": (), "approval_asked": ()}
+    for event in ("approve", "reject", "abstain", "delegate", "remind_approval"):
+        for name, value in forged.items():
+            for by in (Actor("ben"), Actor("ben", kind="system")):
+                decision = itsm.proposals.explain(held, event, by=by, **{name: value})
+                assert not decision.allowed
+                with pytest.raises(Refused) as caught:
+                    itsm.proposals.fire(held, event, by=by, **{name: value})
+                assert tuple(each.code for each in caught.value.reasons) == decision.codes
+    assert itsm.proposals.get(held.id) == held

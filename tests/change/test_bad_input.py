@@ -116,10 +116,9 @@ def test_a_policy_that_cannot_be_is_refused(policy: Any) -> None:
 
 
 def test_the_wrong_policy_is_said_to_be_one() -> None:
-    """A policy of another practice is no policy of changes."""
-    itsm = itil4.connect(policies={"change": itil4.ProblemPolicy()})
-    with pytest.raises(InvalidInput):
-        itsm.changes.log(summary="x", by=REQUESTER)
+    """A policy of another practice is no policy of changes, and that is told when it is given."""
+    with pytest.raises(InvalidInput, match="a ChangePolicy"):
+        itil4.connect(policies={"change": itil4.ProblemPolicy()})
 
 
 @pytest.mark.parametrize(
@@ -179,8 +178,9 @@ def test_a_model_of_the_register_is_altered_by_sound_versions_only(itsm: Any) ->
         itsm.change_models.alter(held, revew="on_failure", by=MANAGER)
     with pytest.raises(Refused):
         itsm.change_models.log(model={**RESTART, "name": "mine"}, by=REQUESTER)
-    with pytest.raises(Refused):
-        itsm.change_models.update(held, failed=0, by=MANAGER)
+    for by_hand in ({"failed": 0}, {"definitions": ()}):
+        with pytest.raises(Refused):
+            itsm.change_models.update(held, by=MANAGER, **by_hand)
     assert itsm.change_models.get(held.id).is_preauthorized
 
 

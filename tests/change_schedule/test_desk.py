@@ -10,6 +10,7 @@ from desk_kit import (
     HOUR,
     IMPLEMENTER,
     KEEPER,
+    MANAGER,
     REQUESTER,
     START,
     Ticking,
@@ -25,7 +26,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import itil4
-from itil4 import Actor, DefinitionError, InvalidInput, Refused
+from itil4 import Actor, DefinitionError, InvalidInput, Refused, StaleRecord
 from itil4.practices.change_schedule import Fixed, Period
 from itil4.practices.change_schedule.desk import ChangeSchedule
 
@@ -197,6 +198,80 @@ def test_conflicts_hold_a_change_back_where_the_organization_says_so(url: str | 
         assert slot.start == at(12)
         change = itsm.changes.update(change, planned_start=slot.start, planned_end=slot.end, by=REQUESTER)
         assert itsm.changes.submit(change, by=ASSESSOR).state == "authorize"
+
+
+def test_two_changes_that_wait_for_authorization_do_not_both_get_one_item(url: str | None) -> None:
+    """A time is taken from the submission on, so that an authorization cannot bring two changes to one item."""
+    with opened(url, refuse={"item_already_scheduled"}) as itsm:
+        host = item(itsm, "host")
+        first = submitted(itsm, new(itsm, host, start=10))
+        second = new(itsm, host, start=11)
+        with pytest.raises(Refused, match=first.number):
+            submitted(itsm, second)
+        itsm.changes.cancel(first, close_reason="Not needed", by=MANAGER)
+        assert itsm.changes.submit(second.id, by=ASSESSOR).state == "authorize"
+
+
+def test_two_changes_in_one_unit_are_held_against_each_other(url: str | None) -> None:
+    """What a unit has collected counts before it is stored."""
+    with opened(url, refuse={"item_already_scheduled"}) as itsm:
+        standard_model(itsm)
+        host = item(itsm, "host")
+        one, other = (new(itsm, host, start=start, model="restart") for start in (10, 11))
+        with itsm.unit(by=REQUESTER) as desk:
+            desk.changes.schedule(one)
+            with pytest.raises(Refused, match=one.number):
+                desk.changes.schedule(other)
+        assert [itsm.changes.get(each.id).state for each in (one, other)] == ["scheduled", "new"]
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "kind"),
+    [
+        (("host",), ("host",), "item_already_scheduled"),
+        (("disk",), ("host",), "parent_already_scheduled"),
+        (("host",), ("disk",), "parent_already_scheduled"),
+        (("mail",), ("host",), "dependency_changing"),
+        ((), (), "assignee_already_scheduled"),
+    ],
+)
+@pytest.mark.parametrize("step", ["schedule", "reschedule"])
+def test_of_two_changes_scheduled_at_the_same_instant_one_is_told(
+    url: str | None, mine: tuple[str, ...], theirs: tuple[str, ...], kind: str, step: str
+) -> None:
+    """Neither sees the other when it is judged; the commit of the second finds that the first was there."""
+    with opened(url, refuse={kind, "child_already_scheduled"} if "parent" in kind else {kind}) as itsm:
+        standard_model(itsm)
+        items = {name: item(itsm, name) for name in ("host", "disk", "mail")}
+        itsm.link(items["disk"].id, "part_of", items["host"].id, by=KEEPER)
+        itsm.link(items["mail"].id, "depends_on", items["host"].id, by=KEEPER)
+        worker: dict[str, Any] = {"assignee": "sam"} if kind.startswith("assignee") else {}
+        one, other = (
+            new(itsm, *(items[name].id for name in names), start=start, model="restart", **worker)
+            for names, start in ((mine, 10), (theirs, 10 if step == "schedule" else 20))
+        )
+        moved = {"planned_start": at(30), "planned_end": at(32)} if step == "reschedule" else {}
+        if moved:
+            one, other = (itsm.changes.schedule(each, by=REQUESTER) for each in (one, other))
+        by = MANAGER if moved else REQUESTER
+        unit = itsm.unit(by=by)
+        getattr(unit.__enter__().changes, step)(one, **moved)
+        getattr(itsm.changes, step)(other, by=by, **moved)
+        with pytest.raises(StaleRecord):
+            unit.__exit__(None, None, None)
+        with pytest.raises(Refused, match=other.number):
+            getattr(itsm.changes, step)(itsm.changes.get(one.id), by=by, **moved)
+
+
+def test_changes_on_items_apart_do_not_meet(url: str | None) -> None:
+    """Only what could be in conflict is told that it is stale."""
+    with opened(url, refuse={"item_already_scheduled"}) as itsm:
+        standard_model(itsm)
+        one, other = (new(itsm, item(itsm, name), start=10, model="restart") for name in ("host", "other"))
+        with itsm.unit(by=REQUESTER) as desk:
+            desk.changes.schedule(one)
+            itsm.changes.schedule(other, by=REQUESTER)
+        assert {itsm.changes.get(each.id).state for each in (one, other)} == {"scheduled"}
 
 
 def test_a_free_window_is_proposed_or_the_reason_is_told(url: str | None) -> None:

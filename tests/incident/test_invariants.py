@@ -18,6 +18,7 @@ from itil4 import (
     IncidentModel,
     IncidentPolicy,
     InvalidInput,
+    NotFound,
     PriorityMatrix,
     Refused,
     ServiceManagement,
@@ -198,6 +199,45 @@ def test_inv_029_closed_is_the_end_unless_the_policy_reopens(
     assert refusal(lambda: mild.reopen(held, by=Actor("eve", roles={"user"}))).code == "role"
 
 
+def test_inv_029_the_policy_says_who_reopens_also_by_roles_of_its_own(
+    opened: Callable[..., ServiceManagement], ana: Actor, sam: Actor
+) -> None:
+    """A role that the policy names is enough, and nobody has the role `reopener` by bringing it along."""
+    desk = opened(policies={"incident": IncidentPolicy(reopen_roles={"auditor"})}).incidents
+    held = desk.resolve(desk.log(summary="A", by=ana), resolution="x", by=sam)
+    assert refusal(lambda: desk.reopen(held, by=sam)).detail["guard"] == "may_reopen"
+    assert refusal(lambda: desk.reopen(held, by=Actor("eve", roles={"reopener"}))).code == "role"
+    assert desk.reopen(held, by=Actor("ida", roles={"auditor"})).state == "in_progress"
+
+
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        (lambda: IncidentPolicy(matrix=3), "matrix"),
+        (lambda: IncidentPolicy(reopen_within=3), "reopen_within"),
+        (lambda: IncidentPolicy(reopen_within=timedelta(days=-1)), "not negative"),
+        (lambda: IncidentPolicy(reopen_closed="no"), "reopen_closed"),
+        (lambda: IncidentPolicy(reopen_roles=3), "roles"),
+        (lambda: IncidentPolicy(confidential_roles=[3]), "roles"),
+        (lambda: IncidentPolicy(default_owner=" "), "default_owner"),
+        (lambda: IncidentPolicy(agreed_outage=3), "agreed_outage"),
+        (lambda: IncidentPolicy(models="mail"), "IncidentModels"),
+        (lambda: IncidentPolicy(models={"mail": 3}), "IncidentModels"),
+        (lambda: IncidentPolicy(models=[IncidentModel("mail"), IncidentModel("mail", {"group": "x"})]), "'mail' twice"),
+        (lambda: IncidentModel(3), "name"),
+        (lambda: IncidentModel("mail", 3), "mappings"),
+        (lambda: IncidentModel("mail", steps=3), "several lines"),
+        (lambda: PriorityMatrix.of(None), "a mapping"),
+        (lambda: PriorityMatrix.of({"high": (1, 2, 3, 4), "medium": (2, 3, 4), "low": (3, 4, 4)}), "3 priorities"),
+        (lambda: PriorityMatrix({1: 2}), "no such pair"),
+    ],
+)
+def test_a_policy_that_cannot_work_is_refused_when_it_is_made(made: Callable[[], Any], says: str) -> None:
+    """What is of the wrong type, negative or there twice is told where it is written, not at the first incident."""
+    with pytest.raises(DefinitionError, match=says):
+        made()
+
+
 def test_inv_030_a_workaround_closes_no_problem(itsm: ServiceManagement, sam: Actor) -> None:
     """Resolving an incident leaves the problem behind it as it is, in every field."""
     cause = itsm.problems.log(summary="Relay leaks", by=sam)
@@ -328,6 +368,40 @@ def test_inv_036_whatever_is_linked_the_parents_stay_a_forest(pairs: list[tuple[
             seen.append(parent.id)
 
 
+def test_who_swarms_on_what_becomes_confidential_still_sees_it(
+    opened: Callable[..., ServiceManagement], sam: Actor
+) -> None:
+    """Confidential incidents are seen by who works on them, also by those who began before it was one."""
+    desk = opened().incidents
+    zoe, eve = (Actor(name, roles={"technical_specialist"}) for name in ("zoe", "eve"))
+    held = desk.swarm(desk.log(summary="A", by=sam), "zoe", by=sam)
+    assert refusal(lambda: desk.update(held, confidential=True, rank=0, by=sam)).code == "not_positive"
+    assert desk.watchers(held) == ()
+    held = desk.update(held, confidential=True, by=sam, once="hide")
+    assert desk.get(held.id, by=zoe) == held
+    with pytest.raises(NotFound):
+        desk.get(held.id, by=eve)
+    assert desk.update(held, confidential=True, by=sam, once="hide") == held
+
+
+def test_who_asked_for_help_does_not_override_the_priority(itsm: ServiceManagement, ana: Actor, sam: Actor) -> None:
+    """Nor does anybody override it with what is no priority."""
+    desk = itsm.incidents
+    held = desk.log(summary="A", impact="low", urgency="low", by=ana)
+    assert "not for ana" in str(refusal(lambda: desk.override(held, priority=1, reason="I am in a hurry", by=ana)))
+    assert refusal(lambda: desk.override(held, priority=0, reason="above all", by=sam)).code == "not_positive"
+    held = desk.override(held, priority=1, reason="The board is watching", by=sam)
+    assert "not for ana" in str(refusal(lambda: desk.release(held, by=ana)))
+    assert desk.get(held.id) == held
+
+
+def test_inv_035_people_who_join_are_named_by_their_ids(itsm: ServiceManagement, sam: Actor) -> None:
+    """A list of them in the place of one is told as such."""
+    held = itsm.incidents.log(summary="A", by=sam)
+    with pytest.raises(InvalidInput, match="ids of people"):
+        itsm.incidents.swarm(held, ["zoe"], by=sam)  # type: ignore[arg-type]  # what the test is about
+
+
 def test_inv_037_a_model_presets_and_never_lets_a_guard_be_skipped(
     opened: Callable[..., ServiceManagement], ana: Actor, sam: Actor
 ) -> None:
@@ -350,6 +424,10 @@ def test_inv_037_a_model_presets_and_never_lets_a_guard_be_skipped(
     assert (later.group, later.category, later.priority, later.model) == ("mail team", "phone", 3, "mail")
     with pytest.raises(InvalidInput, match="state"):
         desk.log(summary="C", model="cheat", by=sam)
+    locked = IncidentModel("waits", {"hold_kind": "user"})
+    other = opened(policies={"incident": IncidentPolicy(models=[locked])}).incidents
+    with pytest.raises(InvalidInput, match="hold_kind is read-only"):
+        other.log(summary="D", model="waits", by=sam)
     with pytest.raises(InvalidInput, match="Did you mean 'mail'"):
         desk.apply_model(later, "mial", by=sam)
     assert refusal(lambda: desk.update(later, model="mial", by=sam)).detail["value"] == "mial"

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -218,3 +219,26 @@ def test_a_page_of_one_target_or_in_parts_is_refused_rather_than_made_of_somethi
     page = store.with_name("page.html")
     assert main(["report", "--store", f"sqlite:///{store}", "--html", str(page), *more]) == 2
     assert "do not apply" in capsys.readouterr().err and not page.exists()
+
+
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        (":Desk", "ValueError"), ("desk:", "cannot be imported"), ("broken_module_of_a_host:Desk", "ZeroDivisionError"),
+        ("slip_of_a_host:Desk", "SyntaxError"), ("wrong_workflow_of_a_host:Desk", "the state 'nwe'"),
+    ],
+)  # fmt: skip
+def test_a_practice_that_cannot_be_read_is_told_in_one_message(
+    what: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever a host's module raises: exit code 2, and no traceback."""
+    (tmp_path / "broken_module_of_a_host.py").write_text("1 / 0\n")
+    (tmp_path / "slip_of_a_host.py").write_text("class\n")
+    (tmp_path / "wrong_workflow_of_a_host.py").write_text(
+        "from itil4.lifecycle import Lifecycle, State\nLifecycle('x', 'nwe', [State('new')])\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [*sys.path])
+    assert main(["check", what]) == 2
+    out, err = capsys.readouterr()
+    assert (out, says in err) == ("", True), err

@@ -229,6 +229,38 @@ def _entries(path: Path) -> int:
             return 0
 
 
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"batch": 0}, "batch"), ({"batch": True}, "batch"), ({"batch": "500"}, "batch"), ({"path": None}, "path"),
+        ({"mapping": {"system": "tracker"}}, "a HistoryMapping"), ({"zone": 3}, "zone"),
+    ],
+)  # fmt: skip
+def test_what_an_import_can_do_nothing_with_is_refused_by_name(
+    given: dict[str, Any], says: str, desk: Desk, log: Log, mapping: HistoryMapping
+) -> None:
+    """Rows in units of none would have been an import of nothing without a word."""
+    itsm = desk()
+    with pytest.raises(InvalidInput, match=says):
+        import_history(itsm, **{"path": log("T1 Open 08:00"), "mapping": mapping, **given})
+    assert itsm.incidents.count() == 0
+
+
+def test_a_link_to_nothing_that_is_known_names_the_relations(desk: Desk, log: Log, mapping: HistoryMapping) -> None:
+    """A mapping is checked completely before a row is read."""
+    odd = attrs.evolve(mapping, links={"parent": "zzz"})
+    with pytest.raises(InvalidInput, match=r"Known: .*caused_by"):
+        import_history(desk(), log("T1 Open 08:00"), odd)
+
+
+def test_text_that_is_not_in_the_encoding_of_the_mapping_is_refused(
+    desk: Desk, log: Log, mapping: HistoryMapping
+) -> None:
+    """Also where the whole stream is to begin with a mark that it lacks."""
+    with pytest.raises(InvalidInput, match="not utf-16 text"):
+        import_history(desk(), log("T1 Open 08:00"), attrs.evolve(mapping, encoding="utf-16"))
+
+
 def test_a_file_of_the_same_name_with_other_rows_is_another_run(desk: Desk, log: Log, mapping: HistoryMapping) -> None:
     """An interrupted run is taken up only by the very rows that it read; otherwise it is given up, and says so."""
     itsm = desk()

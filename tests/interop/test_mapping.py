@@ -36,6 +36,8 @@ WRONG = {
     "an unknown part of a field": ('[fields]\ngroup = { colum = "x" }', "fields", "Did you mean 'column'"),
     "an unknown relation": ('[links]\nparent = "childof"', "links", "the relation 'childof'"),
     "a long delimiter": ('delimiter = ";;"', "delimiter", "Give one character"),
+    "a quote as delimiter": ("delimiter = '\"'", "delimiter", "no quote or line break"),
+    "a line break as delimiter": (r'delimiter = "\n"', "delimiter", "no quote or line break"),
     "no form of time": ('time_format = "%d.%m.%Y %Q"', "time_format", "%Q"),
     "a time without a day": ('time_format = "%H:%M"', "time_format", "the year, month and day"),
     "a number for a text": ("zone = 1", "zone", "zone is 1"),

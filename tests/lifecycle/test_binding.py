@@ -5,9 +5,10 @@ import subprocess
 import sys
 from typing import Any
 
+import attrs
 import pytest
 
-from itil4.errors import BrokenRule, DefinitionError, Refused, StaleRecord
+from itil4.errors import BrokenRule, DefinitionError, InvalidInput, Refused, StaleRecord
 from itil4.lifecycle import Chosen, Guard, Lifecycle, State, Transition
 
 
@@ -141,6 +142,50 @@ def test_a_rule_or_a_setter_of_the_host_that_fails_leaves_the_row_as_it_was(cont
     assert snapshot(ticket) == before
 
 
+def test_only_what_was_set_is_set_back_when_a_setter_fails(context: Any) -> None:
+    """The field whose setter raised is left alone: its second error would hide the first."""
+
+    class Row:
+        state: str
+        first: int
+        second: int
+
+        def __init__(self) -> None:
+            self.state, self.first, self.tries = "new", 1, 0
+
+        @property
+        def second(self) -> int:  # type: ignore[no-redef]
+            return 2
+
+        @second.setter
+        def second(self, value: int) -> None:
+            self.tries += 1
+            raise RuntimeError(f"try {self.tries}")
+
+    flow = Lifecycle("t", "new", [State("new"), State("done")], [Transition("end", "new", "done")])
+    row = Row()
+    with pytest.raises(RuntimeError, match="try 1"):
+        flow.bind(Row, fields={"second": int}).fire_in_place(row, "end", context(first=3, second=4))
+    assert (row.state, row.first, row.tries) == ("new", 1, 1)
+
+
+def test_a_version_that_was_never_written_counts_from_one(context: Any) -> None:
+    """A new row has none yet; a step that stays in its state counts too, and an update that changes nothing."""
+
+    class Row:
+        state: str
+        version: int | None
+
+        def __init__(self) -> None:
+            self.state, self.version = "new", None
+
+    flow = Lifecycle("t", "new", [State("new"), State("done")],
+                     [Transition("stay", "new", "new"), Transition("end", "new", "done")])  # fmt: skip
+    bound, row = flow.bind(Row, version="version"), Row()
+    assert (bound.fire_in_place(row, "stay", context()).seq, row.state, row.version) == (1, "new", 1)
+    assert (bound.fire_in_place(row, "end", context()).seq, row.state, row.version) == (2, "done", 2)
+
+
 def test_a_stale_row_is_refused_before_anything_else(context: Any) -> None:
     """`expected` is the version that the caller saw."""
     ticket = Ticket()
@@ -207,7 +252,7 @@ def test_binding_imports_no_store_and_no_machine() -> None:
 def test_a_sqlalchemy_model_says_its_own_fields(context: Any) -> None:
     """Columns give names, types and lengths; the instance is changed in place and stays unflushed."""
     pytest.importorskip("sqlalchemy", reason="SQLAlchemy is not installed")
-    from sqlalchemy import String
+    from sqlalchemy import JSON, String
     from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
     class Base(DeclarativeBase):
@@ -218,9 +263,62 @@ def test_a_sqlalchemy_model_says_its_own_fields(context: Any) -> None:
         id: Mapped[int] = mapped_column(primary_key=True)
         state: Mapped[str] = mapped_column(String(20))
         solution: Mapped[str | None] = mapped_column(String(5))
+        title: Mapped[str] = mapped_column(String(5))
+        more: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
     flow = Lifecycle("t", "new", [State("new"), State("done")], [Transition("end", "new", "done", requires="solution")])
-    bound, row = flow.bind(Row), Row(id=1, state="new")
+    bound, row = flow.bind(Row), Row(id=1, state="new", title="Mail")
     assert bound.explain(row, "end", context(solution="too long")).codes == ("too_long", "missing")
+    assert bound.explain(row, "end", context(solution="short", title=None)).codes == ("ill_typed",)
+    for value in (None, {"any": ["thing"]}, 7):
+        assert bound.explain(row, "end", context(solution="short", more=value)).allowed
+    assert set(bound.update_in_place(Row(id=2, state="new", solution="x"), context(solution=None)).changes) == {
+        "solution"
+    }
     bound.fire_in_place(row, "end", context(solution="short"))
     assert (row.state, row.solution) == ("done", "short")
+
+
+SMALL = Lifecycle("small", "new", [State("new"), State("done")], [Transition("end", "new", "done")])
+
+
+@pytest.mark.parametrize("row", [None, object(), 7])
+def test_what_has_no_state_is_no_row(row: Any, context: Any) -> None:
+    """It is refused by name, whatever is asked about it."""
+    flow = SMALL.bind(Ticket, state="status")
+    for call in (
+        lambda: flow.fire_in_place(row, "end", context()), lambda: flow.explain(row, "end", context()),
+        lambda: flow.available(row, context()), lambda: flow.update_in_place(row, context()),
+    ):  # fmt: skip
+        with pytest.raises(InvalidInput, match="a Ticket, with its status"):
+            call()
+
+
+def test_a_state_or_version_of_an_impossible_kind_leads_nowhere(context: Any) -> None:
+    """A list is no state, and a text counts nothing; the row stays as it is."""
+    flow, row = SMALL.bind(Ticket, state="status", version="lock_version"), Ticket()
+    row.status = ["new"]  # type: ignore[assignment]  # what the test is about
+    assert flow.explain(row, "end", context()).codes == ("wrong_state",)
+    assert flow.available(row, context()) == ()
+    row.status, row.lock_version = "new", "3"  # type: ignore[assignment]  # what the test is about
+    with pytest.raises(InvalidInput, match="lock_version is a whole number"):
+        flow.fire_in_place(row, "end", context())
+    assert row.status == "new"
+
+
+def test_a_row_of_a_class_with_validators_is_judged_and_set_like_any_other(context: Any) -> None:
+    """Validators of a mutable class run when it is set, and what they refuse leaves the row as it was."""
+
+    @attrs.define
+    class Checked:
+        id: str
+        state: str = "new"
+        place: int = attrs.field(default=1, validator=attrs.validators.lt(5))
+
+    flow, row = SMALL.bind(Checked), Checked("c1")
+    assert flow.explain(row, "end", context(place=2))
+    with pytest.raises(ValueError, match="must be < 5"):
+        flow.fire_in_place(row, "end", context(place=9))
+    assert row == Checked("c1")
+    flow.fire_in_place(row, "end", context(place=2))
+    assert row == Checked("c1", "done", 2)

@@ -36,6 +36,9 @@ def model() -> Any:
         solution = models.CharField(max_length=40, null=True)
         impact = models.CharField(max_length=5, choices=[("high", "High"), ("low", "Low")], default="low")
         hours = models.IntegerField(null=True, blank=True)
+        cause = models.CharField(max_length=5, choices=[("rust", "Rust"), ("rain", "Rain")], default="", blank=True)
+        level = models.IntegerField(choices=[(1, "One"), (2, "Two")], default=1, blank=True)
+        more = models.JSONField(null=True, blank=True)
 
         class Meta:
             app_label = "helpdesk_tests"
@@ -72,3 +75,26 @@ def test_the_model_says_its_own_fields_and_a_refusal_writes_nothing(model: Any, 
             flow.fire_in_place(ticket, "solve", context("agent", **given))
         assert caught.value.code == code, payload
     assert (ticket.status, ticket.solution, ticket.hours) == ("new", None, None)
+
+
+def test_what_a_model_may_leave_empty_may_be_emptied(model: Any, context: Any) -> None:
+    """A blank choice takes the empty text, a null column takes None, and a column of any value takes any."""
+    flow = FLOW.bind(model, state="status")
+    ticket = model.objects.create(solution="x", hours=2, cause="rust", more={"a": 1})
+    for name, value in (
+        ("cause", ""),
+        ("cause", "rain"),
+        ("hours", None),
+        ("solution", None),
+        ("more", None),
+        ("more", [1]),
+    ):
+        flow.update_in_place(ticket, context(**{name: value}))
+        assert getattr(ticket, name) == value
+    for payload, code in (
+        ({"impact": ""}, "not_a_choice"), ({"impact": None}, "not_a_choice"), ({"level": ""}, "not_a_choice"),
+        ({"cause": None}, "not_a_choice"), ({"cause": "rusty"}, "not_a_choice"),
+    ):  # fmt: skip
+        with pytest.raises(Refused) as caught:
+            flow.update_in_place(ticket, context(**payload))
+        assert caught.value.code == code, payload

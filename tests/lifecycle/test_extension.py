@@ -76,6 +76,56 @@ def test_a_state_can_be_replaced_renamed_or_removed() -> None:
     assert chosen.extend(remove=["b"]).graph == {("go", "a", "c")}
 
 
+def test_one_source_of_a_star_is_named_beside_the_states_that_the_same_extension_makes() -> None:
+    """`*` is written out over the states that there will be: more, fewer, renamed or final by then."""
+    one = {"close@new": {"roles": "lead"}}
+    more = BASE.extend([State("parked", "waiting", kind="port")], tighten=one)
+    assert {source for source, each in more.arrows if each.event == "close"} == {"new", "working", "solved", "parked"}
+    fewer = BASE.extend(remove=["solved"], tighten=one)
+    assert {source for source, each in fewer.arrows if each.event == "close"} == {"new", "working"}
+    renamed = BASE.extend(replace={"working": State("in work")}, tighten=one)
+    assert {source for source, each in renamed.arrows if each.event == "close"} == {"new", "in work", "solved"}
+    ended = BASE.extend(replace={"solved": State("solved", "resolved", final=True)}, tighten=one)
+    assert {source for source, each in ended.arrows if each.event == "close"} == {"new", "working"}
+    added = BASE.extend([State("parked")], tighten={"close@parked": {"roles": "lead"}})
+    assert {(source, each.roles) for source, each in added.arrows if source == "parked"} == {
+        ("parked", frozenset({"lead"}))
+    }
+
+
+def test_tightening_looks_at_the_states_that_the_same_extension_makes() -> None:
+    """A replaced state has its own field rules, not those of the state that it replaces."""
+    locked = {"closed": State("closed", "closed", final=True, fields={"port": "read_only"})}
+    with pytest.raises(DefinitionError, match="must_prompt"):
+        BASE.extend(replace=locked, tighten={"close": {"requires": "port"}})
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ({"states": 3}, "one or several"),
+        ({"states": ["parked"]}, "State values"),
+        ({"add": [State("parked")]}, "Transition values"),
+        ({"replace": ["start"]}, "replace is a mapping"),
+        ({"replace": {"start": None}}, "one or several"),
+        ({"replace": {"start": "stop"}}, "Transition values"),
+        ({"tighten": ["start"]}, "tighten is a mapping"),
+        ({"tighten": {"start": {"roles": [["lead"]]}}}, "role"),
+    ],
+)
+def test_what_is_no_state_step_or_mapping_is_refused_by_name(how: Any, says: str) -> None:
+    """A wrong type is told as an error of the definition, with what would be right."""
+    with pytest.raises(DefinitionError, match=says):
+        BASE.extend(**how)
+
+
+def test_one_state_or_step_may_stand_alone() -> None:
+    """Where several are asked for, one is enough."""
+    parked = State("parked", "waiting", kind="port")
+    alone = BASE.extend(parked, Transition("park", "working", "parked"))
+    assert alone == BASE.extend([parked], [Transition("park", "working", "parked")])
+
+
 @pytest.mark.parametrize(
     ("how", "says"),
     [

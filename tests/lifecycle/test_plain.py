@@ -1,7 +1,7 @@
 """Plain data: files in, files out, names resolved in a registry, nothing hostile gets further."""
 
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,37 @@ def test_everything_that_a_definition_says_survives_json() -> None:
     assert Lifecycle.from_dict(json.loads(text), FULL) == FULL
 
 
+@pytest.mark.parametrize(
+    "flow",
+    [
+        Lifecycle("t", "a", [State("a", fields={"x": FieldRule("hidden", when={"y": None})})]),
+        Lifecycle("t", "a", [State("a", fields={"x": FieldRule("hidden", when={"y": [None, 0, False]})})]),
+        Lifecycle("t", "a", [State("a", fields={"x": FieldRule("hidden", when={})})]),
+        Lifecycle("t", "a", [State("a")], [Transition("go", "a", "a", denied=())]),
+    ],
+)
+def test_what_says_nothing_or_asks_for_nothing_survives_json_too(flow: Lifecycle) -> None:
+    """A condition may want a field to be empty; no condition and nobody denied are one thing, however written."""
+    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
+    plain = json.loads(json.dumps(flow.to_dict()))
+    jsonschema.validate(plain, json_schema())
+    assert from_dict(plain) == flow
+
+
+def test_a_condition_on_what_json_has_no_word_for_is_named() -> None:
+    """It would come out as something else, or not at all."""
+    flow = Lifecycle("t", "a", [State("a", fields={"x": FieldRule("hidden", when={"due": date(2026, 3, 2)})})])
+    with pytest.raises(DefinitionError, match="'x' under 'due'"):
+        flow.to_dict()
+    assert flow.digest  # which only marks it
+
+
+def test_a_byte_order_mark_is_no_part_of_a_definition() -> None:
+    """Some editors write one in front of every file."""
+    text = '\ufeff{"name": "t", "initial": "a", "states": [{"name": "a"}]}'
+    assert loads(text) == loads(text.encode()) == Lifecycle("t", "a", [State("a")])
+
+
 def test_the_plain_form_matches_the_published_schema() -> None:
     """The schema takes what `to_dict` gives, and refuses what `from_dict` refuses."""
     jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
@@ -87,6 +118,8 @@ BAD: list[tuple[tuple[Any, ...], Any]] = [
     (("name",), None), (("name",), 7), (("name",), ""), (("colour",), "red"), (("format",), 2), (("states",), []),
     (("states", 0, "categry"), "new"), (("states", 0, "category"), "actve"), (("states", 0, "final"), "yes"),
     (("states", 0, "fields", "x"), "mandtory"), (("states", 0, "fields", "x"), 7),
+    (("states", 0, "fields", "x"), []), (("states", 0, "fields", "*", 0, "exempt"), ""),
+    (("states", 2, "fields", "y", 0, "when"), None), (("states", 1, "timers", 0, "after"), "P1DT"),
     (("states", 1, "timers", 0, "after"), "4h"),
     (("states", 1, "timers", 0, "at"), "due_at"), (("transitions", 0, "to"), ["a"]), (("transitions", 0, "from"), []),
     (("transitions", 0, "from"), [{"category": "opn"}]), (("transitions", 0, "guards"), [7]),

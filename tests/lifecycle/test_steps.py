@@ -3,6 +3,7 @@
 import pickle
 import sys
 import threading
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -10,7 +11,21 @@ import attrs
 import pytest
 
 from itil4.errors import BrokenRule, DefinitionError, InvalidInput, Refused
-from itil4.lifecycle import Chosen, Guard, In, Lifecycle, State, Transition, guard
+from itil4.lifecycle import (
+    Chosen,
+    FieldRule,
+    FollowUp,
+    Guard,
+    In,
+    Lifecycle,
+    State,
+    Timer,
+    Transition,
+    guard,
+    loads,
+)
+
+HOUR = timedelta(hours=1)
 
 
 @attrs.frozen
@@ -313,6 +328,26 @@ def test_records_carry_nothing_of_a_lifecycle(context: Any) -> None:
         lambda: Lifecycle("t", "a", [State("a")], [Transition("go", "a", Chosen("to", among=[]))]),
         lambda: Lifecycle("t", "a", [State("a", fields_from="b"), State("b", fields_from="a")], []),
         lambda: Lifecycle("t", "a", [State("a", fields_from="c")], []),
+        lambda: Lifecycle("t", "a", [State("a", fields_from=["b"])], []),
+        lambda: Lifecycle("t", "a", [State("a", final="no")], []),
+        lambda: Lifecycle("t", "a", [State("a", timers=Timer(7, after=HOUR))], []),
+        lambda: Lifecycle("t", "a", [State("a", timers=Timer("go", at=7))], []),
+        lambda: Lifecycle("t", "a", [State("a", fields={"port": FieldRule("hidden", exempt=7)})], []),
+        lambda: Lifecycle("t", "a", [State("a", fields={"port": FieldRule("hidden", when={7: "x"})})], []),
+        lambda: Lifecycle("t", "a", [State("a", fields={"port": ()})], []),
+        lambda: Lifecycle("t", "a", [State("a")], [Transition("go", "a", "a", roles=[["x"]])]),
+        lambda: Lifecycle("t", "a", [State("a")], [Transition("go", "a", "a", internal="no")]),
+        lambda: Lifecycle("t", "a", [State("a")], [Transition("go", "a", Chosen("to", 7))]),
+        lambda: Lifecycle("t", "a", [State("a")], [Transition("go", "a", "a", guards=Guard("", bool))]),
+        lambda: Lifecycle("t", "a", [State("a")], [Transition("go", "a", "a", guards=Guard("g", bool, reads=7))]),
+        lambda: Lifecycle("t", "a", [State("a")], [Transition("go", "a", "a", guards=Guard("g", bool, reads=[7]))]),
+        lambda: Lifecycle("t", "a", [State("a")], [Transition("go", "a", "a", follow_ups=FollowUp("go", "x", "may"))]),
+        lambda: Lifecycle(
+            "t", "a", [State("a")], [Transition("go", "a", "a", follow_ups=FollowUp("go", "x", payload=7))]
+        ),
+        lambda: loads(7),
+        lambda: Lifecycle("t", "a", [State("a")]).diff(7),
+        lambda: Lifecycle("t", "a", [State("a")]).refines(None),
     ],
 )
 def test_a_definition_that_cannot_work_is_refused_when_it_is_made(build: Any) -> None:

@@ -6,9 +6,11 @@ from typing import Any
 import attrs
 import pytest
 
+from itil4 import Incident, IncidentManagement, connect
+from itil4.clock import FrozenClock
 from itil4.errors import DefinitionError, InvalidInput
 from itil4.lifecycle import Context, Lifecycle, State, Timer, Transition, deadlines
-from itil4.record import Actor
+from itil4.record import Actor, FieldSet, FieldSpec
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -137,3 +139,36 @@ def test_a_timer_that_cannot_run_is_refused(how: Any) -> None:
     """One of `after` and `at`, a positive duration, a known time and start."""
     with pytest.raises(DefinitionError):
         Timer("wake", **how)
+
+
+def test_what_would_fall_due_after_the_last_year_never_does() -> None:
+    """A timer may be as long as a duration can be; it breaks no tick."""
+    timer = Timer("wake", after=timedelta.max)
+    flow = Lifecycle("t", "a", [State("a", timers=timer)], [Transition("wake", "a", "a", internal=True)])
+    born = flow.engine.entry("birth", Context(CLOCK, NOON), "a1", 1, target="a")
+    assert deadlines(flow, Alert("a1", "a"), [born]) == ()
+
+
+def test_a_timer_at_a_field_that_was_declared_at_run_time_reads_it() -> None:
+    """What a practice adds by a field set stands beside the fields of the class."""
+
+    class Again(IncidentManagement[Incident]):
+        fields = FieldSet(again_at=FieldSpec("moment"))
+        lifecycle = IncidentManagement.lifecycle.extend(
+            replace={"new": State("new", "new", timers=Timer("remind", at="again_at"))},
+            add=[Transition("remind", "new", "new", internal=True)],
+        )
+
+    clock = FrozenClock(NOON)
+    itsm = connect(practices=[Again], clock=clock)
+    incident = itsm.incidents.log(summary="Mail is down", again_at=NOON + HOUR, by=Actor("sam", {"service_desk"}))
+    clock.tick(HOUR)
+    itsm.tick()
+    assert [each.event for each in itsm.incidents.history(incident)] == ["log", "remind"]
+
+
+def test_a_timer_at_a_field_that_holds_no_moment_is_found() -> None:
+    """Neither a text nor a date says when."""
+    flow = Lifecycle("t", "a", [State("a", timers=Timer("wake", at="note"))], [Transition("wake", "a", "a")])
+    assert "timer_never_fires" in [each.code for each in flow.verify(Alert)]
+    assert "timer_never_fires" not in [each.code for each in FLOW.verify(Alert)]

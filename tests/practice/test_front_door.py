@@ -2,6 +2,9 @@
 
 import subprocess
 import sys
+from typing import Any
+
+import pytest
 
 import itil4
 
@@ -43,3 +46,24 @@ def test_nothing_loads_the_state_machine_library_until_a_machine_is_asked_for() 
         "desk.lifecycle.machine()\n"
         "assert 'transitions' in sys.modules\n"
     )
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"practices": 3}, {"practices": itil4.IncidentManagement}, {"clock": 3}, {"ids": 3}, {"tenant": 3},
+        {"tenant": "a\nb"}, {"directory": 3}, {"fields": 3}, {"fields": {"incident": {}}}, {"policies": 3},
+        {"outbox": "yes"}, {"state_mapping": 3}, {"state_mapping": {"incident": 3}}, {"policies": {"incident": 3}},
+    ],
+)  # fmt: skip
+def test_what_connect_can_do_nothing_with_is_refused_by_name(given: dict[str, Any]) -> None:
+    """A wrong type is told at once, and not by the first verb that meets it."""
+    with pytest.raises(itil4.InvalidInput) as caught:
+        itil4.connect(**given)
+    assert next(iter(given)) in str(caught.value)
+
+
+def test_what_is_no_function_is_not_tried_again() -> None:
+    """It is refused by name, before a unit is opened."""
+    with pytest.raises(itil4.InvalidInput, match="a function of a desk"):
+        itil4.connect().retry(3)  # type: ignore[arg-type]  # what the test is about

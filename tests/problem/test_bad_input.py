@@ -1,6 +1,7 @@
 """What must be refused, in both modes of known errors and on both stores."""
 
 import threading
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,13 +12,15 @@ from problem_kit import (
     OWNER,
     START,
     USER,
+    Ticking,
     investigating,
     keeper,
     known_error,
     opened,
 )
 
-from itil4 import Actor, InvalidInput, NotFound, Refused, ServiceManagement, StaleRecord
+from itil4 import Actor, DefinitionError, InvalidInput, NotFound, Refused, ServiceManagement, StaleRecord
+from itil4.practices.problem_policy import ProblemPolicy
 from itil4.practices.problem_values import Cause, Workaround
 
 
@@ -280,3 +283,68 @@ def test_an_investigated_problem_keeps_its_order(itsm: ServiceManagement) -> Non
     for event in ("investigate", "conclude", "resolve", "close"):
         assert itsm.problems.explain(found, event, by=MANAGER).codes == ("wrong_state",)
     assert investigating(itsm).state == "investigating"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"known_errors": "both"}, {"matrix": 3}, {"default_owner": ""}, {"evidence": "yes"}, {"early_target": 1},
+        {"confirm": None}, {"review_every": 3}, {"review_every": timedelta(0)}, {"authorities": "board"},
+        {"authorities": [3]}, {"change_succeeded": True}, {"workaround_code": " "}, {"match_threshold": "high"},
+        {"match_threshold": 1.5}, {"match_threshold": float("nan")},
+    ],
+)  # fmt: skip
+def test_a_policy_that_cannot_work_is_refused_when_it_is_made(given: dict[str, Any]) -> None:
+    """Also a single name in the place of several, which would be read letter by letter."""
+    with pytest.raises(DefinitionError) as caught:
+        ProblemPolicy(**given)
+    assert str(caught.value).endswith(".")
+
+
+def test_a_note_that_says_nothing_does_not_end_a_known_error(itsm: ServiceManagement) -> None:
+    """Why it affects nobody any more is told, not left blank (INV-043)."""
+    found = known_error(itsm)
+    for note in (" ", "\u200b"):
+        with pytest.raises(Refused, match="nothing says why"):
+            keeper(itsm, found).close(found, close_reason="not_affecting", close_note=note, by=MANAGER)
+
+
+def test_a_risk_was_accepted_and_is_not_going_to_be(itsm: ServiceManagement, clock: Ticking) -> None:
+    """The date of an acceptance does not lie ahead."""
+    found = known_error(itsm)
+    ahead = clock.now() + timedelta(days=1)
+    with pytest.raises(Refused, match="lies ahead"):
+        keeper(itsm, found).fire(found, "accept_risk", risk_accepted_by="board", risk_accepted_at=ahead, by=MANAGER)
+
+
+def test_inv_044_an_update_moves_the_next_review_ahead_only(itsm: ServiceManagement, clock: Ticking) -> None:
+    """What has no viable solution waits for a review that is still to come, however its date was set."""
+    found, practice = known_error(itsm), keeper(itsm, known_error(itsm))
+    soon = clock.now() + timedelta(days=1)
+    found = practice.defer(found, deferral="No budget", next_review_at=soon, by=MANAGER)
+    with pytest.raises(Refused, match="Give a later date"):
+        practice.update(found, next_review_at=clock.now() - timedelta(days=5), by=MANAGER)
+    later = practice.update(found, next_review_at=soon + timedelta(days=9), by=MANAGER)
+    assert later.next_review_at == soon + timedelta(days=9)
+
+
+def test_questions_that_mean_nothing_are_refused_by_name(itsm: ServiceManagement, clock: Ticking) -> None:
+    """Limits, proposals, periods and windows."""
+    incident = itsm.incidents.log(summary="Mail is down", by=DESK)
+    now = clock.now()
+    for call, says in (
+        (lambda: itsm.known_errors.match(incident, limit=-1), "limit"),
+        (lambda: itsm.known_errors.match(incident, limit="5"), "limit"),
+        (lambda: itsm.known_errors.accept(None, by=DESK), "a Match"),
+        (lambda: itsm.known_errors.reject(incident, by=DESK), "a Match"),
+        (lambda: itsm.problems.candidates(now, now - timedelta(days=1)), "ends at"),
+        (lambda: itsm.problems.candidates(None, now), "since"),
+        (lambda: itsm.problems.candidates(now, now, fields=3), "fields"),
+        (lambda: itsm.problems.figures(window=timedelta(days=-1)), "window"),
+        (lambda: itsm.problems.figures(window=3), "window"),
+        (lambda: itsm.problems.figures(split=3), "split"),
+        (lambda: itsm.incidents.figures(excluding=3), "excluding"),
+    ):
+        with pytest.raises(InvalidInput, match=says):
+            call()
+    assert itsm.problems.candidates(now - timedelta(days=9), now, fields="category") == ()

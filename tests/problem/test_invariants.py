@@ -5,9 +5,9 @@ from typing import Any
 
 import attrs
 import pytest
-from problem_kit import ANALYST, DESK, MANAGER, OWNER, Ticking, investigating, keeper, known_error, opened
+from problem_kit import ANALYST, DESK, MANAGER, OWNER, USER, Ticking, investigating, keeper, known_error, opened
 
-from itil4 import Refused, ServiceManagement
+from itil4 import Actor, Refused, ServiceManagement
 from itil4.errors import InvalidInput
 from itil4.practices.error_control import Fault
 from itil4.practices.known_errors import KnownErrors
@@ -24,6 +24,33 @@ def test_inv_040_a_problem_has_no_incident_or_many(itsm: ServiceManagement) -> N
     reactive = itsm.problems.log(summary="The relay leaks", incidents=incidents, by=DESK)
     assert not reactive.is_proactive
     assert [each.number for each in itsm.problems.incidents(reactive)] == [each.number for each in incidents]
+
+
+@pytest.mark.parametrize("by", [MANAGER, OWNER, ANALYST, DESK], ids=lambda by: by.id)
+def test_inv_040_everybody_in_problem_management_traces_incidents_to_a_problem(
+    itsm: ServiceManagement, by: Actor
+) -> None:
+    """Whoever looks for a cause says which incidents it explains; that changes nothing else about them."""
+    first, second = (itsm.incidents.log(summary="Mail is down", by=DESK) for _ in range(2))
+    problem = itsm.problems.log(summary="The relay leaks", incidents=[first], by=by)
+    second = itsm.link(second, "caused_by", problem, by=by)
+    assert len(itsm.problems.incidents(problem)) == 2
+    itsm.unlink(second, "caused_by", problem.id, by=by)
+    assert [each.id for each in itsm.problems.incidents(problem)] == [first.id]
+    if by is not DESK:
+        with pytest.raises(Refused, match="'link' is not for"):
+            itsm.link(second.id, "child_of", first.id, by=by)
+    with pytest.raises(Refused, match="'link' is not for"):
+        itsm.link(second.id, "caused_by", problem.id, by=USER)
+
+
+def test_the_incidents_of_a_problem_are_several(itsm: ServiceManagement) -> None:
+    """A number in their place would be read letter by letter."""
+    incident = itsm.incidents.log(summary="Mail is down", by=DESK)
+    for given in (3, incident, incident.number):
+        with pytest.raises(InvalidInput, match="several incidents"):
+            itsm.problems.log(summary="The relay leaks", incidents=given, by=DESK)
+    assert itsm.problems.count() == 0
 
 
 def test_inv_041_a_known_error_has_a_completed_analysis(itsm: ServiceManagement) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from problem_kit import ANALYST, DESK, MANAGER, keeper, known_error
 
-from itil4 import Refused, ServiceManagement
+from itil4 import Actor, Refused, ServiceManagement
 
 
 def test_the_best_known_error_comes_first_with_its_reasons(itsm: ServiceManagement) -> None:
@@ -63,3 +63,17 @@ def test_the_workarounds_of_what_an_incident_is_one_of_are_offered(itsm: Service
     assert [(each.id, work.text) for each, work in itsm.known_errors.offered(incident.id)] == [(fault.id, "Restart it")]
     practice.withdraw_workaround(fault, "restart", by=MANAGER)
     assert itsm.known_errors.offered(incident.id) == ()
+
+
+def test_a_rejection_takes_back_what_the_acceptance_linked_and_nothing_else(itsm: ServiceManagement) -> None:
+    """An incident that is none of a known error is not caused by its problem, unless somebody said so on their own."""
+    known_error(itsm, summary="Mail relay leaks", service="mail")
+    taken, traced = (itsm.incidents.log(summary="The relay leaks again", service="mail", by=DESK) for _ in range(2))
+    (match,) = itsm.known_errors.match(traced)
+    problem = itsm.known_errors.problem_of(match.known_error)
+    itsm.link(traced, "caused_by", problem, by=Actor("sue", roles={"service_desk"}))
+    for incident, left in ((taken, {"differs_from"}), (traced, {"differs_from", "caused_by"})):
+        (match,) = itsm.known_errors.match(incident.id)
+        itsm.known_errors.accept(match, by=DESK)
+        itsm.known_errors.reject(match, by=DESK)
+        assert {each.relation for each in itsm.incidents.links(incident.id)} == left

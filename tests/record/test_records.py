@@ -13,7 +13,7 @@ import pytest
 
 import itil4
 from itil4 import Actor, Entry, FieldSet, Incident, InvalidInput, Record
-from itil4.record import Frozen, Override, shape_of
+from itil4.record import Frozen, Override, blank, shape_of
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -167,3 +167,48 @@ def test_an_entry_turns_into_plain_data() -> None:
     again = pickle.loads(pickle.dumps(desk.history(held)))
     assert again == desk.history(held)
     assert isinstance(again[0], Entry)
+
+
+@pytest.mark.parametrize("text", ["", " ", "\u00a0\u2003", "\u200b", "\ufeff \u200d", "\u2060\u00ad"])
+def test_what_shows_nothing_is_blank(text: str) -> None:
+    """Marks without a look of their own fill no required field; signs among them do."""
+    assert blank(text)
+    with pytest.raises(InvalidInput) as caught:
+        itil4.connect().incidents.log(summary=text, by=Actor("sam", roles={"service_desk"}))
+    assert caught.value.code == "blank"
+    assert not blank(f"{text}x")
+
+
+@pytest.mark.parametrize("mark", ["\n", "\r", "\u2028", "\u2029"])
+def test_one_line_has_no_break_of_any_kind(mark: str) -> None:
+    """The breaks of Unicode too, which other programs show and split as such."""
+    itsm, sam = itil4.connect(), Actor("sam", roles={"service_desk"})
+    with pytest.raises(InvalidInput) as caught:
+        itsm.incidents.log(summary=f"Mail{mark}is down", by=sam)
+    assert caught.value.code == "several_lines"
+    assert itsm.incidents.log(summary="Mail", description=f"is{mark}down", by=sam).description == f"is{mark}down"
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (None, "a mapping"), ({3: {"type": "line"}}, "names of fields"), ({"a": {}}, "a.type"),
+        ({"a": {"type": "choice", "choices": "abc"}}, "several texts"),
+        ({"a": {"type": "choice", "choices": [1, 2]}}, "a.choices is a text"),
+        ({"a": {"type": "choice", "choices": ["x", "x"]}}, "'x' twice"),
+        ({"a": {"type": "line", "choices": ["x"]}}, "has no choices"),
+        ({"a": {"type": "line", "required": "yes"}}, "a.required"), ({"a": {"type": "line", "label": 3}}, "a.label"),
+    ],
+)  # fmt: skip
+def test_an_extra_field_that_cannot_work_is_refused_by_name(data: Any, says: str) -> None:
+    """Plain data of a host may be anything; what it says is told with its place."""
+    with pytest.raises(itil4.DefinitionError, match=says):
+        FieldSet.from_dict(data)
+
+
+def test_a_field_whose_name_ends_with_a_line_is_found_by_operators_too() -> None:
+    """The operator stands behind the last two lines, so `at_` with `lt` is `at___lt`."""
+    itsm = itil4.connect(fields={"incident": FieldSet.from_dict({"deck_": {"type": "line"}})})
+    itsm.incidents.log(summary="A", deck_="upper", by=Actor("sam", roles={"service_desk"}))
+    assert len(itsm.incidents.find(deck_="upper")) == len(itsm.incidents.find(deck___prefix="up")) == 1
+    assert len(itsm.incidents.find(deck___ne="upper")) == 0

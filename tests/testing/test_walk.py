@@ -18,6 +18,7 @@ from itil4.lifecycle.engine import Engine
 from itil4.practices.base import Practice
 from itil4.storage import memory
 from itil4.storage.memory import MemoryStore
+from itil4.storage.query import Compare, Where
 from itil4.testing import (
     Found,
     Story,
@@ -229,8 +230,65 @@ def test_a_guard_that_cannot_be_trusted_is_named(guard: Any, code: str, said: st
     with pytest.raises(Found) as caught:
         walk(kit.permits(kit.lifecycle(guard)))
     assert time.perf_counter() - started < 30
-    assert (code, "open") in {(each.code, each.event) for each in caught.value.findings}
+    (finding,) = caught.value.findings  # and not also that nobody can take the step
+    assert (finding.code, finding.event, finding.state) == (code, "open", "approved")
     assert said in str(caught.value)
+
+
+def test_a_guard_that_is_slow_once_is_not_called_slow() -> None:
+    """A machine that is busy elsewhere holds up any rule once; one that waits does so each time."""
+
+    def waiting(times: float) -> Any:
+        left = [times]
+
+        @kit.guard()
+        def looks_around(permit: kit.Permit, context: Any) -> bool:
+            until = time.perf_counter() + (0.2 if left[0] > 0 else 0)
+            left[0] -= 1
+            while time.perf_counter() < until:
+                pass
+            return True
+
+        return looks_around
+
+    walk(kit.permits(kit.lifecycle(waiting(2))))
+    with pytest.raises(Found) as caught:
+        walk(kit.permits(kit.lifecycle(waiting(6))))
+    assert {(each.code, each.event) for each in caught.value.findings} == {("unsteady", "open")}
+
+
+def test_a_workflow_in_which_a_broken_guard_holds_everything_back_names_the_guard_alone() -> None:
+    """One finding for one fault: that nothing can be fired follows from it."""
+    flow = Lifecycle(
+        "stuck", "asked", [State("asked", "new"), State("closed", "closed")],
+        [Transition("close", "asked", "closed", guards=[kit.raises])],
+    )  # fmt: skip
+    assert found_in(kit.permits(flow)) == [("crash", "close")]
+
+
+def test_a_lifecycle_that_explains_otherwise_than_it_acts_is_found() -> None:
+    """Hosts ask lifecycles on their own rows; what they explain there must agree with the steps."""
+    decide = Engine.decide
+
+    def stubborn(self: Engine, state: str, record: Any, event: str, *rest: Any) -> Any:
+        decision = decide(self, state, record, event, *rest)
+        return attrs.evolve(decision, allowed=False) if event == "approve" else decision
+
+    with changed(Engine, "decide", stubborn):
+        assert found_in(kit.Permits) == [("disagree", "approve")]
+
+
+def test_near_misses_are_tried_on_records_with_a_long_history_too() -> None:
+    """A role that is only asked of young records is asked of none that lives."""
+    judge = Engine.judge
+
+    def trusting(self: Engine, arrow: Any, record: Any, *rest: Any) -> Any:
+        proposed, payload, target, reasons = judge(self, arrow, record, *rest)
+        kept = [each for each in reasons or () if each.code != "role" or record.version < 5]
+        return proposed, payload, target, kept or None
+
+    with changed(Engine, "judge", trusting):
+        assert "not_refused" in {code for code, _ in found_in(kit.Permits)}
 
 
 def test_a_step_that_nobody_can_ever_take_is_found_with_the_guard_that_holds_it_back() -> None:
@@ -308,6 +366,31 @@ def test_a_lifecycle_with_two_hundred_states_is_walked_to_its_end() -> None:
 
 
 # policies
+
+
+class HiddenPermits(kit.Permits):
+    """Permits that only those who work on them may see."""
+
+    def visible(self, actor: Actor) -> Where | None:
+        return None if actor.roles else Compare("created_by", "eq", actor.id)
+
+
+def test_a_practice_that_hides_its_records_is_no_fault_and_is_tried() -> None:
+    """Who may not see a record is refused as if there were none; that is no false alarm, and not left out."""
+    coverage = walk(HiddenPermits)
+    assert not coverage.lacking()
+    assert "not_found" in {code for _, code in coverage.refusals}
+    check_story(HiddenPermits, "log as chief -> approve as nobody refused for not_found")
+
+
+def test_a_record_that_is_hidden_from_lists_only_is_found() -> None:
+    """A practice that lets somebody take a step of a record that it hides from them breaks its promise."""
+
+    class Leaky(HiddenPermits):
+        def _held(self, unit: Any, record: Any, actor: Any, expected: Any) -> Any:
+            return super()._held(unit, record, None, expected)
+
+    assert ("wrong_reason", "approve") in found_in(Leaky)
 
 
 def test_a_policy_that_only_a_walk_can_judge_is_judged() -> None:

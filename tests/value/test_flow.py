@@ -25,6 +25,14 @@ def test_a_queue_obeys_littles_law_and_its_own_shares(load, services, servers):
     assert 0 <= queue.must_wait <= 1 and 0 <= queue.idle <= 1 and queue.utilization == pytest.approx(load)
 
 
+def test_servers_that_are_just_busy_all_the_time_are_overloaded():
+    """0.3 / 0.1 is a rounding less than 3: three servers that are never idle are refused, and four are enough."""
+    with pytest.raises(InvalidInput) as caught:
+        value.mmc(0.3, 0.1, 3)
+    assert caught.value.code == "overloaded" and "at least 4" in str(caught.value)
+    assert value.mmc(0.3, 0.1, 4).utilization == pytest.approx(0.75)
+
+
 @given(st.floats(0.01, 0.95), st.integers(1, 30))
 def test_one_more_server_never_makes_anybody_wait_longer(load, servers):
     """Law: waiting falls with every server."""

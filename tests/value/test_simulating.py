@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from itil4 import value
 from itil4.errors import InvalidInput
+from itil4.interop.xes import xes
 from itil4.value import Exponential, Fixed, Measured, Step, ValueStream, forecast, observe, simulate, what_if
 
 HOUR = timedelta(hours=1)
@@ -36,6 +37,27 @@ def test_one_seed_gives_one_history_and_another_seed_another():
     runs = [simulate(line("A", "B"), HOUR, {"A": HOUR / 2, "B": HOUR / 2}, seed=seed, items=50) for seed in (1, 1, 2)]
     assert runs[0] == runs[1] != runs[2]
     assert all(later.at >= earlier.at for earlier, later in zip(runs[0], runs[0][1:], strict=False))
+
+
+def test_a_history_reads_like_the_list_of_its_observations():
+    """A simulated history is a sequence: counted, sliced, indexed, compared, and measured the same as its list."""
+    stream = line("A", "B")
+    history = simulate(stream, HOUR, {"A": HOUR / 2, "B": HOUR / 2}, seed=1, items=20)
+    told = list(history)
+    assert isinstance(history, value.SimulatedHistory) and all(type(each) is value.Observation for each in told)
+    assert len(history) == len(told) and history[-1] == told[-1] and history[3:9:2] == told[3:9:2]
+    assert history == told and told == history and history != told[:-1] and history != "history" and told[4] in history
+    assert observe(stream, history) == observe(stream, told) and xes(stream, history) == xes(stream, told)
+    assert repr(history) == f"<SimulatedHistory of {len(told)} observations from 2026-01-01T00:00:00+00:00>"
+    with pytest.raises(IndexError):
+        history[len(told)]
+
+
+def test_a_simulation_that_leaves_the_calendar_is_refused():
+    """Cases that come once in a thousand years soon lie outside the years that a datetime knows."""
+    with pytest.raises(InvalidInput) as caught:
+        simulate(line("A"), Fixed(timedelta(days=365_000)), {"A": HOUR}, seed=1, items=20)
+    assert caught.value.code == "out_of_time"
 
 
 def test_fixed_times_run_like_clockwork():
@@ -162,6 +184,15 @@ def test_a_forecast_refuses_to_guess_from_too_little(past, asked, code):
     with pytest.raises(InvalidInput) as caught:
         forecast(past, **asked, seed=1)
     assert caught.value.code == code
+
+
+def test_a_confidence_is_the_nearest_rank_of_its_share():
+    """0.55 * 100 is a little more than 55 in floats: still the 55th of a hundred futures answers."""
+    found = value.Forecast("periods", tuple(range(1, 101)))
+    assert [found.at(share / 100) for share in range(1, 100)] == list(range(1, 100))
+    assert (
+        value.Forecast("items", tuple(range(1, 101))).at(0.55) == 46 and value.Forecast("periods", (7,)).at(0.01) == 7
+    )
 
 
 def test_a_confidence_lies_between_zero_and_one():

@@ -84,12 +84,18 @@ def import_history(
         InvalidInput: the file, the mapping or the zone cannot be used; nothing was added.
         StoreError: the store failed; what was committed stays, and the same call goes on from there.
     """
-    mapping = mapping or HistoryMapping.shipped("servicenow")
+    if type(batch) is not int or batch < 1:
+        raise InvalidInput.of("not_positive", field="batch", value=batch)
+    mapping = HistoryMapping.shipped("servicenow") if mapping is None else mapping
     return prepare(path, mapping, zone).into(itsm, batch=batch, progress=progress)
 
 
 def prepare(path: str | Path, mapping: HistoryMapping, zone: str | None = None) -> "Prepared":
     """Check the file and the zone, without any store; see `import_history`."""
+    if not isinstance(path, (str, Path)):
+        raise InvalidInput.of("ill_typed", field="path", expected="the path of a file", value=path)
+    if not isinstance(mapping, HistoryMapping):
+        raise InvalidInput.of("ill_typed", field="mapping", expected="a HistoryMapping", value=mapping)
     named = zone or mapping.zone
     find_zone(named or "UTC")
     table = Table(Path(path), mapping.encoding, mapping.delimiter)

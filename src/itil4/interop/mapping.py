@@ -182,7 +182,8 @@ class HistoryMapping:
                 wrong += self._ill(practice, f"fields.{name}", {name: value})
         for column, relation in self.links.items():
             if relation not in relations:
-                wrong.append(self._unknown(f"links.{column}", "relation", relation, ()))
+                known_relations = [name for each in relations for name in (each.name, each.inverse)]
+                wrong.append(self._unknown(f"links.{column}", "relation", relation, known_relations))
         if wrong:
             raise InvalidInput(*wrong)
 
@@ -250,8 +251,8 @@ class _Reader:
         for key in ("missing", "identity"):
             if key in data:
                 made[key] = tuple(self.text(key, each) for each in data[key])
-        if len(data.get("delimiter", ",")) != 1:
-            self.refuse(f"delimiter is {data['delimiter']!r}.", "Give one character.")
+        if len(data.get("delimiter", ",")) != 1 or data.get("delimiter") in _NO_DELIMITERS:
+            self.refuse(f"delimiter is {data['delimiter']!r}.", "Give one character that is no quote or line break.")
         self.time_format(data.get("time_format", "iso"))
         made["columns"] = self.columns(data["columns"], shape)
         made["states"] = Frozen({word: self.state(word, each) for word, each in data["states"].items()})
@@ -301,6 +302,7 @@ class _Reader:
         return FieldMap(value.get("column"), None if words is None else Frozen(words), value.get("stand_in"))
 
 
+_NO_DELIMITERS = frozenset('"\r\n\0')
 _NAMES = {str: "text", list: "list of texts", dict: "table"}
 
 

@@ -84,6 +84,8 @@ class Table:
                 f"line {self._undecodable()} is not {self.encoding} text.",
                 "Save it as UTF-8, or name its encoding in a mapping file.",
             ) from error
+        except UnicodeError as error:  # a stream without the mark that its encoding begins with
+            raise self._bad(f"it is not {self.encoding} text ({error}).", "Name its encoding.") from error
         except (gzip.BadGzipFile, zlib.error, EOFError) as error:
             raise self._bad(f"it is no whole gzip file ({error}).", "Fetch it again.") from error
         except LookupError as error:

@@ -66,9 +66,10 @@ def _asks(arrow: Arrow, target: str | None, record: Any, context: Context, shape
         if flags & ASKED or (flags & MANDATORY and empty):
             wanted[ruling.field] = wanted.get(ruling.field, False) or bool(flags & (MANDATORY | MUST_CHANGE))
     for name, required in wanted.items():
-        field, spec = shape.get(name), shape.extra.specs.get(name)
+        field: Any = shape.get(name)  # never None: its value was read above
+        spec = shape.extra.specs.get(name)
         label = (spec.label if spec else None) or name.replace("_", " ").capitalize()
-        asks.append(Ask(name, field.kind if field else "value", required, field.choices if field else (), label))
+        asks.append(Ask(name, field.kind, required, field.choices, label))
     return asks
 
 
@@ -78,7 +79,7 @@ def read_field(shape: Shape, record: Any, name: str) -> Any:
     Raises:
         InvalidInput: the record type has no such field.
     """
-    if name in shape.fields or shape.get(name) is not None:
+    if shape.get(name) is not None:
         return shape.read(record, name)
     raise InvalidInput.of(
         "unknown_field", record=shape.record.__name__, field=name, nearest=nearest(name, shape.fields)

@@ -41,6 +41,10 @@ def _timers(value: Timer | Iterable[Timer]) -> tuple[Timer, ...]:
     return timers
 
 
+def _denied(value: str | Iterable[str] | None) -> frozenset[str] | None:
+    return as_roles(value) or None  # to deny it to nobody is not to deny it
+
+
 @attrs.frozen
 class State:
     """A state: its name is free, its category is not.
@@ -103,7 +107,7 @@ class Transition:
     sources: tuple[str | In, ...] = attrs.field(converter=names)
     target: str | Chosen
     roles: frozenset[str] | None = attrs.field(default=None, converter=as_roles, kw_only=True)
-    denied: frozenset[str] | None = attrs.field(default=None, converter=as_roles, kw_only=True)
+    denied: frozenset[str] | None = attrs.field(default=None, converter=_denied, kw_only=True)
     requires: tuple[str, ...] = attrs.field(default=(), converter=names, kw_only=True)
     guards: tuple[Guard, ...] = attrs.field(default=(), converter=_guards, kw_only=True)
     effects: tuple[Effect, ...] = attrs.field(default=(), converter=_effects, kw_only=True)
@@ -334,8 +338,8 @@ class Lifecycle:
 
     def extend(
         self,
-        states: Iterable[State] = (),
-        add: Iterable[Transition] = (),
+        states: State | Iterable[State] = (),
+        add: Transition | Iterable[Transition] = (),
         *,
         replace: Mapping[str, Any] | None = None,
         tighten: Mapping[str, Mapping[str, Any]] | None = None,

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import attrs
 
+from itil4.errors import DefinitionError
 from itil4.lifecycle.definition import Lifecycle, State, Transition, name_of
 from itil4.lifecycle.fields import FieldRule
 from itil4.lifecycle.findings import leaving_of
@@ -35,6 +36,7 @@ class Difference:
 
 def differences(lifecycle: Lifecycle, base: Lifecycle) -> tuple[Difference, ...]:
     """Return every difference of `lifecycle` from `base`, steps per `event@source`."""
+    _must_be_one(base)
     return tuple(_differences(lifecycle, base))
 
 
@@ -101,6 +103,7 @@ def departure(lifecycle: Lifecycle, base: Lifecycle) -> Story | None:
 
     A story without a step means that records may be born where the base knows no birth.
     """
+    _must_be_one(base)
     for name in lifecycle.initial:
         if name not in base.initial:
             return Story(name)
@@ -113,3 +116,8 @@ def departure(lifecycle: Lifecycle, base: Lifecycle) -> Story | None:
             if story is not None:
                 return story.then(Move(event, source, target))
     return None
+
+
+def _must_be_one(base: object) -> None:
+    if not isinstance(base, Lifecycle):
+        raise DefinitionError.of("ill_typed", field="base", expected="a Lifecycle", value=base)

@@ -9,16 +9,18 @@ from itil4.errors import DefinitionError, nearest
 from itil4.lifecycle.definition import Lifecycle, State, Transition
 from itil4.lifecycle.fields import ASKED, LOCKED, Plan, inherited
 from itil4.lifecycle.rules import Chosen
+from itil4.lifecycle.structure import names
 
 L = TypeVar("L", bound=Lifecycle)
+T = TypeVar("T", State, Transition)
 
 _TIGHTER = ("roles", "denied", "requires", "guards", "internal")
 
 
 def extended(
     base: L,
-    states: Iterable[State],
-    add: Iterable[Transition],
+    states: State | Iterable[State],
+    add: Transition | Iterable[Transition],
     *,
     replace: Mapping[str, Any],
     tighten: Mapping[str, Mapping[str, Any]],
@@ -28,6 +30,9 @@ def extended(
     events: Iterable[str] | None,
 ) -> L:
     """Return `base` changed as `Lifecycle.extend` says."""
+    more, steps = _several("states", states, State), _several("add", add, Transition)
+    _must_map("replace", replace)
+    _must_map("tighten", tighten)
     kept = list(base.states)
     born = base.initial
     transitions = list(base.transitions)
@@ -36,7 +41,7 @@ def extended(
             kept = [state for state in kept if state.name != key]
             transitions = _without(base, transitions, key)
         else:
-            transitions = _split(base, transitions, key, lambda each: ())
+            transitions = _split(base, _scope(base, kept, more), transitions, key, lambda each: ())
     for key, instead in replace.items():
         if isinstance(instead, State):
             base.state(key)
@@ -48,26 +53,50 @@ def extended(
                 ]
                 transitions = [_renamed(each, key, instead.name) for each in transitions]
         else:
-            transitions = _replaced(base, transitions, key, instead)
+            transitions = _replaced(base, _scope(base, kept, more), transitions, key, instead)
     for key, rules in tighten.items():
-        transitions = _tightened(base, transitions, key, rules)
+        transitions = _tightened(base, _scope(base, kept, more), transitions, key, rules)
     return attrs.evolve(
         base,
         name=name or base.name,
         initial=born if initial is None else initial,
-        states=tuple(kept) + tuple(states),
-        transitions=tuple(transitions) + tuple(add),
+        states=(*kept, *more),
+        transitions=(*transitions, *steps),
         events=base.declared if events is None else tuple(events),
     )
 
 
+def _several(name: str, value: Any, kind: type[T]) -> tuple[T, ...]:
+    """Return several values of one kind, also where one of them stands alone."""
+    given = (value,) if isinstance(value, kind) else names(value)
+    for each in given:
+        if not isinstance(each, kind):
+            raise DefinitionError.of("ill_typed", field=name, expected=f"{kind.__name__} values", value=each)
+    return given
+
+
+def _must_map(name: str, value: object) -> None:
+    if not isinstance(value, Mapping):
+        raise DefinitionError.of("ill_typed", field=name, expected="a mapping of steps to what holds", value=value)
+
+
+def _scope(base: Lifecycle, kept: list[State], more: tuple[State, ...]) -> Lifecycle:
+    """Return a lifecycle of the states that there will be: what `*` and categories of steps stand for by then."""
+    states = (*kept, *more)
+    return Lifecycle(base.name, tuple(each.name for each in states[:1]), states)
+
+
 def _split(
     base: Lifecycle,
+    scope: Lifecycle,
     transitions: list[Transition],
     key: str,
     change: Callable[[Transition], Iterable[Transition]],
 ) -> list[Transition]:
-    """Apply `change` to the transitions that `event` or `event@source` names; what it returns stands instead."""
+    """Apply `change` to the transitions that `event` or `event@source` names; what it returns stands instead.
+
+    One source of `*` or of a category leaves all others named, so they are written out over `scope`.
+    """
     event, source = _parted(base, key)
     hits = [each for each in transitions if each.event == event]
     if not hits:
@@ -75,15 +104,15 @@ def _split(
             "unknown_name", where=f"extend of {base.name!r}", what="step", name=event,
             nearest=nearest(event, {each.event for each in transitions}),
         )  # fmt: skip
-    if source is not None and not any(source in base.sources_of(each) for each in hits):
-        known = {name for each in hits for name in base.sources_of(each)}
+    if source is not None and not any(source in scope.sources_of(each) for each in hits):
+        known = {name for each in hits for name in scope.sources_of(each)}
         raise DefinitionError.of(
             "unknown_name", where=f"extend of {base.name!r}: {event!r}", what="source", name=source,
             nearest=nearest(source, known),
         )  # fmt: skip
     made: list[Transition] = []
     for each in transitions:
-        sources = base.sources_of(each)
+        sources = scope.sources_of(each)
         if each.event != event or (source is not None and source not in sources):
             made.append(each)
             continue
@@ -130,18 +159,21 @@ def _renamed(each: Transition, old: str, new: str) -> Transition:
     return attrs.evolve(each, sources=sources, target=target)
 
 
-def _replaced(base: Lifecycle, transitions: list[Transition], key: str, instead: Any) -> list[Transition]:
-    several = (instead,) if isinstance(instead, Transition) else tuple(instead)
-    pending = list(several)
+def _replaced(
+    base: Lifecycle, scope: Lifecycle, transitions: list[Transition], key: str, instead: Any
+) -> list[Transition]:
+    pending = list(_several(f"replace {key!r}", instead, Transition))
 
     def change(_: Transition) -> Iterable[Transition]:
         given, pending[:] = tuple(pending), []
         return given
 
-    return _split(base, transitions, key, change)
+    return _split(base, scope, transitions, key, change)
 
 
-def _tightened(base: Lifecycle, transitions: list[Transition], key: str, rules: Mapping[str, Any]) -> list[Transition]:
+def _tightened(
+    base: Lifecycle, scope: Lifecycle, transitions: list[Transition], key: str, rules: Mapping[str, Any]
+) -> list[Transition]:
     where = f"tighten {key!r} of {base.name!r}"
     if not isinstance(rules, Mapping):
         raise DefinitionError.of("ill_typed", field=where, expected="a mapping of rules", value=rules)
@@ -151,10 +183,10 @@ def _tightened(base: Lifecycle, transitions: list[Transition], key: str, rules: 
                 "unknown_name", where=where, what="rule", name=name, nearest=nearest(name, _TIGHTER)
             )
     probe = Transition("probe", "*", "probe", **rules)
-    return _split(base, transitions, key, lambda each: (_tighter(base, where, each, probe),))
+    return _split(base, scope, transitions, key, lambda each: (_tighter(scope, where, each, probe),))
 
 
-def _tighter(base: Lifecycle, where: str, each: Transition, probe: Transition) -> Transition:
+def _tighter(scope: Lifecycle, where: str, each: Transition, probe: Transition) -> Transition:
     taken = each.roles
     if probe.roles is not None:
         taken = probe.roles if taken is None else taken & probe.roles
@@ -163,7 +195,7 @@ def _tighter(base: Lifecycle, where: str, each: Transition, probe: Transition) -
         raise DefinitionError.of(
             "definition", where=where, text="nobody is left who may take the step.", remedy=f"Keep one of: {keep}."
         )
-    rules = inherited(base.by_name, where)
+    rules = inherited(scope.by_name, where)
     for name in probe.requires:
         for target in each.targets:
             ruling = Plan(each.fields, rules.get(target, {})).entry(name)

@@ -50,6 +50,8 @@ def _words(value: str | Iterable[str]) -> frozenset[str]:
         words = [_SPELLED.get(part.strip(), part.strip()) for part in parts]
     except (AttributeError, TypeError):
         raise DefinitionError.of("ill_typed", field="a field rule", expected="words", value=value) from None
+    if not words:
+        raise DefinitionError.of("ill_typed", field="a field rule", expected="words", value=value)
     for word in words:
         if word not in WORDS:
             raise DefinitionError.of(
@@ -62,6 +64,11 @@ def _condition(value: Any) -> Condition:
     if value is None or isinstance(value, (Guard, tuple)):
         return value
     if isinstance(value, Mapping):
+        if not value:  # which holds always
+            return None
+        for name in value:
+            if not isinstance(name, str):
+                raise DefinitionError.of("ill_typed", field="when", expected="names of fields", value=name)
         return tuple(
             (name, tuple(wanted) if isinstance(wanted, (list, tuple, set, frozenset)) else (wanted,))
             for name, wanted in value.items()
@@ -70,7 +77,13 @@ def _condition(value: Any) -> Condition:
 
 
 def _exempt(value: str | Iterable[str]) -> frozenset[str]:
-    return frozenset((value,) if isinstance(value, str) else value)
+    try:
+        roles = frozenset((value,) if isinstance(value, str) else value)
+    except TypeError:
+        roles = frozenset(("",))
+    if not all(isinstance(role, str) and role.isprintable() and not blank(role) for role in roles):
+        raise DefinitionError.of("ill_typed", field="exempt", expected="names of roles", value=value)
+    return roles
 
 
 @attrs.frozen

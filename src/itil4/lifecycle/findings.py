@@ -14,7 +14,7 @@
 | unknown_field | error | a field that the record type does not have |
 | unknown_role, near_miss_role | error, warning | a role that is not there, or looks like another one mistyped |
 | field_rule_contradiction | error, warning | rules of one field that cannot (or may not) all hold |
-| timer_never_fires | error | no step of the timer's event leads on from its state |
+| timer_never_fires | error | no step of the timer's event leads on from its state, or its field holds no moment |
 | waiting_without_return | warning | from a waiting state nobody can go on working |
 """
 
@@ -27,6 +27,7 @@ from itil4.errors import DefinitionError, Reason, nearest
 from itil4.lifecycle.definition import Lifecycle
 from itil4.lifecycle.fields import HIDDEN, LOCKED, MANDATORY, MUST_CHANGE, Rules, inherited
 from itil4.lifecycle.stories import Move, Paths, Story, backwards
+from itil4.lifecycle.structure import named_fields
 from itil4.record import Shape, shape_of
 
 if TYPE_CHECKING:
@@ -275,28 +276,6 @@ def _roles(lifecycle: Lifecycle, roles: Iterable[str] | None, paths: Paths) -> I
             yield Finding("near_miss_role", "warning", place, text, paths.to(source))
 
 
-def named_fields(lifecycle: Lifecycle) -> Iterator[tuple[str, str, str]]:
-    """Yield (field, place, source) for every field that the definition names."""
-    for state in lifecycle.states:
-        at = state.name
-        said = [name for name in state.fields if name != "*"]
-        said += [name for rules in state.fields.values() for rule in rules for name in rule.reads]
-        said += [timer.at for timer in state.timers if timer.at is not None]
-        if state.kind_from is not None:
-            said.append(state.kind_from)
-        for name in said:
-            yield name, at, at
-    for each in lifecycle.transitions:
-        said = [*each.requires, *(name for rule in each.guards for name in rule.reads)]
-        said += [name for name in each.fields if name != "*"]
-        said += [name for rules in each.fields.values() for rule in rules for name in rule.reads]
-        said += [name for follow_up in each.follow_ups for name in follow_up.payload.values()]
-        if said:
-            source = next(iter(lifecycle.sources_of(each)), lifecycle.initial[0])
-            for name in said:
-                yield name, f"{each.event}@{source}", source
-
-
 def _fields(lifecycle: Lifecycle, shape: Shape, paths: Paths) -> Iterator[Finding]:
     known = [*shape.fields, *shape.extra.types]
     for name, place, source in dict.fromkeys(named_fields(lifecycle)):
@@ -308,6 +287,12 @@ def _fields(lifecycle: Lifecycle, shape: Shape, paths: Paths) -> Iterator[Findin
     if lifecycle.field not in known:
         text = f"{shape.record.__name__} has no field {lifecycle.field!r} that could hold the state."
         yield Finding("unknown_field", "error", lifecycle.initial[0], text, paths.to(lifecycle.initial[0]))
+    for state in lifecycle.states:
+        for timer in state.timers:
+            field = shape.get(timer.at) if timer.at is not None else None
+            if field is not None and field.kind not in ("moment", "value"):
+                text = f"its timer waits for the moment in {timer.at!r}, which is {field.says}."
+                yield Finding("timer_never_fires", "error", state.name, text, paths.to(state.name))
     for each in lifecycle.transitions:
         if not isinstance(each.target, str) and shape.get(each.target.field) is not None:
             source = next(iter(lifecycle.sources_of(each)), lifecycle.initial[0])

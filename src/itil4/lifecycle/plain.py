@@ -106,10 +106,25 @@ def to_dict(lifecycle: Lifecycle) -> dict[str, Any]:
     """Return the lifecycle as plain data that JSON takes; what has its default is left out.
 
     Raises:
-        DefinitionError: two guards or effects have one name, so that names would not tell them apart.
+        DefinitionError: two guards or effects have one name, so that names would not tell them apart, or a
+            field rule compares with a value that JSON has no word for.
     """
     Registry.of(lifecycle)
+    for fields in (*(each.fields for each in lifecycle.states), *(each.fields for each in lifecycle.transitions)):
+        for field, rules in fields.items():
+            _must_be_plain(field, rules)
     return _plain(lifecycle)
+
+
+def _must_be_plain(field: str, rules: Iterable[FieldRule]) -> None:
+    for rule in rules:
+        for name, wanted in rule.when if isinstance(rule.when, tuple) else ():
+            for value in wanted:
+                if type(value) not in (str, int, float, bool, type(None)):
+                    raise DefinitionError.of(
+                        "ill_typed", field=f"the rule of {field!r} under {name!r}", value=value,
+                        expected="a text, number, flag or nothing",
+                    )  # fmt: skip
 
 
 def digest_of(lifecycle: Lifecycle) -> str:

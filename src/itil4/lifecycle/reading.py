@@ -33,10 +33,12 @@ def loads(text: str | bytes, format: str = "json", registry: Any = None) -> Life
     """
     if format not in ("json", "toml"):
         raise DefinitionError.of("not_a_choice", field="format", value=format, choices=("json", "toml"))
+    if not isinstance(text, (str, bytes)):
+        raise DefinitionError.of("ill_typed", field="the definition", expected="a text", value=text)
     if len(text) > MOST_BYTES:
         raise _too_large("the text", len(text), MOST_BYTES)
     try:
-        decoded = text.decode() if isinstance(text, bytes) else text
+        decoded = text.decode("utf-8-sig") if isinstance(text, bytes) else text.removeprefix("\ufeff")
         if format == "toml":
             import tomllib
 
@@ -248,7 +250,7 @@ def _rule(data: Any, where: str, rules: Registry) -> FieldRule:
         when = _known(when, where, "guard", rules.guards)
     elif isinstance(when, Mapping):
         when = {_text(name, where): [_scalar(each, where) for each in _several(value)] for name, value in when.items()}
-    elif when is not None:
+    elif "when" in said:
         raise DefinitionError.of("ill_typed", field=f"{where}.when", expected="a guard or fields", value=when)
     return FieldRule(_text(said.get("rule"), where), when=when, exempt=_names(said.get("exempt", []), where))
 
@@ -290,7 +292,9 @@ def _flag(value: Any, where: str) -> bool:
 
 
 def _scalar(value: Any, where: str) -> Any:
-    return _typed(value, where, (str, int, float, bool), "a text, number or flag", lambda same: same)
+    return _typed(
+        value, where, (str, int, float, bool, type(None)), "a text, number, flag or nothing", lambda same: same
+    )
 
 
 T = TypeVar("T")

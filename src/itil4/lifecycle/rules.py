@@ -22,7 +22,10 @@ Reads: TypeAlias = str | Iterable[str] | Mapping[str, Iterable[Any]]
 
 
 def _names(value: str | Iterable[str]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
+    try:
+        return (value,) if isinstance(value, str) else tuple(value)
+    except TypeError:
+        raise DefinitionError.of("ill_typed", field="a definition", expected="one or several", value=value) from None
 
 
 @attrs.frozen

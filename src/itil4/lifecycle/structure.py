@@ -1,6 +1,6 @@
 """What a definition must have to be one: known, single and printable names, in time linear in its size."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from itil4.errors import DefinitionError, nearest
@@ -29,7 +29,15 @@ def names(value: Any) -> tuple[Any, ...]:
 
 def as_roles(value: str | Iterable[str] | None) -> frozenset[str] | None:
     """Return a set of roles; None stays None."""
-    return None if value is None else frozenset(names(value))
+    return None if value is None else name_set("roles", value)
+
+
+def name_set(field: str, value: str | Iterable[str]) -> frozenset[str]:
+    """Return a set of one name, or of several."""
+    try:
+        return frozenset(names(value))
+    except TypeError:  # a list among them, or the like
+        raise DefinitionError.of("ill_typed", field=field, expected="names", value=value) from None
 
 
 def is_printable(name: object) -> bool:
@@ -42,7 +50,7 @@ def must_print(where: str, what: str, name: object) -> None:
     if not is_printable(name):
         raise DefinitionError.of(
             "definition", where=where, remedy="Rename it.",
-            text=f"the name of a {what} is not printable text of 1 to {_LONGEST} characters: {name!r}.",
+            text=f"the name of the {what} is not printable text of 1 to {_LONGEST} characters: {name!r}.",
         )  # fmt: skip
 
 
@@ -95,9 +103,18 @@ def _check_state(where: str, state: "State", known: Mapping[str, "State"]) -> No
             "not_a_choice", field=f"{where}, state {state.name!r}: category", value=state.category,
             choices=_CATEGORIES, nearest=nearest(state.category, _CATEGORIES),
         )  # fmt: skip
-    for kind, what in ((state.kind, "kind"), (state.kind_from, "field"), (state.label, "label")):
+    for kind, what in (
+        (state.kind, "kind"), (state.kind_from, "field"), (state.label, "label"), (state.fields_from, "state"),
+        *((timer.event, "event") for timer in state.timers), *((timer.at, "field") for timer in state.timers),
+    ):  # fmt: skip
         if kind is not None:
             must_print(f"{where}, state {state.name!r}", what, kind)
+    _must_be_flag(f"{where}, state {state.name!r}: final", state.final)
+
+
+def _must_be_flag(field: str, value: object) -> None:
+    if type(value) is not bool:
+        raise DefinitionError.of("ill_typed", field=field, expected="True or False", value=value)
 
 
 def _check_transition(where: str, transition: "Transition", known: Mapping[str, "State"]) -> None:
@@ -133,6 +150,11 @@ def _check_transition(where: str, transition: "Transition", known: Mapping[str, 
     ):  # fmt: skip
         for name in said:
             must_print(f"{where}, {at}", what, name)
+    _must_be_flag(f"{where}, {at}: internal", transition.internal)
+    for rule in transition.guards:
+        must_print(f"{where}, {at}", "guard", rule.name)
+        for name in rule.reads:
+            must_print(f"{where}, {at}, guard {rule.name!r}", "field", name)
     for effect in transition.effects:
         if not callable(effect):
             raise DefinitionError.of("ill_typed", field=f"{where}, {at}: effects", expected="a function", value=effect)
@@ -141,6 +163,25 @@ def _check_transition(where: str, transition: "Transition", known: Mapping[str, 
             raise DefinitionError.of(
                 "ill_typed", field=f"{where}, {at}: follow_ups", expected="FollowUp values", value=follow_up
             )
+        _check_follow_up(f"{where}, {at}, follow-up", follow_up)
+
+
+def _check_follow_up(where: str, row: FollowUp) -> None:
+    if not isinstance(row.payload, Mapping):
+        raise DefinitionError.of(
+            "ill_typed", field=f"{where}: payload", expected="a mapping of fields to fields", value=row.payload
+        )
+    if row.on_refusal not in ("skip", "refuse"):
+        raise DefinitionError.of(
+            "not_a_choice", field=f"{where}: on_refusal", value=row.on_refusal, choices=("skip", "refuse"),
+            nearest=nearest(row.on_refusal, ("skip", "refuse")),
+        )  # fmt: skip
+    for what, said in (
+        ("event", (row.event,)), ("fact", (row.over,)), ("state", row.states),
+        ("field", (*row.payload.keys(), *row.payload.values())),
+    ):  # fmt: skip
+        for name in said:
+            must_print(where, what, name)
 
 
 def _must_know(where: str, name: object, at: str, known: Mapping[str, "State"]) -> None:
@@ -156,3 +197,25 @@ def _must_know(where: str, name: object, at: str, known: Mapping[str, "State"]) 
         name=name,
         nearest=nearest(name, known),
     )
+
+
+def named_fields(lifecycle: "Lifecycle") -> Iterator[tuple[str, str, str]]:
+    """Yield (field, place, source) for every field that the definition names."""
+    for state in lifecycle.states:
+        at = state.name
+        said = [name for name in state.fields if name != "*"]
+        said += [name for rules in state.fields.values() for rule in rules for name in rule.reads]
+        said += [timer.at for timer in state.timers if timer.at is not None]
+        if state.kind_from is not None:
+            said.append(state.kind_from)
+        for name in said:
+            yield name, at, at
+    for each in lifecycle.transitions:
+        said = [*each.requires, *(name for rule in each.guards for name in rule.reads)]
+        said += [name for name in each.fields if name != "*"]
+        said += [name for rules in each.fields.values() for rule in rules for name in rule.reads]
+        said += [name for follow_up in each.follow_ups for name in follow_up.payload.values()]
+        if said:
+            source = next(iter(lifecycle.sources_of(each)), lifecycle.initial[0])
+            for name in said:
+                yield name, f"{each.event}@{source}", source

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from itil4.lifecycle.definition import Lifecycle
     from itil4.record import Entry
 
-_DURATION = re.compile(r"P(?:(\d{1,9})D)?(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9}(?:\.\d{1,6})?)S)?)?")
+_DURATION = re.compile(r"P(?:(\d{1,9})D)?(?:T(?=\d)(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9}(?:\.\d{1,6})?)S)?)?")
 
 
 def duration_text(value: timedelta) -> str:
@@ -159,13 +159,17 @@ def deadlines(
 
 def _moment(timer: Timer, record: Any, starts: dict[str, datetime], calendar: Calendar | None) -> datetime | None:
     if timer.at is not None:
-        value = getattr(record, timer.at, None)
+        more = getattr(record, "extra", None) or {}  # of fields that a host declared at run time
+        value = getattr(record, timer.at, more.get(timer.at))
         return None if value is None else instant(value, timer.at)
     start = starts.get(timer.since)
     if start is None or timer.after is None:
         return None
     if timer.time == "calendar":
-        return start + timer.after
+        try:
+            return start + timer.after
+        except OverflowError:  # after the year 9999, which is never
+            return None
     if calendar is None:
         raise InvalidInput.of(
             "ill_typed", field="calendar", expected=f"a calendar, as {timer.event!r} counts service time", value=None

@@ -37,14 +37,11 @@ def write(
     if target is not None and target != source:
         new[engine.field] = target
         said[engine.field] = _tuple(Change, (source, target))
+    seq = getattr(record, "version", 0) + 1
     if "version" in fields:
-        new["version"] = seq = record.version + 1
-        if "updated_at" in fields:
-            new["updated_at"] = context.at
-    else:
-        seq = getattr(record, "version", 0) + 1
-        if "updated_at" in fields:
-            new["updated_at"] = context.at
+        new["version"] = seq
+    if "updated_at" in fields:
+        new["updated_at"] = context.at
     entry = line(
         engine, op, context, record.id if "id" in fields else "", seq, event, source if target is not None else None,
         target, said, roles, judged, details,

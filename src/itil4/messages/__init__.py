@@ -32,9 +32,14 @@ def render(code: str, detail: Mapping[str, Any], catalogue: Catalogue = ENGLISH)
     the rest. A code that the catalogue lacks falls back on English, and then on the code itself.
     """
     text, remedy = catalogue.get(code) or ENGLISH.get(code) or (code, "")
-    values = {name: _listed(value) for name, value in detail.items()}
+    values = _Lenient((name, value if type(value) is str else _listed(value)) for name, value in detail.items())
+    if not remedy:
+        return text.format_map(values), ""
     kept = [part.format_map(values) for part, names in _sentences(remedy) if _complete(names, values)]
-    return text.format_map(_Lenient(values)), " ".join(part for part in kept if part)
+    said = text.format_map(values)
+    if catalogue is ENGLISH and text.endswith("}") and said[-1] not in ".?!…":
+        said += "."  # it ends with what somebody else said
+    return said, " ".join(filter(None, kept))
 
 
 class _Lenient(dict[str, Any]):
@@ -55,5 +60,5 @@ def _complete(names: list[str], values: Mapping[str, Any]) -> bool:
 
 def _listed(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
-        return ", ".join(str(item) for item in value) or "none"
+        return ", ".join(map(str, value)) or "none"
     return value

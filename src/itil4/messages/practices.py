@@ -11,6 +11,7 @@ PRACTICES: dict[str, tuple[str, str]] = {
         "Version {version} of the workaround {workaround!r} does not follow from the {known} drafts of it.",
         "Write down the next version first, and publish that text.",
     ),
+    "past_review": ("The next review at {at} does not lie ahead of {now}.", "Give a later date."),
     "unknown_workaround": (
         "{event!r}: {record} has no workaround {name!r} that is {standing}.",
         "Did you mean {nearest}? Add a version first.",
@@ -164,7 +165,7 @@ PRACTICES: dict[str, tuple[str, str]] = {
         "The group {group!r} has {size} members, of which {needs!r} cannot be needed.",
         "Give needs from 1 to the number of members.",
     ),
-    "unknown_item": ("The graph has no item {item!r}.", "Did you mean {nearest}?"),
+    "unknown_item": ("The graph has no item {item!r}.", "Did you mean {nearest}? Give the id of one that it has."),
     "not_reached": ("There is no way from {start} to {item}.", "Ask for the path of an item that was reached."),
     "item_over": ("{item} is {state}.", "Use an item that is in service, or reinstate this one."),
     "rests_on_gone": (
@@ -240,5 +241,42 @@ PRACTICES: dict[str, tuple[str, str]] = {
     "not_in_fulfilment": (
         "{record} is {state}, and changes are raised only while it is being fulfilled.",
         "Start it first; what needs approval starts when it is approved.",
+    ),
+    # relationships
+    "no_contact": (
+        "An account needs somebody to talk to.",
+        "Give contact: one or several that are known, or the fields of a new one, which is a mapping with a name.",
+    ),
+    "last_contact": (
+        "{contact} is the last contact that {account} has.",
+        "Add another contact to the account first.",
+    ),
+    "contact_left": ("{contact} has left.", "Let them rejoin, or choose another contact."),
+    "account_over": ("{account} is over: it is {state}.", "Win it back first."),
+    "account_settled": ("{record} belongs to an account already.", "Log a new record for the other account."),
+    "lead_converts": (
+        "What {lead} becomes is made by its conversion, and stays so.",
+        "Use itsm.leads.convert(lead); relate other records by relates_to.",
+    ),
+    "converted_already": (
+        "{lead} became these before: {records}.",
+        "Go on with those, and relate what else there is to them.",
+    ),
+    "off_scale": (
+        "The score {value} does not lie on the scale {scale!r}.",
+        "Give a whole number from {lowest} to {highest}.",
+    ),
+    "out_of_bounds": (
+        "{field} is out of bounds: {value}.",
+        "Give at least {lowest} and at most {highest}.",
+    ),
+    "bad_currency": (
+        "{value!r} is not the currency of an amount.",
+        "Give the amount the code of one currency in three capitals, such as EUR.",
+    ),
+    "bad_email": ("{value!r} is no e-mail address.", "Give one such as jo@acme.example."),
+    "several_currencies": (
+        "Amounts of different currencies have no sum: {currencies}.",
+        'Ask with split="currency".',
     ),
 }

@@ -20,7 +20,11 @@ RECORDS: dict[str, tuple[str, str]] = {
         "Put the details into a longer text field.",
     ),
     "blank": ("{field} is required and may not be empty.", "Give it a text."),
-    "unknown_field": ("{record} has no field {field!r}.", "Did you mean {nearest}?"),
+    "invalid_value": ("{field} cannot hold {value!r}: {error}.", "Give a value that the rules of its class allow."),
+    "unknown_field": (
+        "{record} has no field {field!r}.",
+        "Did you mean {nearest}? Leave it out, or add it by a subclass or a FieldSet.",
+    ),
     "missing": ("{event!r} still needs: {fields}.", "Give the missing fields with the step."),
     "guard": ("{event!r} is held back by {guard}: {text}", "{remedy}"),
     "field_rule": ("{field} is {rule} here.", "{remedy}"),
@@ -63,10 +67,16 @@ RECORDS: dict[str, tuple[str, str]] = {
     "no_actor": ("Nobody stands behind {event!r}.", "Pass by=, or use acting(by=...) or unit(by=...)."),
     "not_active": ("{person!r} is not active.", "Choose somebody whom the directory knows as active."),
     "merged": ("{source} cannot be merged: {text}", "{remedy}"),
-    "several_kinds": ("A record of kind {found!r} cannot stand where {expected!r} is needed.", "Pass a {expected}."),
+    "several_kinds": (
+        "A record of kind {found!r} cannot stand where {expected!r} is needed.",
+        "Pass one of kind {expected!r}.",
+    ),
     # definitions
     "definition": ("{where}: {text}", "{remedy}"),
-    "unknown_name": ("{where} names the {what} {name!r}, which is not there.", "Did you mean {nearest}?"),
+    "unknown_name": (
+        "{where} names the {what} {name!r}, which is not there.",
+        "Did you mean {nearest}? Use one that is there, or define it.",
+    ),
     "duplicate": ("{where} has {what} {name!r} twice.", "Keep one of them."),
     "slot_taken": (
         "{first} and {second} both fill the place {slot!r}.",
@@ -74,7 +84,10 @@ RECORDS: dict[str, tuple[str, str]] = {
     ),
     "broken_rule": ("{rule} failed for {record}: {error}", "Mend the rule; the record is untouched."),
     "cannot_import": ("{what} cannot be imported: {error}.", "Name it as package.module:Class, from the right folder."),
-    "unknown_practice": ("There is no practice {name!r}.", "Did you mean {nearest}?"),
+    "unknown_practice": (
+        "There is no practice {name!r}.",
+        "Did you mean {nearest}? Name one that is there, or give its class to connect(practices=...).",
+    ),
     # what becomes of records and history later: redaction, correction, the past, other versions
     "not_redactable": (
         "{field} has to hold something and is {type}, so it cannot be redacted.",

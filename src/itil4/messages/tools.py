@@ -108,7 +108,7 @@ TOOLS: dict[str, tuple[str, str]] = {
         "The posting {posting!r} cannot take back {reverses!r}.",
         "Take back an earlier posting once, with the same stakeholder, kind, amount and service.",
     ),
-    "unknown_term": ("The glossary has no {name!r}.", "Did you mean {nearest}?"),
+    "unknown_term": ("The glossary has no {name!r}.", "Did you mean {nearest}? Ask for one of its terms."),
     "practice_in_use": ("{name!r} is still used by {users}.", "Change those first."),
     # the test kit
     "bad_story": ("The story {text!r} cannot be read at {place}.", "Expected there: {expected}."),

@@ -23,12 +23,12 @@ from itil4.record import (
     Actor,
     Attachment,
     Comment,
-    Entry,
     FieldSet,
     Frozen,
     Override,
     Record,
     Relation,
+    blank,
     make_shape,
 )
 from itil4.record.history import as_attachments
@@ -61,6 +61,8 @@ class Practice(Amending[R]):
         record: the record type, a subclass of `Record`.
         lifecycle: the main lifecycle; it alone drives clocks and figures.
         aspects: further lifecycles over further fields (approval, review, ...).
+        closed_roles: every role that there is, where the practice closes the set; None leaves it open.
+            Those relative to a record (`relative_roles`) need not be named.
         relations: links that its records may have.
         indexed: fields that records are found and ordered by.
         fields: extra fields that every record may have.
@@ -68,7 +70,8 @@ class Practice(Amending[R]):
 
     Raises:
         DefinitionError: when a subclass is made that cannot work: an event in two lifecycles, a
-            lifecycle over a field that the record lacks, an unknown indexed field.
+            lifecycle over a field that the record lacks, an unknown indexed field, a step for a role
+            that is not among the closed ones.
     """
 
     name: ClassVar[str] = ""
@@ -79,6 +82,7 @@ class Practice(Amending[R]):
     record: type[R]
     lifecycle: ClassVar[Lifecycle]
     aspects: ClassVar[tuple[Lifecycle, ...]] = ()
+    closed_roles: ClassVar[frozenset[str] | None] = None
     relations: ClassVar[tuple[Relation, ...]] = ()
     indexed: ClassVar[tuple[str, ...]] = ()
     fields: ClassVar[FieldSet] = FieldSet()
@@ -267,12 +271,9 @@ class Practice(Amending[R]):
             return Decision(False, event, error.reasons)
         place = len(unit.entries)
         try:
-            with unit.savepoint():
+            with unit.trial():
                 self._step(unit, current, event, actor, payload, at, reason, None)
-                raise _Undone(unit.entries[place:])
-        except _Undone as done:
-            step = next(entry for entry in done.entries if entry.record_id == current.id and entry.event == event)
-            return Decision(True, event, (), step.to_state, self._moves.lifecycle_of(event).name, step.roles)  # type: ignore[union-attr]  # it was taken, so a lifecycle has it
+                step = unit.entries[place]
         except ITIL4Error as error:
             context = self._context(unit, actor, current, event, payload, at, reason)
             decision = self._moves.explain(current, event, context)
@@ -282,6 +283,8 @@ class Practice(Amending[R]):
                 raise
             # it contradicts itself, or something that must follow is refused
             return attrs.evolve(decision, allowed=False, reasons=error.reasons, target=None)
+        lifecycle = self._moves.lifecycle_of(event).name  # type: ignore[union-attr]  # it was taken, so one has it
+        return Decision(True, event, (), step.to_state, lifecycle, step.roles)
 
     def available(self, record: str | R, *, by: Actor | None = None) -> tuple[Step, ...]:
         """Return the steps that an actor could take now, over all lifecycles, with what each still asks for."""
@@ -343,7 +346,7 @@ class Practice(Amending[R]):
             Refused: a field is not a computed one, or the value does not fit.
         """
         actor = self.desk.who(by, "override")
-        if not isinstance(reason, str) or not reason or reason.isspace():
+        if not isinstance(reason, str) or blank(reason):
             raise InvalidInput.of("blank", field="reason")
         if not values:
             raise InvalidInput.of("missing", event="override", fields=("a computed field",))
@@ -445,13 +448,6 @@ class Practice(Amending[R]):
             return added
 
         return self._run("comment", once, work, record, actor)
-
-
-class _Undone(Exception):
-    """Ends a trial and tells what it would have written; never seen outside."""
-
-    def __init__(self, entries: list[Entry]) -> None:
-        self.entries = entries
 
 
 _WORDS: tuple[tuple[type[ITIL4Error], Literal["refused", "stale", "missing", "invalid", "failed"]], ...] = (

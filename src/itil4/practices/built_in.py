@@ -15,6 +15,8 @@ _LEVELS = f"{_IN}{_SLM}:"
 _SRM = "service_request_management"
 _SCM = "service_configuration_management"
 _PARTS = f"{_IN}configuration."
+_RM = "relationship_management"
+_CRM = f"{_IN}relationship."
 
 # fmt: off
 BUILT_IN = (
@@ -35,6 +37,14 @@ BUILT_IN = (
     Place("configuration_baselines", "configuration_baseline", "CBL", _SCM,
           _PARTS + "baselines:ConfigurationBaselines"),
     Place("impact_assessments",      "impact_assessment",      "IA",  _SCM, _PARTS + "assessments:ImpactAssessments"),
+    Place("accounts",             "account",             "ACCT", _RM, _CRM + "accounts:Accounts"),
+    Place("contacts",             "contact",             "CON",  _RM, _CRM + "contacts:Contacts"),
+    Place("interactions",         "interaction",         "INT",  _RM, _CRM + "interactions:Interactions"),
+    Place("stakeholders",         "stakeholder",         "STK",  _RM, _CRM + "stakeholders:Stakeholders"),
+    Place("leads",                "lead",                "LEAD", _RM, _CRM + "leads:Leads"),
+    Place("opportunities",        "opportunity",         "OPP",  _RM, _CRM + "opportunities:Opportunities"),
+    Place("complaints",           "complaint",           "CPL",  _RM, _CRM + "complaints:Complaints"),
+    Place("satisfaction_surveys", "satisfaction_survey", "SAT",  _RM, _CRM + "surveys:SatisfactionSurveys"),
 )
 # fmt: on
 """The practices that every service management has, unless another class fills their place."""

@@ -262,7 +262,7 @@ class ChangeModels(Approving[M]):
             yield Reason.of(
                 "only_grows", event=event, field="definitions", count=len(before.definitions), steps=("alter",)
             )
-        if before is not None and before.definitions != after.definitions:
+        if before is not None and after.definitions and before.definitions != after.definitions:
             changes: Any = self.desk.in_slot("changes")
             try:
                 changes.check_model(after.model, changes.shape)

@@ -10,7 +10,7 @@ import attrs
 from itil4.errors import InvalidInput, Reason, Refused, nearest
 from itil4.lifecycle import Context, Lifecycle
 from itil4.practices.base import Practice
-from itil4.practices.error_control import ANALYST, EVERYBODY, GROWING, LIFECYCLE, OWNER, ROLES, SET_BY, Fault
+from itil4.practices.error_control import ANALYST, ANALYSTS, EVERYBODY, GROWING, LIFECYCLE, OWNER, ROLES, SET_BY, Fault
 from itil4.practices.linking import link
 from itil4.practices.merging import merge, unmerge
 from itil4.practices.problem_policy import ProblemPolicy
@@ -35,6 +35,7 @@ class ErrorControl(Practice[F]):
     name, slot, kind, prefix = "error_control", "faults", "fault", "FLT"
     record = Fault  # type: ignore[assignment]  # each of the two practices brings its own type
     lifecycle: ClassVar[Lifecycle] = LIFECYCLE
+    linkers = ANALYSTS
     own_steps: ClassVar[Mapping[str, tuple[str, ...]]] = SET_BY
     relations: ClassVar[tuple[Relation, ...]] = (
         Relation("resolved_by", "resolves", {(SELF, "change"), ("incident", SELF)}),
@@ -109,6 +110,9 @@ class ErrorControl(Practice[F]):
         for name, value in context.payload.items():
             if reason := self._misplaced(before, event, name, value):
                 yield reason
+        review = context.payload.get("next_review_at")
+        if event == "update" and review is not None and review <= context.at:
+            yield Reason.of("past_review", at=review, now=context.at)
         named = after.assignee if before is None or before.assignee != after.assignee else None
         if named is not None and not self.desk.house.directory.active(named, context.at):
             yield Reason.of("not_active", field="assignee", person=named)

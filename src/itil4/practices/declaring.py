@@ -6,7 +6,7 @@ import attrs
 
 from itil4.errors import DefinitionError, nearest
 from itil4.lifecycle import Lifecycle
-from itil4.lifecycle.findings import named_fields
+from itil4.lifecycle.structure import named_fields
 from itil4.record import Record, Shape, make_shape
 
 if TYPE_CHECKING:
@@ -40,6 +40,19 @@ def check_class(cls: "type[Practice[Any]]") -> None:
                 _unknown(f"{place!r} of {cls.__name__}", name, shape)
         for event in lifecycle.events:
             _check_event(cls, event)
+    if cls.closed_roles is not None:
+        _check_roles(cls, shape, cls.closed_roles)
+
+
+def _check_roles(cls: "type[Practice[Any]]", shape: Shape, known: Any) -> None:
+    """Refuse steps for roles that are not there, where the practice closes the set."""
+    if not isinstance(known, (set, frozenset, tuple, list)) or not all(isinstance(role, str) for role in known):
+        where = f"{cls.__name__}.closed_roles"
+        raise DefinitionError.of("ill_typed", field=where, expected="a set of names", value=known)
+    from itil4.lifecycle.findings import check_against  # read where somebody closes the set: a first record does not
+
+    for lifecycle in cls.lifecycles():
+        check_against(lifecycle, shape, (*known, *cls.relative_roles, "system"), only=("unknown_role",))
 
 
 def _check_record(cls: "type[Practice[Any]]") -> None:

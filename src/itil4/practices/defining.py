@@ -1,12 +1,13 @@
 """What definitions are checked by: words, texts, flags and tables, read from plain data."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
 import attrs
 
-from itil4.errors import DefinitionError, Reason, nearest
-from itil4.record import Frozen
+from itil4.errors import DefinitionError, nearest
+from itil4.record import Frozen, blank
 from itil4.record.door import text_problem
 
 
@@ -59,19 +60,17 @@ def flag(_: Any, attribute: Any, value: Any) -> None:
 
 def line(_: Any, attribute: Any, value: Any) -> None:
     """Check that it is one line of text."""
-    reason: Reason | None = Reason.of("ill_typed", field=attribute.name, expected="a text", value=value)
-    if type(value) is str:
-        reason = text_problem(attribute.name, value, longest=255, lines=False, may_be_blank=False)
-    if reason is not None:
+    if type(value) is not str:
+        raise DefinitionError.of("ill_typed", field=attribute.name, expected="a text", value=value)
+    if reason := text_problem(attribute.name, value, longest=255, lines=False, may_be_blank=False):
         raise DefinitionError(reason)
 
 
 def note(_: Any, attribute: Any, value: Any) -> None:
     """Check that it is a text."""
-    reason: Reason | None = Reason.of("ill_typed", field=attribute.name, expected="a text", value=value)
-    if type(value) is str:
-        reason = text_problem(attribute.name, value, longest=100_000)
-    if reason is not None:
+    if type(value) is not str:
+        raise DefinitionError.of("ill_typed", field=attribute.name, expected="a text", value=value)
+    if reason := text_problem(attribute.name, value, longest=100_000):
         raise DefinitionError(reason)
 
 
@@ -90,6 +89,38 @@ def table(_: Any, attribute: Any, value: Any) -> None:
     for name, several in value.items():
         line(None, attribute, name)
         lines(None, attribute, several)
+
+
+def role_names(value: Any) -> Any:
+    """Return a set of names of roles or people.
+
+    Raises:
+        DefinitionError: it is something else.
+    """
+    given = None if isinstance(value, str) or not isinstance(value, Iterable) else tuple(value)
+    if given is None or not all(isinstance(name, str) and not blank(name) for name in given):
+        raise DefinitionError.of("ill_typed", field="roles", expected="a set of names", value=value)
+    return frozenset(given)
+
+
+def function(_: Any, attribute: Any, value: Any) -> None:
+    """Check that it is a function, or nothing."""
+    if value is not None and not callable(value):
+        raise DefinitionError.of("ill_typed", field=attribute.name, expected="a function", value=value)
+
+
+def priorities(_: Any, attribute: Any, value: Any) -> None:
+    """Check that it turns impact and urgency into a priority."""
+    if not callable(value):
+        expected = "a PriorityMatrix, or a function of impact and urgency"
+        raise DefinitionError.of("ill_typed", field=attribute.name, expected=expected, value=value)
+
+
+def span(_: Any, attribute: Any, value: Any) -> None:
+    """Check that it is a duration that is not negative, or nothing."""
+    if value is not None and (not isinstance(value, timedelta) or value < timedelta(0)):
+        expected = "a timedelta that is not negative, or nothing"
+        raise DefinitionError.of("ill_typed", field=attribute.name, expected=expected, value=value)
 
 
 def one_of(*known: str) -> Any:
@@ -143,6 +174,6 @@ def plain(value: Any) -> Any:
 
 
 __all__ = [
-    "each_a", "flag", "frozen_words", "known", "line", "lines", "made", "note", "one_of", "plain", "refuse", "several",
-    "table", "words",
+    "each_a", "flag", "frozen_words", "function", "known", "line", "lines", "made", "note", "one_of", "plain",
+    "priorities", "refuse", "role_names", "several", "span", "table", "words",
 ]  # fmt: skip

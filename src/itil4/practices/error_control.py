@@ -22,7 +22,7 @@ from itil4.practices.problem_values import (
     published,
     standing,
 )
-from itil4.record import Line, Note, Record
+from itil4.record import Line, Note, Record, blank
 from itil4.vocabulary import Level
 
 # what both are
@@ -169,6 +169,8 @@ def by_authority(fault: Fault, context: Context) -> bool | str:
     known = policy_of(context).authorities
     if known is not None and fault.risk_accepted_by not in known:
         return f"{fault.risk_accepted_by} is none of the authorities: {', '.join(sorted(known))}."
+    if fault.risk_accepted_at is not None and fault.risk_accepted_at > context.at:
+        return "the date on which it was accepted lies ahead."
     return True
 
 
@@ -205,7 +207,7 @@ def ends_well(fault: Fault, context: Context) -> bool | str:
         return "no permanent workaround is published."
     if why == "risk_accepted" and (fault.risk_accepted_by is None or fault.risk_accepted_at is None):
         return "no authority has accepted the risk; record that with accept_risk."
-    if why == "not_affecting" and not fault.close_note:
+    if why == "not_affecting" and blank(fault.close_note):
         return "nothing says why it affects nobody any more; give a close_note."
     return True
 

@@ -15,9 +15,12 @@ import attrs
 from itil4.errors import DefinitionError, Reason, nearest
 from itil4.practices.stories import Movements
 from itil4.record import Frozen
+from itil4.value.ledger import Amount
 
-FigureUnit: TypeAlias = Literal["count", "share", "seconds"]
-"""Counts are whole and never negative, shares lie in [0, 1], seconds are a timedelta in calendar time."""
+FigureUnit: TypeAlias = Literal["count", "share", "seconds", "points", "money"]
+"""Counts are whole and never negative, shares lie in [0, 1], seconds are a timedelta in calendar time, points lie in
+[-100, 100], and money is an `Amount` of one currency.
+"""
 
 WIDTH = 80
 WITHOUT_HISTORY = "imported without history"
@@ -101,7 +104,8 @@ class Figure:
 
     Attributes:
         name, title, definition, unit: what it is.
-        value: a whole number, a share, or a timedelta in calendar time; None where it cannot be told.
+        value: a whole number, a share, a timedelta in calendar time, points or an amount of money; None where it cannot
+            be told.
         reason: why it cannot be told, where it cannot.
         n: how many records (or entries, where the definition says so) stand behind it.
         spread: mean, median, 90th percentile and maximum, where it is about durations.
@@ -115,7 +119,7 @@ class Figure:
     title: str
     definition: str
     unit: FigureUnit
-    value: int | float | timedelta | None
+    value: int | float | timedelta | Amount | None
     reason: Reason | None = None
     n: int = 0
     spread: Spread | None = None
@@ -131,6 +135,8 @@ class Figure:
             or (self.unit == "share" and self.value is not None and not 0 <= self.value <= 1)  # type: ignore[operator]
             or (self.unit == "count" and (type(self.value) is not int or self.value < 0))
             or (self.unit == "seconds" and self.value is not None and not isinstance(self.value, timedelta))
+            or (self.unit == "points" and self.value is not None and not -100 <= self.value <= 100)  # type: ignore[operator]
+            or (self.unit == "money" and self.value is not None and not isinstance(self.value, Amount))
         )
         if wrong:
             raise DefinitionError.of("bad_figure", figure=self.name, unit=self.unit, value=self.value)
@@ -147,15 +153,22 @@ class Figure:
             return "-"
         if isinstance(self.value, timedelta):
             return shown_duration(self.value)
+        if isinstance(self.value, Amount):
+            return f"{self.value.value:,.2f} {self.value.unit}"
+        if self.unit == "points":
+            return f"{self.value:+.0f}"
         return f"{self.value:.1%}" if self.unit == "share" else f"{self.value:,}"
 
     def to_dict(self, *, records: bool = False) -> dict[str, Any]:
-        """Return plain data, durations in seconds; with the references behind it where `records` asks for them."""
+        """Return plain data, with the references behind it where `records` asks for them.
+
+        Durations are seconds, and money is a text such as `1200.00 EUR`, so that no digit is lost.
+        """
         plain: dict[str, Any] = {
             "name": self.name,
             "title": self.title,
             "unit": self.unit,
-            "value": self.value.total_seconds() if isinstance(self.value, timedelta) else self.value,
+            "value": _told(self.value),
             "reason": self.reason.message if self.reason else None,
             "n": self.n,
             "open": self.open,
@@ -190,6 +203,12 @@ class Figure:
 
     def __str__(self) -> str:
         return f"{self.title}: {self.shown} (n {self.n}, open {self.open})"
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return f"{value.value:f} {value.unit}" if isinstance(value, Amount) else value
 
 
 def _wrapped(text: str) -> list[str]:

@@ -8,6 +8,7 @@ import attrs
 
 from itil4.lifecycle import FollowUp, Lifecycle, State, Transition
 from itil4.practices.incident_rules import (
+    REOPENERS,
     STAFF,
     WORKERS,
     clear_end,
@@ -24,7 +25,7 @@ from itil4.practices.incident_rules import (
     take,
     was_merged,
 )
-from itil4.record import Frozen, Line, Note, Record
+from itil4.record import Change, Entry, Frozen, Line, Note, Record
 from itil4.record.base import freeze
 from itil4.vocabulary import Level
 
@@ -161,7 +162,7 @@ LIFECYCLE = Lifecycle(
             ],
         ),
         Transition(
-            "reopen", ["resolved", "closed"], "in_progress", roles=WORKERS | {"requester"}, guards=[may_reopen],
+            "reopen", ["resolved", "closed"], "in_progress", roles=REOPENERS | {"reopener"}, guards=[may_reopen],
             effects=[clear_end], facts="policy", follow_ups=[FollowUp("reopen", _CHILDREN, states="resolved")],
         ),
         Transition(
@@ -209,3 +210,20 @@ MAJOR_INCIDENT = Lifecycle(
     ],
 )
 """The major incident, beside the incident's own state: the record keeps its id and history (INV-032)."""
+
+
+def reassignments(history: Iterable[Entry]) -> int:
+    """Count how often the group changed after it was first known: a fold over history."""
+    changes = (entry.changes.get("group") for entry in history if entry.seq > 1)
+    return sum(isinstance(change, Change) and change.old is not None for change in changes)
+
+
+def reopenings(history: Iterable[Entry]) -> int:
+    """Count how often it went from resolved or closed back to an open state: a fold over history."""
+    return sum(
+        1
+        for entry in history
+        if entry.lifecycle == LIFECYCLE.name
+        and entry.from_state in ("resolved", "closed")
+        and entry.to_state in OPEN_STATES
+    )

@@ -21,12 +21,20 @@ from itil4.lifecycle import Context, FollowUp
 from itil4.lifecycle.rules import broken
 from itil4.practices.base import Practice
 from itil4.practices.directory import KnowsGroups
-from itil4.practices.incident_lifecycle import LIFECYCLE, MAJOR_INCIDENT, OF_THE_DESK, OPEN_STATES, Incident
+from itil4.practices.incident_lifecycle import (
+    LIFECYCLE,
+    MAJOR_INCIDENT,
+    OF_THE_DESK,
+    OPEN_STATES,
+    Incident,
+    reassignments,
+    reopenings,
+)
 from itil4.practices.incident_policy import IncidentModel, IncidentPolicy
-from itil4.practices.incident_rules import STAFF, WORKERS, seen_by
+from itil4.practices.incident_rules import REOPENERS, STAFF, WORKERS, seen_by
 from itil4.practices.linking import link, unlink
 from itil4.practices.merging import merge, unmerge
-from itil4.record import SELF, Actor, Change, Entry, Relation
+from itil4.record import SELF, Actor, Relation
 from itil4.storage.query import Where
 from itil4.storage.unit import Unit
 
@@ -65,7 +73,7 @@ class IncidentManagement(Practice[I]):
     lifecycle = LIFECYCLE
     aspects = (MAJOR_INCIDENT,)
     policy: ClassVar[IncidentPolicy] = IncidentPolicy()
-    relative_roles = Practice.relative_roles | {"coordinator", "participant", "system"}
+    relative_roles = Practice.relative_roles | {"coordinator", "participant", "reopener", "system"}
     relations = (
         Relation("caused_by", "causes", {(SELF, "problem"), (SELF, "change")}),
         Relation("resolved_by", "resolves", {(SELF, "problem"), (SELF, "change")}),
@@ -107,9 +115,7 @@ class IncidentManagement(Practice[I]):
             given["requester"] = actor.on_behalf_of or actor.id
         if actor.via is not None:
             given["channel"] = actor.via
-        model = values.get("model")
-        if model is not None:
-            given |= self._presets(model)
+        given |= self.preset(values)
         if actor.is_system and (name := self._outage(values, at)) is not None:
             raise Refused.of(
                 "guard", event="log", guard="agreed_outage", text=f"the outage is agreed: {name}.",
@@ -129,6 +135,10 @@ class IncidentManagement(Practice[I]):
     def _no_model(self, name: str) -> Reason:
         known = tuple(self.rules.models)
         return Reason.of("not_a_choice", field="model", value=name, choices=known, nearest=nearest(name, known))
+
+    def preset(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The fields that an incident model sets."""
+        return {} if values.get("model") is None else self._presets(values["model"])
 
     def _presets(self, name: str) -> Mapping[str, Any]:
         model = self.rules.models.get(name)
@@ -150,13 +160,14 @@ class IncidentManagement(Practice[I]):
             for name in ("occurred_at", "detected_at", "resolved_at", "closed_at")
             if (moment := getattr(record, name)) is not None
         ]
-        pairs = list(pairwise(told))
-        pairs += [((name, moment), ("created_at", record.created_at)) for name, moment in told[:2] if name in _BEFORE]
-        if record.occurred_at is not None and record.restored_at is not None:
-            pairs.append((("occurred_at", record.occurred_at), ("restored_at", record.restored_at)))
-        for (first, earlier), (second, later) in pairs:
-            if earlier > later:
-                yield Reason.of("time_order", earlier=first, earlier_at=earlier, later=second, later_at=later)
+        if told:
+            pairs = list(pairwise(told))
+            pairs += [((name, when), ("created_at", record.created_at)) for name, when in told[:2] if name in _BEFORE]
+            if record.occurred_at is not None and record.restored_at is not None:
+                pairs.append((("occurred_at", record.occurred_at), ("restored_at", record.restored_at)))
+            for (first, earlier), (second, later) in pairs:
+                if earlier > later:
+                    yield Reason.of("time_order", earlier=first, earlier_at=earlier, later=second, later_at=later)
         if record.rank is not None and record.rank < 1:
             yield Reason.of("not_positive", field="rank", value=record.rank)
 
@@ -168,17 +179,21 @@ class IncidentManagement(Practice[I]):
             changed = person is not None and (before is None or person != getattr(before, name))
             if changed and not self._is_there(person, after, context, may_be_team=name == "owner"):
                 yield Reason.of("not_active", field=name, person=person)
-        joined = after.participants if before is None else set(after.participants) - set(before.participants)
-        for person in sorted(joined):
-            if not self._is_there(person, after, context):
-                yield Reason.of("not_active", field="participants", person=person)
+        if after.participants:
+            joined = set(after.participants) - set(() if before is None else before.participants)
+            for person in sorted(joined):
+                if not self._is_there(person, after, context):
+                    yield Reason.of("not_active", field="participants", person=person)
         for name in ("occurred_at", "detected_at", "restored_at"):
             told = getattr(after, name)
             if told is not None and told > context.now:
                 yield Reason.of("future", event=name, at=told, now=context.now)
-        known = self.rules.models
-        if after.model is not None and after.model not in known and (before is None or before.model != after.model):
-            yield self._no_model(after.model)
+        by_hand = after.priority if event == "override" else None
+        if by_hand is not None and by_hand < 1:
+            yield Reason.of("not_positive", field="priority", value=by_hand)
+        model = after.model
+        if model is not None and (before is None or before.model != model) and model not in self.rules.models:
+            yield self._no_model(model)
 
     def _is_there(self, name: str, record: I, context: Context, *, may_be_team: bool = False) -> bool:
         people = self.desk.house.directory
@@ -193,8 +208,10 @@ class IncidentManagement(Practice[I]):
     def _beyond_a_user(self, before: I | None, after: I, context: Context, event: str) -> Iterable[Reason]:
         if not _MORE_THAN_USERS.isdisjoint(context.roles):
             return
-        if before is None:  # a user may say which team, but not make themselves one who works on it
-            names: Iterable[str] = (
+        if event in ("override", "release"):
+            names: Iterable[str] = ("priority",)
+        elif before is None:  # a user may say which team, but not make themselves one who works on it
+            names = (
                 name
                 for name in ("owner", "assignee", "coordinator", "participants")
                 if context.actor.id in ((value,) if isinstance(value := getattr(after, name), str) else value or ())
@@ -234,10 +251,12 @@ class IncidentManagement(Practice[I]):
         return actor.is_system or not (WORKERS | {"coordinator", "participant"}).isdisjoint(roles)
 
     def roles_of(self, actor: Actor, record: I | None, at: datetime) -> frozenset[str]:
-        """Besides the usual relative roles: coordinator, participant, and `system` for systems."""
+        """Besides the usual relative roles: coordinator, participant, reopener, and `system` for systems."""
         roles = set(super().roles_of(actor, record, at))
         if actor.is_system:
             roles.add("system")
+        if REOPENERS.isdisjoint(roles) and not self.rules.reopen_roles.isdisjoint(roles):
+            roles.add("reopener")
         if record is not None:
             if record.coordinator == actor.id:
                 roles.add("coordinator")
@@ -323,6 +342,9 @@ class IncidentManagement(Practice[I]):
         Who joins a confidential incident watches it too, and so may see it.
         """
         current = self._read(record, by, "swarm")
+        for each in people:
+            if not isinstance(each, str):
+                raise InvalidInput.of("ill_typed", field="people", expected="ids of people", value=each)
         more = tuple(each for each in dict.fromkeys(people) if each not in current.participants)
         together = (*current.participants, *more)
         if not current.confidential:
@@ -330,10 +352,30 @@ class IncidentManagement(Practice[I]):
         actor = self.desk.who(by, "swarm")
         with self.desk.working() as unit:
             own = self.desk.clone(unit=unit)[type(self)]
-            new = own.fire(current, "swarm", by=actor, participants=together, **options)
-            for each in more:
-                if each not in own.watchers(new, by=actor):
-                    new = own.watch(new, Actor(each), by=actor)
+            new = own._shown_to(more, own.fire(current, "swarm", by=actor, participants=together, **options), actor)
+        return unit.get(new.id) or new
+
+    def _shown_to(self, people: Iterable[str], record: I, actor: Actor) -> I:
+        """Let people watch an incident who do not yet: whoever watches it may see it."""
+        for each in people:
+            if each not in self.watchers(record, by=actor):
+                record = self.watch(record, Actor(each), by=actor)
+        return record
+
+    def update(self, record: str | I, *, by: Actor | None = None, **options: Any) -> I:
+        """Change fields without a step; who swarms on what becomes confidential watches it from then on.
+
+        Raises:
+            Refused: a field is unknown, ill-typed, or not to be changed in this state.
+        """
+        if options.get("confidential") is not True or not self._read(record, by, "update").participants:
+            return super().update(record, by=by, **options)
+        actor = self.desk.who(by, "update")
+        with self.desk.working() as unit:
+            own = self.desk.clone(unit=unit)[type(self)]
+            held = own._held(unit, record, actor, options.pop("expected", None))
+            held = held if held.confidential else own._shown_to(held.participants, held, actor)
+            new = super(IncidentManagement, own).update(held, by=actor, **options)
         return unit.get(new.id) or new
 
     def restore(self, record: str | I, *, by: Actor | None = None, **options: Any) -> I:
@@ -478,20 +520,3 @@ class IncidentManagement(Practice[I]):
 
 def _given(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
-
-
-def reassignments(history: Iterable[Entry]) -> int:
-    """Count how often the group changed after it was first known: a fold over history."""
-    changes = (entry.changes.get("group") for entry in history if entry.seq > 1)
-    return sum(isinstance(change, Change) and change.old is not None for change in changes)
-
-
-def reopenings(history: Iterable[Entry]) -> int:
-    """Count how often it went from resolved or closed back to an open state: a fold over history."""
-    return sum(
-        1
-        for entry in history
-        if entry.lifecycle == LIFECYCLE.name
-        and entry.from_state in ("resolved", "closed")
-        and entry.to_state in OPEN_STATES
-    )

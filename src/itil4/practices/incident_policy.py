@@ -7,23 +7,20 @@ from typing import Any
 import attrs
 
 from itil4.errors import DefinitionError
+from itil4.practices.defining import flag, function, line, priorities, role_names, span
 from itil4.practices.priority import PriorityMatrix
 from itil4.record import Frozen
 
 
-def _roles(value: Iterable[str]) -> frozenset[str]:
-    if isinstance(value, str):
-        raise DefinitionError.of("ill_typed", field="roles", expected="a set of names", value=value)
-    return frozenset(value)
-
-
 def _steps(value: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(value, str):
+    if isinstance(value, str) or not isinstance(value, Iterable):
         raise DefinitionError.of("ill_typed", field="steps", expected="several lines", value=value)
     return tuple(value)
 
 
 def _frozen(value: Mapping[str, Any]) -> Frozen:
+    if not isinstance(value, Mapping):
+        raise DefinitionError.of("ill_typed", field="an incident model", expected="mappings", value=value)
     return Frozen(value)
 
 
@@ -40,7 +37,7 @@ class IncidentModel:
         targets: how long something may take, in service time, by name, such as `restore`.
     """
 
-    name: str
+    name: str = attrs.field(validator=line)
     presets: Mapping[str, Any] = attrs.field(factory=Frozen, converter=_frozen, hash=False)
     steps: tuple[str, ...] = attrs.field(default=(), converter=_steps)
     targets: Mapping[str, timedelta] = attrs.field(factory=Frozen, converter=_frozen, hash=False)
@@ -54,8 +51,18 @@ class IncidentModel:
 
 def _models(value: Mapping[str, IncidentModel] | Iterable[IncidentModel]) -> Frozen:
     if isinstance(value, Mapping):
-        return Frozen(value)
-    return Frozen({model.name: model for model in value})
+        pairs: Iterable[tuple[Any, Any]] = value.items()
+    else:
+        given = value if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
+        pairs = [(getattr(model, "name", None), model) for model in given]
+    found: dict[str, IncidentModel] = {}
+    for name, model in pairs:
+        if not isinstance(name, str) or not isinstance(model, IncidentModel):
+            raise DefinitionError.of("ill_typed", field="models", expected="IncidentModels", value=model)
+        if name in found:
+            raise DefinitionError.of("duplicate", where="the policy", what="the model", name=name)
+        found[name] = model
+    return Frozen(found)
 
 
 @attrs.frozen(kw_only=True)
@@ -72,19 +79,24 @@ class IncidentPolicy:
         review_major: whether a major incident must be reviewed before it is closed.
         models: incident models, by name.
         agreed_outage: `(values, at)` -> the name of an agreed outage that explains what monitoring saw, or None.
+
+    Raises:
+        DefinitionError: something is of the wrong type, a duration negative, or two models have one name.
     """
 
-    matrix: PriorityMatrix = attrs.field(factory=PriorityMatrix.default)
-    reopen_within: timedelta | None = None
-    reopen_closed: bool = False
+    matrix: PriorityMatrix = attrs.field(factory=PriorityMatrix.default, validator=priorities)
+    reopen_within: timedelta | None = attrs.field(default=None, validator=span)
+    reopen_closed: bool = attrs.field(default=False, validator=flag)
     reopen_roles: frozenset[str] = attrs.field(
         default=frozenset({"service_desk", "technical_specialist", "incident_manager", "requester"}),
-        converter=_roles,
+        converter=role_names,
     )
-    default_owner: str = "service desk"
+    default_owner: str = attrs.field(default="service desk", validator=line)
     confidential_roles: frozenset[str] = attrs.field(
-        default=frozenset({"incident_manager", "major_incident_manager", "security"}), converter=_roles
+        default=frozenset({"incident_manager", "major_incident_manager", "security"}), converter=role_names
     )
-    review_major: bool = True
+    review_major: bool = attrs.field(default=True, validator=flag)
     models: Mapping[str, IncidentModel] = attrs.field(factory=Frozen, converter=_models, hash=False)
-    agreed_outage: Callable[[Mapping[str, Any], datetime], str | None] | None = None
+    agreed_outage: Callable[[Mapping[str, Any], datetime], str | None] | None = attrs.field(
+        default=None, validator=function
+    )

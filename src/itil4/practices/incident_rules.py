@@ -18,6 +18,9 @@ STAFF = frozenset({"service_desk", "technical_specialist", "incident_manager", "
 WORKERS = STAFF | {"assignee", "team_member", "owner"}
 """Those, and whoever works on this incident or answers for it."""
 
+REOPENERS = WORKERS | {"requester"}
+"""Who may reopen where the policy does not say otherwise; whom it names beside them has the role `reopener` then."""
+
 
 def _policy(context: Context) -> IncidentPolicy:
     found = context.facts.get("policy")
@@ -29,7 +32,7 @@ def may_reopen(incident: "Incident", context: Context) -> bool | str:
     """Reopening follows the policy: by whom, how long after, and whether at all once closed."""
     policy = _policy(context)
     if policy.reopen_roles.isdisjoint(context.roles):
-        return f"the policy lets only these reopen: {', '.join(sorted(policy.reopen_roles))}."
+        return f"the policy lets only these reopen: {', '.join(sorted(policy.reopen_roles)) or 'nobody'}."
     if incident.state == "closed" and not policy.reopen_closed:
         return "the policy does not reopen closed incidents."
     since = context.at - incident.resolved_at if incident.resolved_at is not None else None

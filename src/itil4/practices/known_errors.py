@@ -151,8 +151,7 @@ class KnownErrors(ErrorControl[K]):
             InvalidInput: the text is too long, or a value has the wrong type.
         """
         keeper = self.keeper
-        if type(limit) is not int or not 1 <= limit <= 1_000:
-            raise InvalidInput.of("bad_limit", most=1_000, value=limit)
+        _must_be_limit(limit)
         given = {"category": category, "service": service, "item": item}
         parts: list[Where] = [keeper._compare(name, "eq", value) for name, value in given.items() if value is not None]
         parts.append(known_error_view(retired=retired))
@@ -171,7 +170,15 @@ class KnownErrors(ErrorControl[K]):
         """Propose known errors for an incident, the best first, each with a score and why; see `matching.match`.
 
         What was accepted or rejected for this incident is not proposed again.
+
+        Args:
+            limit: how many at most, up to 1,000.
+
+        Raises:
+            InvalidInput: the limit is none.
+            NotFound: there is no such incident, or none that this actor may see.
         """
+        _must_be_limit(limit)
         from itil4.practices.matching import match
 
         return match(self, self.desk.in_slot("incidents").get(incident, by=by), limit, by)
@@ -185,10 +192,17 @@ class KnownErrors(ErrorControl[K]):
         return self._judged(match, _ACCEPTED, by)
 
     def reject(self, match: "Match", *, by: Actor | None = None) -> Any:
-        """Say that the incident is none of this known error; it is not proposed for it again."""
+        """Say that the incident is none of this known error; it is not proposed for it again.
+
+        What an earlier acceptance linked is taken back with it.
+        """
         return self._judged(match, _REJECTED, by)
 
     def _judged(self, match: "Match", relation: str, by: Actor | None) -> Any:
+        from itil4.practices.matching import Match
+
+        if not isinstance(match, Match):
+            raise InvalidInput.of("ill_typed", field="match", expected="a Match, as match() returns it", value=match)
         actor = self.desk.who(by, "accept" if relation == _ACCEPTED else "reject")
         practice = self._keeper(match.known_error)
         with self.desk.working() as unit:
@@ -199,14 +213,16 @@ class KnownErrors(ErrorControl[K]):
             unit.depend([held.id])
             incident = desk.in_slot("incidents")._get(unit, match.incident, actor)
             why = f"score {match.score:.2f}: {'; '.join(match.reasons)}"
-            before = [row for row in unit.links(incident.id) if row.target == held.id]
-            for row in before:
+            cause = held if practice is not self else next(iter(self.faults(held, unit)[1:]))
+            links = unit.links(incident.id)
+            causes = next((row for row in links if row.relation == "caused_by" and row.target == cause.id), None)
+            for row in [row for row in links if row.target == held.id]:
                 if row.relation in (_ACCEPTED, _REJECTED) and row.relation != relation:
                     incident = unlink(desk, incident, row.relation, held, actor, "judged again", None)
+                    if causes is not None and (causes.at, causes.by) == (row.at, row.by):  # it came with the acceptance
+                        incident = unlink(desk, incident, "caused_by", cause, actor, "judged again", None)
             incident = link(desk, incident, relation, held, actor, why, None)
-            cause = held if practice is not self else next(iter(self.faults(held, unit)[1:]))
-            causes = any(row.relation == "caused_by" and row.target == cause.id for row in unit.links(incident.id))
-            if relation == _ACCEPTED and not causes:
+            if relation == _ACCEPTED and causes is None:
                 incident = link(desk, incident, "caused_by", cause, actor, why, None)
         return unit.get(incident.id)
 
@@ -225,6 +241,11 @@ class KnownErrors(ErrorControl[K]):
                     fault = self.of(found, by=by) if not isinstance(found, KnownError) else found
                     held[fault.id] = fault
         return tuple((fault, each) for fault in held.values() for each in published(fault.workarounds))
+
+
+def _must_be_limit(limit: object) -> None:
+    if type(limit) is not int or not 1 <= limit <= 1_000:
+        raise InvalidInput.of("bad_limit", most=1_000, value=limit)
 
 
 TEXTS = ("summary", "description", "symptoms", "category", "service", "item")

@@ -79,7 +79,7 @@ def put(
     context = practice._context(unit, actor, start, None, {}, at, reason)
     stop_id = stop if isinstance(stop, str) else stop.id
     if judged and stop_id != person(actor.id):  # whoever sees a record may follow it
-        practice._may_edit(start, actor, op)
+        _may_link(desk, practice, start, kind, stop, stop_kind, actor, op)
     if judged and (reasons := tuple(_objections(desk, unit, op, relation, (kind, start), (stop_kind, stop), context))):
         raise Refused(*reasons)
     row = link_row(Link(start.id, relation.name, stop_id, context.at, actor.id), kind, stop_kind)
@@ -98,6 +98,21 @@ def put(
         unit.remove_link(held)
     new, entry = practice.lifecycle.engine.append(start, op, context, details={"link": (relation.name, stop_id)})
     unit.add(new, entry)
+
+
+def _may_link(
+    desk: Desk, practice: Any, start: Any, kind: str, stop: Any, stop_kind: str, actor: Actor, op: str
+) -> None:  # fmt: skip
+    """Refuse who may neither change the source nor, from the other practice, bring its records to their own.
+
+    Raises:
+        Refused: with the roles that the source needs.
+    """
+    if not isinstance(stop, str) and stop_kind != kind:
+        other = desk.of_kind(stop_kind)
+        if not other.linkers.isdisjoint(other.roles_of(actor, stop, desk.house.now())):
+            return
+    practice._may_edit(start, actor, op)
 
 
 def _objections(

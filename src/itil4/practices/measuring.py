@@ -15,6 +15,7 @@ from itil4.errors import InvalidInput, Reason, nearest
 from itil4.practices.figures import WITHOUT_HISTORY, Figure, Figures, FigureUnit, Period, Spread
 from itil4.practices.stories import Movements, Story, tell
 from itil4.record import PROTECTED, Actor
+from itil4.value.ledger import Amount
 
 if TYPE_CHECKING:
     from itil4.practices.base import Practice
@@ -49,8 +50,8 @@ class Tally:
             self.left_out[why] = self.left_out.get(why, 0) + 1
 
 
-Answer: TypeAlias = tuple[int | float | timedelta | None, Mapping[str, Any]]
-"""The value of a figure, and further fields of it."""
+Answer: TypeAlias = tuple[int | float | timedelta | Amount | None, Mapping[str, Any]]
+"""The value of a figure, and further fields of it; a `reason` among them says why there is no value."""
 
 
 def _hits(tally: Tally) -> tuple[str, ...]:
@@ -124,7 +125,7 @@ class Definition:
         """Return the figure of what was gathered."""
         value, more = self.fold(tally)
         reason = Reason.of("nothing_measured", figure=self.title) if value is None else None
-        given = {
+        given: dict[str, Any] = {
             "reason": reason, "n": len(tally.records), "basis": tally.basis, "left_out": tally.left_out,
             "records": tuple(tally.records), "open_records": tuple(tally.waiting), **more,
         }  # fmt: skip
@@ -183,8 +184,10 @@ def measure(
     until = None if until is None else instant(until, "until")
     if since is not None and until is not None and since > until:
         raise InvalidInput.of("bad_period", since=since, until=until)
-    if isinstance(excluding, str):
+    if isinstance(excluding, str) or not isinstance(excluding, Iterable):
         raise InvalidInput.of("ill_typed", field="excluding", expected="a collection of references", value=excluding)
+    if not isinstance(split, Iterable):
+        raise InvalidInput.of("ill_typed", field="split", expected="names of fields", value=split)
     fields = _fields(practice, (split,) if isinstance(split, str) else tuple(split))
     gone = frozenset(excluding)
     period = Period(practice.desk.house.clock.now(), since, until)

@@ -52,6 +52,7 @@ class Practices(Mapping[str, "type[Practice[Any]]"]):
         self.places = places
         self.by_kind = {place.kind: place for place in places.values()}
         self._read: dict[str, type[Practice[Any]]] = {}
+        self._related: tuple[tuple[Relation, ...], Relations] | None = None
 
     def __getitem__(self, slot: str) -> "type[Practice[Any]]":
         found = self._read.get(slot)
@@ -70,8 +71,10 @@ class Practices(Mapping[str, "type[Practice[Any]]"]):
 
     def relations(self, general: tuple[Relation, ...]) -> Relations:
         """Return the general relations and those that the practices declare."""
-        own = (each.of(cls.kind) for cls in self.values() for each in cls.relations)
-        return Relations([*general, *own])
+        if self._related is None or self._related[0] is not general:
+            own = (each.of(cls.kind) for cls in self.values() for each in cls.relations)
+            self._related = (general, Relations([*general, *own]))
+        return self._related[1]
 
 
 class Kinds(Mapping[str, Kind]):

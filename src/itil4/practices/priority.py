@@ -5,19 +5,27 @@ from typing import Any, NoReturn, Self
 
 import attrs
 
-from itil4.errors import DefinitionError
+from itil4.errors import DefinitionError, InvalidInput
 from itil4.record import Frozen
 from itil4.vocabulary import Level, choices
 
 _LEVELS: tuple[Level, ...] = choices(Level)  # type: ignore[assignment]  # the values of that very type
 
 
+def _must_map(value: object, expected: str) -> None:
+    if not isinstance(value, Mapping):
+        raise DefinitionError.of("ill_typed", field="the priority matrix", expected=expected, value=value)
+
+
 def _refuse(pair: Any, text: str, remedy: str) -> NoReturn:
-    where = f"the priority matrix at impact {pair[0]}, urgency {pair[1]}" if len(pair) == 2 else "the priority matrix"
+    where = "the priority matrix"
+    if isinstance(pair, tuple) and len(pair) == 2:
+        where += f" at impact {pair[0]}, urgency {pair[1]}"
     raise DefinitionError.of("definition", where=where, text=text, remedy=remedy)
 
 
 def _kept(value: Mapping[tuple[Level, Level], int]) -> Mapping[tuple[Level, Level], int]:
+    _must_map(value, "a mapping of (impact, urgency) to priorities")
     kept: Any = Frozen(value)
     return kept  # type: ignore[no-any-return]
 
@@ -44,7 +52,13 @@ class PriorityMatrix:
     @classmethod
     def of(cls, rows: Mapping[str, tuple[int, ...]]) -> Self:
         """Build it from rows: impact -> the priorities at high, medium and low urgency."""
-        return cls({(impact, urgency): cell for impact, row in rows.items() for urgency, cell in zip(_LEVELS, row)})  # type: ignore[misc]  # noqa: B905 - a short row is found below
+        _must_map(rows, "a mapping of impacts to rows of priorities")
+        cells: dict[Any, int] = {}
+        for impact, row in rows.items():
+            if not isinstance(row, (tuple, list)) or len(row) > len(_LEVELS):
+                _refuse(impact, f"the row of impact {impact!r} is {row!r}.", f"Give {len(_LEVELS)} priorities.")
+            cells |= {(impact, urgency): cell for urgency, cell in zip(_LEVELS, row, strict=False)}
+        return cls(cells)
 
     def __attrs_post_init__(self) -> None:
         pairs = [(impact, urgency) for impact in _LEVELS for urgency in _LEVELS]
@@ -70,5 +84,13 @@ class PriorityMatrix:
         return (kept, _LEVELS[place]) if swap else (_LEVELS[place], kept)
 
     def __call__(self, impact: Level, urgency: Level) -> int:
-        """Return the priority of a pair."""
-        return self.cells[impact, urgency]
+        """Return the priority of a pair.
+
+        Raises:
+            InvalidInput: there is no such pair.
+        """
+        try:
+            return self.cells[impact, urgency]
+        except (KeyError, TypeError):
+            pair = (impact, urgency)
+            raise InvalidInput.of("not_a_choice", field="(impact, urgency)", value=pair, choices=_LEVELS) from None

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, TypeVar
 
 import attrs
 
+from itil4.clock import instant
+from itil4.errors import InvalidInput
 from itil4.lifecycle import Context, FollowUp, Lifecycle, State, Transition, guard
 from itil4.practices.controlling import ErrorControl
 from itil4.practices.error_control import (
@@ -32,7 +34,7 @@ from itil4.practices.error_control import (
 )
 from itil4.practices.linking import link
 from itil4.practices.problem_values import DISMISSALS, Dismissal, standing
-from itil4.record import Actor, Note
+from itil4.record import Actor, Note, Record
 from itil4.storage.unit import Unit
 
 if TYPE_CHECKING:
@@ -241,6 +243,9 @@ class ProblemManagement(ErrorControl[Q]):
         reason: str | None, once: str | None, values: Mapping[str, Any],
     ) -> Q:  # fmt: skip
         actor = self.desk.who(by, event)
+        if isinstance(incidents, (str, Record)) or not isinstance(incidents, Iterable):
+            expected = "several incidents, or their numbers"
+            raise InvalidInput.of("ill_typed", field="incidents", expected=expected, value=incidents)
         known = tuple(incidents)
         given = {"source": "incidents", **values} if known else values
 
@@ -267,14 +272,21 @@ class ProblemManagement(ErrorControl[Q]):
 
         Groups with the most incidents that no problem explains come first; see `recurrence.candidates`
         for the measure and `recurrence.pareto` for the table. Only what the actor may see is counted.
+
+        Raises:
+            InvalidInput: a time has no zone, the period ends before it begins, a field is none that incidents are
+                grouped by, or `least` is less than 2.
         """
         from itil4.practices.recurrence import DIMENSIONS, candidates
 
+        since, until = instant(since, "since"), instant(until, "until")
+        if since > until:
+            raise InvalidInput.of("bad_period", since=since, until=until)
         practice = self.desk.in_slot("incidents")
         held = list(practice.each(created_at__ge=since, created_at__lt=until, by=by))
         links = self.desk.reading().links_of([each.id for each in held])
         traced = {row.source for row in links if row.relation == "caused_by" and row.target_kind == self.kind}
-        return candidates(held, fields=DIMENSIONS if fields is None else tuple(fields), least=least, traced=traced)
+        return candidates(held, fields=DIMENSIONS if fields is None else fields, least=least, traced=traced)
 
     # problem control
 
@@ -319,6 +331,10 @@ class ProblemManagement(ErrorControl[Q]):
         from itil4.practices.problem_figures import WINDOW, problem_figures  # read when first asked for
 
         span = WINDOW if window is None else window
+        if not isinstance(span, timedelta) or span < timedelta(0):
+            raise InvalidInput.of(
+                "ill_typed", field="window", expected="a timedelta that is not negative", value=window
+            )
         return problem_figures(self, since=since, until=until, split=split, by=by, excluding=excluding, window=span)
 
     # where known errors are records of their own

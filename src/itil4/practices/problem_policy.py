@@ -6,6 +6,8 @@ from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import attrs
 
+from itil4.errors import DefinitionError
+from itil4.practices.defining import flag, line, one_of, priorities, role_names
 from itil4.practices.priority import PriorityMatrix
 
 KnownErrorMode: TypeAlias = Literal["state", "record"]
@@ -40,7 +42,22 @@ def has_succeeded(change: Any) -> bool:
 
 
 def _names(value: Iterable[str] | None) -> frozenset[str] | None:
-    return None if value is None else frozenset(value)
+    return None if value is None else frozenset(role_names(value))
+
+
+def _share(_: Any, attribute: Any, value: Any) -> None:
+    if type(value) not in (int, float) or not 0 <= value <= 1:
+        raise DefinitionError.of("ill_typed", field=attribute.name, expected="a score from 0 to 1", value=value)
+
+
+def _positive(_: Any, attribute: Any, value: Any) -> None:
+    if not isinstance(value, timedelta) or value <= timedelta(0):
+        raise DefinitionError.of("ill_typed", field=attribute.name, expected="a positive timedelta", value=value)
+
+
+def _judge(_: Any, attribute: Any, value: Any) -> None:
+    if not callable(value):
+        raise DefinitionError.of("ill_typed", field=attribute.name, expected="a function of a change", value=value)
 
 
 @attrs.frozen(kw_only=True)
@@ -59,16 +76,19 @@ class ProblemPolicy:
         change_succeeded: how a linked change is judged (INV-053).
         workaround_code: the resolution code of incidents that a workaround resolves.
         match_threshold: the least score, from 0 to 1, at which a known error is proposed for an incident.
+
+    Raises:
+        DefinitionError: something is of the wrong type, or out of its range.
     """
 
-    known_errors: KnownErrorMode = attrs.field(default="state", validator=attrs.validators.in_(("state", "record")))
-    matrix: PriorityMatrix = attrs.field(factory=PriorityMatrix.default)
-    default_owner: str = "problem management"
-    evidence: bool = False
-    early_target: bool = False
-    confirm: bool = True
-    review_every: timedelta = timedelta(days=90)
+    known_errors: KnownErrorMode = attrs.field(default="state", validator=one_of("state", "record"))
+    matrix: PriorityMatrix = attrs.field(factory=PriorityMatrix.default, validator=priorities)
+    default_owner: str = attrs.field(default="problem management", validator=line)
+    evidence: bool = attrs.field(default=False, validator=flag)
+    early_target: bool = attrs.field(default=False, validator=flag)
+    confirm: bool = attrs.field(default=True, validator=flag)
+    review_every: timedelta = attrs.field(default=timedelta(days=90), validator=_positive)
     authorities: frozenset[str] | None = attrs.field(default=None, converter=_names)
-    change_succeeded: Callable[[Any], bool] = has_succeeded
-    workaround_code: str = "workaround"
-    match_threshold: float = 0.3
+    change_succeeded: Callable[[Any], bool] = attrs.field(default=has_succeeded, validator=_judge)
+    workaround_code: str = attrs.field(default="workaround", validator=line)
+    match_threshold: float = attrs.field(default=0.3, validator=_share)

@@ -1,7 +1,5 @@
 """What a practice answers: one record, a page of them, their history and links; to those who may see it."""
 
-import base64
-import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
@@ -258,9 +256,13 @@ class Reading(Generic[R]):
         for key, value in fields.items():
             if key in self.desk.house.relations and key not in self.stored.searchable:
                 relation, backwards = self.desk.house.relations.directed(key)
-                parts.append(Linked(relation.name, self._other_end(value, by), backwards))
+                other = self._other_end(value, by)
+                ways = (False, True) if relation.name == relation.inverse else (backwards,)
+                found = tuple(Linked(relation.name, other, way) for way in ways)
+                parts.append(found[0] if len(found) == 1 else Some(found))
                 continue
-            name, _, operator = key.partition("__")
+            name, mark, operator = key.rpartition("__")  # the last one: a name may end with _
+            name, operator = (name, operator) if mark else (key, "")
             parts.append(self._compare(name, operator or "eq", value))
         return Every(tuple(parts))
 
@@ -461,11 +463,17 @@ class Reading(Generic[R]):
 
 
 def _write_mark(order_by: str, back: bool, values: tuple[Any, ...]) -> str:
+    import base64  # late, as json: not every process asks for pages
+    import json
+
     text = json.dumps([order_by, back, *values], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
 def _read_mark(after: str, order_by: str, length: int) -> tuple[bool, tuple[Any, ...]]:
+    import base64
+    import json
+
     try:
         order, back, *values = json.loads(base64.urlsafe_b64decode(after.encode()))
     except (ValueError, TypeError, AttributeError, RecursionError) as error:

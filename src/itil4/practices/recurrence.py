@@ -89,7 +89,9 @@ def candidates(
     Raises:
         InvalidInput: a field is none that incidents are grouped by, or `least` is less than 2.
     """
-    names = tuple(dict.fromkeys(fields))
+    if not isinstance(fields, Iterable):
+        raise InvalidInput.of("ill_typed", field="fields", expected="names of fields", value=fields)
+    names = (fields,) if isinstance(fields, str) else tuple(dict.fromkeys(fields))
     for name in names:
         if name not in _KNOWN:
             raise InvalidInput.of("bad_split", record="incident", field=name, nearest=nearest(name, _KNOWN))

@@ -32,6 +32,8 @@ class Working(Reading[R]):
     aspects: ClassVar[tuple[Lifecycle, ...]] = ()
     relative_roles: ClassVar[frozenset[str]] = frozenset({"requester", "owner", "assignee", "team_member"})
     """Roles that only the record can give: an actor who brings one along does not have it."""
+    linkers: ClassVar[frozenset[str]] = frozenset()
+    """Roles here that may link records of other practices to one of this: incidents to the problem behind them."""
     _moves: ClassVar[Aspects]
     _facts: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     _rows: ClassVar[Mapping[str, tuple[FollowUp, ...]]] = {}
@@ -44,6 +46,10 @@ class Working(Reading[R]):
 
     def at_birth(self, values: Mapping[str, Any], actor: Actor, at: datetime) -> Mapping[str, Any]:
         """Return the fields that a new record gets where the caller gave none."""
+        return NOTHING
+
+    def preset(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return those of the fields of `at_birth` that the caller chose with a model: judged as the caller's own."""
         return NOTHING
 
     def inconsistencies(self, record: R) -> Iterable[Reason]:
@@ -159,9 +165,9 @@ class Working(Reading[R]):
         settled = self._settled(given, derived, context)
         made = shape.copy(made, settled)
         if context.origin is None:
-            self._birth_rules(made, values, context)
+            self._birth_rules(made, {**self.preset(values), **values}, context)
         self._consistent(None, made, InvalidInput, context, "log")
-        told = shape.beyond_defaults(made, born.keys() | settled.keys())
+        told = shape.beyond_defaults(made, (*born, *settled))
         changes = {name: change_of(None, value) for name, value in told.items() if name not in _BORN_WITH}
         if made.extra:
             changes |= {name: change_of(None, value) for name, value in made.extra.items()}
@@ -273,7 +279,7 @@ class Working(Reading[R]):
         given = {**self.stamps(None, state, at), **values}
         record, entry = self._newborn(context, given, state)
         if details:
-            gone = [*details.get("unrecorded", ()), *entry.details.get("unrecorded", ())]
+            gone = [*details.get("unrecorded", ()), *(entry.details.get("unrecorded") or ())]
             entry.details.data.update(details, **({"unrecorded": gone} if gone else {}))  # type: ignore[attr-defined]  # not written yet
         unit.born(self.stored, record, entry)
         return record
@@ -318,6 +324,8 @@ class Working(Reading[R]):
             current, "step" if moves else "update", context, changes=changes, event=event,
             target=state if moves else None, judged="graph" if ordinary else "override", details=details,
         )  # fmt: skip
+        if self.shape.has_rules and (wrong := self.shape.invalid(new)):
+            raise InvalidInput(*wrong)
         return unit.add(new, entry), ordinary
 
     def stamps(self, source: str | None, target: str, at: datetime) -> Mapping[str, Any]:
@@ -362,10 +370,11 @@ class Working(Reading[R]):
         house = self.desk.house
         now = house.now()
         happened = now if at is None else instant(at)
+        told = event or ("entry" if origin is None else "import")
         if happened > now:
-            raise InvalidInput.of("future", event=event or "this", at=happened, now=now)
+            raise InvalidInput.of("future", event=told, at=happened, now=now)
         if record is not None and at is not None and happened < record.updated_at:
-            raise InvalidInput.of("out_of_order", event=event or "this", at=happened, last=record.updated_at)
+            raise InvalidInput.of("out_of_order", event=told, at=happened, last=record.updated_at)
         if record is not None and happened < record.updated_at:
             happened = record.updated_at  # the clock of this machine lies behind that of another one
         for name, text in (("reason", reason), ("cause", cause), ("correlation", self.desk.correlation)):
@@ -388,6 +397,8 @@ class Working(Reading[R]):
     def _consistent(self, before: R | None, after: R, error: type[ITIL4Error], context: Context, event: str) -> None:
         """Refuse what contradicts itself, and, unless it is imported, what the practice objects to."""
         reasons = list(self.inconsistencies(after))
+        if self.shape.has_rules:
+            reasons += self.shape.invalid(after)
         if context.origin is None:
             reasons += self._set_by_hand(before, after, context.payload)
             reasons += self.objections(before, after, context, event)

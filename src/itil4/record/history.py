@@ -131,6 +131,10 @@ class Details(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         return self.data[name]
 
+    def get(self, name: str, default: Any = None) -> Any | None:
+        """Return a part, or the default; most entries lack most parts, so that nothing is raised for it."""
+        return self.data.get(name, default)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.data)
 

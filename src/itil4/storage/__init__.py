@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
-from itil4.storage.memory import MemoryStore
 from itil4.storage.protocols import Batch, Conflict, EntryRow, KindRow, LinkRow, OnceRow, RecordRow, RedactedRow, Store
 from itil4.storage.query import Compare, Every, Linked, Query, Some, Where
 
 if TYPE_CHECKING:
+    from itil4.storage.memory import MemoryStore
     from itil4.storage.sqlalchemy import SqlAlchemyStore, metadata
     from itil4.storage.tables import ddl
 
@@ -32,8 +32,8 @@ __all__ = [
     "metadata",
 ]
 
-_LATER = {"SqlAlchemyStore": "sqlalchemy", "metadata": "sqlalchemy", "ddl": "tables"}
-"""What only those need who have a database of their own."""
+_LATER = {"MemoryStore": "memory", "SqlAlchemyStore": "sqlalchemy", "metadata": "sqlalchemy", "ddl": "tables"}
+"""What only those need who have no SQLite file, by its module."""
 
 
 def __getattr__(name: str) -> Any:

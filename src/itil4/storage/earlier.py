@@ -9,11 +9,9 @@ from functools import cache
 from typing import Any
 
 from itil4.storage.kinds import Kind
-from itil4.storage.memory import behind
-from itil4.storage.past import PastStore
 from itil4.storage.plain import loads
 from itil4.storage.protocols import RecordRow, Store
-from itil4.storage.query import COLUMNS, Compare, Every, Linked, Query, Some, Where, holds, sort_key
+from itil4.storage.query import COLUMNS, Compare, Every, Linked, Query, Some, Where, behind, holds, sort_key
 
 _AT_ONCE = 1_000
 
@@ -57,7 +55,11 @@ def value_of(row: RecordRow, field: str) -> Any:
 
 def _has_earlier(store: Store, tenant: str, kind: Kind, query: Query) -> bool:
     """Say whether rows of earlier schemas may answer otherwise; once there are none, it is not asked again."""
-    if kind.schema == 1 or tenant in kind.caught_up or isinstance(store, PastStore):
+    if kind.schema == 1 or tenant in kind.caught_up:
+        return False
+    from itil4.storage.past import PastStore  # late: nobody needs it before the first change of a schema
+
+    if isinstance(store, PastStore):
         return False
     if {name for name, _ in query.order} | _fields(query.where) <= COLUMNS.keys():
         return False

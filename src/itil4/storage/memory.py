@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from operator import attrgetter
 from typing import Any, Literal
 
@@ -10,7 +11,7 @@ from itil4.storage.capabilities import Capability
 from itil4.storage.outbox import MemoryOutbox, Waiting
 from itil4.storage.projections import DueTimes, MemoryDueTimes
 from itil4.storage.protocols import Batch, Conflict, EntryRow, KindRow, LinkRow, OnceRow, RecordRow
-from itil4.storage.query import COLUMNS, Compare, Every, Linked, Query, Where, holds, sort_key
+from itil4.storage.query import COLUMNS, Compare, Every, Linked, Query, Where, behind, holds, sort_key
 
 _LinkKey = tuple[str, str, str]
 
@@ -32,6 +33,17 @@ class _Tenant:
         self.once: dict[str, OnceRow] = {}
         self.due = DueTimes()
         self.outbox: dict[str, Waiting] = {}
+
+    def copy(self) -> "_Tenant":
+        """Return the same data in containers of its own; rows are never changed, so they are shared."""
+        made = _Tenant()
+        for name in ("records", "links", "series", "numbers", "once"):
+            setattr(made, name, getattr(self, name).copy())
+        for name in ("histories", "kinds", "forwards", "backwards", "foreign", "origins"):
+            setattr(made, name, {key: inner.copy() for key, inner in getattr(self, name).items()})
+        made.due.rows = {key: inner.copy() for key, inner in self.due.rows.items()}
+        made.outbox = {key: copy(waiting) for key, waiting in self.outbox.items()}
+        return made
 
     def candidates(self, where: Where) -> set[str] | None:
         """Return ids among which all records are that meet the condition, or None where no index helps."""
@@ -76,6 +88,24 @@ class MemoryStore(MemoryDueTimes, MemoryOutbox):
         self._tenants: dict[str, _Tenant] = {}
         self._closed = False
 
+    def copy(self) -> "MemoryStore":
+        """Return another store with the same data; from here on each goes its own way.
+
+        Rows are shared and only what holds them is copied, so it costs a walk over keys and histories.
+
+        >>> store = MemoryStore()
+        >>> other = store.copy()
+        >>> other.close()
+        >>> store.load("", ["no such id"])
+        []
+        """
+        made = copy(self)
+        made._lock = threading.RLock()
+        with self._lock:
+            made._tenants = {tenant: data.copy() for tenant, data in self._tenants.items()}
+            made._closed = self._closed
+        return made
+
     def migrate(self, kinds: Iterable[KindRow]) -> None:
         """Make nothing: rows bring the fields that they are found by."""
         self._of("")
@@ -97,9 +127,11 @@ class MemoryStore(MemoryDueTimes, MemoryOutbox):
     def load(self, tenant: str, ids: Sequence[str]) -> list[RecordRow]:
         """Return the rows with these ids."""
         if len(ids) == 1:
-            data = self._tenants.get(tenant) or self._of(tenant)  # which says so where the store is closed
-            row = data.records.get(ids[0])
-            return [] if row is None else [row]
+            try:
+                return [self._tenants[tenant].records[ids[0]]]
+            except KeyError:
+                self._of(tenant)  # which says so where the store is closed
+                return []
         with self._lock:
             records = self._of(tenant).records
             return [records[each] for each in dict.fromkeys(ids) if each in records]
@@ -284,11 +316,3 @@ def _meets(data: _Tenant, where: Where, row: RecordRow) -> bool:
         return key in data.links
 
     return holds(where, lambda name: _read(row, name), linked)
-
-
-def behind(key: tuple[Any, ...], mark: tuple[Any, ...], order: tuple[tuple[str, bool], ...]) -> bool:
-    """Say whether a row comes behind a mark, both as keys in an order."""
-    for value, bound, (_, descending) in zip(key, mark, order, strict=True):
-        if value != bound:
-            return bool(value < bound if descending else value > bound)
-    return False

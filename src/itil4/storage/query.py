@@ -216,6 +216,14 @@ def sort_key(value: Any) -> tuple[int, Any]:
     return (2, value) if isinstance(value, str) else (1, bounded(value))
 
 
+def behind(key: tuple[Any, ...], mark: tuple[Any, ...], order: tuple[tuple[str, bool], ...]) -> bool:
+    """Say whether a row comes behind a mark, both as keys in an order."""
+    for value, bound, (_, descending) in zip(key, mark, order, strict=True):
+        if value != bound:
+            return bool(value < bound if descending else value > bound)
+    return False
+
+
 def bounded(value: Any) -> Any:
     """Return a number as databases compare it: a whole number beyond 64 bits as a floating one."""
     if type(value) is int and not -(2**63) <= value < 2**63:

@@ -6,7 +6,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -52,6 +52,57 @@ def _close_all(connections: set[sqlite3.Connection], pid: int) -> None:
         while connections:
             with suppress(sqlite3.Error, KeyError):  # a thread that ends takes its own out
                 connections.pop().close()
+
+
+class _Doing:
+    """Turns what fails inside into a StoreError; a class, because every read passes through one."""
+
+    __slots__ = ("_action", "_store")
+
+    def __init__(self, store: "SqliteStore", action: str) -> None:
+        self._store = store
+        self._action = action
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, (sqlite3.Error, UnicodeEncodeError)):
+            if self._store._closed:
+                raise StoreError.of("store_closed") from error
+            remedy = _remedy(error)
+            raise StoreError.of("store_failed", action=self._action, error=str(error), remedy=remedy) from error
+
+
+class _Writing(_Doing):
+    """One short write transaction, from the first statement on: nothing read in it can move."""
+
+    __slots__ = ("_connection",)
+
+    def __enter__(self) -> sqlite3.Connection:  # type: ignore[override]  # nobody takes it for one that reads
+        with _Doing(self._store, self._action):
+            self._connection = self._store._connection()
+            self._say("BEGIN IMMEDIATE")
+        return self._connection
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            with _Doing(self._store, self._action):
+                self._say("COMMIT")
+        else:
+            self._give_up()
+            super().__exit__(kind, error, trace)
+
+    def _say(self, statement: str) -> None:
+        try:
+            self._connection.execute(statement)
+        except BaseException:
+            self._give_up()
+            raise
+
+    def _give_up(self) -> None:
+        if not _roll_back(self._connection):
+            self._store._drop()
 
 
 _stores: "weakref.WeakSet[SqliteStore]" = weakref.WeakSet()
@@ -138,28 +189,11 @@ class SqliteStore(projections.SqliteDueTimes, SqliteWords, SqliteOutbox):
                     raise
             time.sleep(0.01)
 
-    @contextmanager
-    def _doing(self, action: str) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, UnicodeEncodeError) as error:
-            if self._closed:
-                raise StoreError.of("store_closed") from error
-            raise StoreError.of("store_failed", action=action, error=str(error), remedy=_remedy(error)) from error
+    def _doing(self, action: str) -> AbstractContextManager[None]:
+        return _Doing(self, action)
 
-    @contextmanager
-    def _writing(self, action: str) -> Iterator[sqlite3.Connection]:
-        """One short write transaction, from the first statement on: nothing read in it can move."""
-        with self._doing(action):
-            connection = self._connection()
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if not _roll_back(connection):
-                    self._drop()
-                raise
+    def _writing(self, action: str) -> AbstractContextManager[sqlite3.Connection]:
+        return _Writing(self, action)
 
     def _drop(self) -> None:
         """Give up this thread's connection, which cannot end its transaction: closing it does."""

@@ -45,20 +45,24 @@ class _Working:
 
 
 class _Savepoint:
-    """A part of a unit that is undone when it ends in an error; a class, because every call passes through one."""
+    """A part of a unit that is undone when it ends in an error, or in any case.
 
-    __slots__ = ("_mark", "_undo", "_unit")
+    A class, because every call passes through one.
+    """
 
-    def __init__(self, unit: "Unit", undo: list[Callable[[], object]]) -> None:
+    __slots__ = ("_always", "_mark", "_undo", "_unit")
+
+    def __init__(self, unit: "Unit", undo: list[Callable[[], object]], *, always: bool = False) -> None:
         self._unit = unit
         self._undo = undo
+        self._always = always
 
     def __enter__(self) -> "Unit":
         self._mark = len(self._undo)
         return self._unit
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if kind is not None:
+        if self._always or kind is not None:
             while len(self._undo) > self._mark:
                 self._undo.pop()()
 
@@ -80,6 +84,7 @@ class Unit:
         self._links: dict[tuple[str, str, str], LinkRow] = {}
         self._unlinks: dict[tuple[str, str, str], LinkRow] = {}
         self._checks: dict[str, tuple[int, int]] = {}
+        self._claims: set[str] = set()
         self._once: dict[str, tuple[OnceRow, Any]] = {}
         self._redactions: dict[str, list[RedactedRow]] = {}
         self._undo: list[Callable[[], object]] = []
@@ -97,6 +102,10 @@ class Unit:
     def savepoint(self) -> AbstractContextManager["Unit"]:
         """Undo what was collected inside when it ends in an error, and nothing else."""
         return _Savepoint(self, self._undo)
+
+    def trial(self) -> AbstractContextManager["Unit"]:
+        """Undo what was collected inside, however it ends."""
+        return _Savepoint(self, self._undo, always=True)
 
     # reading
 
@@ -170,6 +179,16 @@ class Unit:
             row = self._working[record.id].row
             if row is not None:
                 self._checks[row.id] = (row.version, row.links)
+
+    def claim(self, ids: Iterable[str]) -> None:
+        """Depend on these records, and let every other unit that depends on them see that this one was committed.
+
+        It is for rules over several records, such as that no two changes take one item at the same time: of
+        two units that claim a record, one commits and the other is told that it is stale.
+        """
+        wanted = list(ids)
+        self.depend(wanted)
+        self._claims.update(each for each in wanted if each in self._checks)
 
     # links
 
@@ -352,6 +371,8 @@ class Unit:
             for end, kind in ((link.source, link.source_kind), (link.target, link.target_kind)):
                 if kind in self.kinds:
                     batch.bumps[end] = batch.bumps.get(end, 0) + 1
+        for each in self._claims:
+            batch.bumps[each] = batch.bumps.get(each, 0) + 1
         own = {row.id for row, _ in batch.births}
         batch.checks = {each: held for each, held in self._checks.items() if each not in own}
         if self.project is not None:

@@ -5,6 +5,7 @@ Practice class -> field -> values, or event -> payloads; classes that extend one
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 from itil4.errors import ITIL4Error
@@ -85,6 +86,17 @@ def pre_authorized(itsm: ServiceManagement) -> None:
         return  # then no story has a standard change, and the walk says so
 
 
+_WORTH = {"value": Decimal(12_000), "unit": "EUR"}
+_CRM = "itil4.practices.relationship."
+
+
+def with_account(itsm: ServiceManagement) -> None:
+    """Put an account with a contact there, which other records of relationships belong to."""
+    itsm.accounts.log(name="Acme", contact={"name": "Jo Doe"}, by=Actor("mia", {"relationship_manager"}))
+
+
+_DEAL = {"account": "ACCT0000001", "summary": "Storage", "owner": "sue", "amount": Made("Amount", _WORTH)}
+
 EXAMPLES: Mapping[str, Mapping[str, Sequence[Any]]] = {
     "itil4.practices.incident_management:IncidentManagement": {
         "close_reason": ["withdrawn", "duplicate"],
@@ -148,6 +160,42 @@ EXAMPLES: Mapping[str, Mapping[str, Sequence[Any]]] = {
     "itil4.practices.problem_management:ProblemManagement": {
         "dismiss": [{"close_reason": "mistaken", "close_note": "A test"}],
     },
+    f"{_CRM}accounts:Accounts": {
+        "log": [{"name": "Lab", "contact": {"name": "Kim Roe"}}],
+    },
+    f"{_CRM}contacts:Contacts": {
+        "email": ["kim@acme.example"],
+    },
+    f"{_CRM}interactions:Interactions": {
+        "log": [{"account": "ACCT0000001", "channel": "phone", "summary": "Asked about storage"}],
+        "channel": ["phone", "email"],
+    },
+    f"{_CRM}stakeholders:Stakeholders": {
+        "influence": ["high", "low"],
+        "interest": ["high", "low"],
+        "email": ["kim@acme.example"],
+    },
+    f"{_CRM}leads:Leads": {
+        "log": [{"summary": "Storage", "name": "Kim Roe", "email": "kim@lab.example"}],
+        "email": ["kim@lab.example"],
+    },
+    f"{_CRM}opportunities:Opportunities": {
+        "log": [_DEAL],
+        "amount": [Made("Amount", _WORTH)],
+        "currency": ["EUR"],
+        "probability": [0, 40, 100],
+    },
+    f"{_CRM}complaints:Complaints": {
+        "assign": [{"to": "tom"}, {"group": "mail team"}],
+        "channel": ["phone", "email"],
+    },
+    f"{_CRM}surveys:SatisfactionSurveys": {
+        "log": [{"question": "How was it?", "method": "csat", "respondent": "ana", "account": "ACCT0000001"}],
+        "method": ["csat"],
+        "scale": [Made("SatisfactionScale", {"name": "csat", "lowest": 1, "highest": 5, "good_from": 4})],
+        "score": [5, 1],
+        "closes_at": [_SOON],
+    },
 }
 """What the kit is told about them."""
 
@@ -166,6 +214,14 @@ _ENTRIES = (
 """A request catalogue: one entry with a task, one that two people have to approve."""
 
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
+    **{
+        f"{_CRM}{home}": {"prepare": with_account}
+        for home in (
+            "interactions:Interactions",
+            "opportunities:Opportunities",
+            "surveys:SatisfactionSurveys",
+        )
+    },
     "itil4.practices.service_request_management:ServiceRequestManagement": {
         "policies": {"service_request": RequestPolicy(models=_ENTRIES)},
     },
@@ -235,6 +291,7 @@ ACCEPTED: Mapping[str, Mapping[str, Any]] = {
             "its verb makes the record of another practice that it leads to",
         ),
     },
+    f"{_CRM}leads:Leads": {"convert@qualified": "its verb makes the account and the opportunity that it leads to"},
     "itil4.practices.problem_management:ProblemManagement": {
         "conclude@investigating->closed": "ProblemPolicy.known_errors",
     },

@@ -18,7 +18,7 @@ from hypothesis.errors import HypothesisException, InvalidArgument
 
 from itil4.errors import DefinitionError, InvalidInput, ITIL4Error
 from itil4.record import Frozen
-from itil4.record.door import _DIRECTION, FieldType, Text, field_type
+from itil4.record.door import _DIRECTION, FieldType, Text, blank, field_type
 
 SINCE, UNTIL = datetime(2000, 1, 1), datetime(2100, 1, 1)
 """Between these the usual moments lie."""
@@ -32,8 +32,8 @@ ZONES = st.just(UTC) | st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezo
 
 
 def _writable(*, lines: bool) -> st.SearchStrategy[str]:
-    more = "\t\n\r" if lines else ""
-    return st.characters(exclude_categories=["Cs", "Cc"], exclude_characters=_REFUSED, include_characters=more)
+    gone, more = (_REFUSED, "\t\n\r") if lines else (_REFUSED + "\u2028\u2029", "")
+    return st.characters(exclude_categories=["Cs", "Cc"], exclude_characters=gone, include_characters=more)
 
 
 def texts(limits: Text | None = None) -> st.SearchStrategy[str]:
@@ -43,7 +43,7 @@ def texts(limits: Text | None = None) -> st.SearchStrategy[str]:
     least, most = 0 if limits.blank else 1, min(limits.max, _LONGEST)
     plain = st.text(string.ascii_letters + " ", min_size=least, max_size=most)
     every = plain | st.text(signs, min_size=least, max_size=most)
-    return every if limits.blank else every.filter(lambda text: not text.isspace())
+    return every if limits.blank else every.filter(lambda text: not blank(text))
 
 
 def moments() -> st.SearchStrategy[datetime]:

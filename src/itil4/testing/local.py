@@ -4,7 +4,8 @@ import inspect
 import random
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import cache, cached_property
+from typing import Any, Self
 
 import attrs
 
@@ -13,11 +14,14 @@ from itil4.errors import Decision, ITIL4Error, NotFound, Refused, StaleRecord
 from itil4.itsm import ServiceManagement, connect
 from itil4.lifecycle import Step
 from itil4.practices.base import Practice
+from itil4.practices.desk import House
 from itil4.practices.due_times import DueTimes
+from itil4.practices.publishing import Publishing
 from itil4.record import Actor, Entry
 from itil4.record.base import PROTECTED
 from itil4.storage.memory import MemoryStore
 from itil4.storage.protocols import Store
+from itil4.testing.decoded import RememberingKinds
 from itil4.testing.driver import Answer, Seen
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -52,25 +56,48 @@ class InProcess:
         start: datetime = START,
         like: "InProcess | None" = None,
     ) -> None:
+        self.practice = practice
         self.birth = birth
         self.clock = FrozenClock(start)
-        ids = TimeOrderedIds(self.clock, random.Random(7))  # the same ids in every run
+        self.ids = StoryIds(self.clock)
         given = dict(settings or {})
         prepare = given.pop("prepare", None)
         if like is None:
             practices = [practice, *(each for each in given.pop("practices", ()) if each is not practice)]
-            self.itsm = connect(store, practices=practices, clock=self.clock, ids=ids, tenant=tenant, **given)
+            self.itsm = connect(store, practices=practices, clock=self.clock, ids=self.ids, tenant=tenant, **given)
+            if store is None:
+                self.itsm.house.kinds = RememberingKinds(self.itsm.house.kinds)
         else:
             opened = MemoryStore() if store is None else store
             assert not isinstance(opened, str), "a store that is used again is opened already"
-            house = attrs.evolve(
-                like.itsm.house, store=opened, clock=self.clock, ids=ids, tenant=tenant, subscribers=[], project=None
-            )
-            house.project = DueTimes(house)
-            self.itsm = ServiceManagement(house)
+            self.itsm = ServiceManagement(_another(like.itsm.house, opened, self.clock, self.ids, tenant))
+        self._own_store = self.itsm.house.store if store is None else None
+        self._prepared = prepare is None or _is_of_library(prepare)
         self.desk: Practice[Any] = self.itsm[practice]
         if prepare is not None:
             prepare(self.itsm)
+
+    def copy(self) -> "Self | None":
+        """Return the same world, which goes its own way from here; None where that cannot be promised.
+
+        It can where everything that a story may have changed is known: a store in memory, a clock and ids
+        of the kit's own, nobody who listens, and no practice that keeps something in itself.
+        """
+        house = self.itsm.house
+        if not self._prepared or house.store is not self._own_store or type(house.store) is not MemoryStore:
+            return None
+        if house.clock is not self.clock or house.ids is not self.ids or house.subscribers:
+            return None
+        if any(not _keeps_nothing(each) for each in self.itsm._made.values()):
+            return None
+        made = object.__new__(type(self))
+        made.practice, made.birth, made._prepared = self.practice, self.birth, True
+        made.clock = FrozenClock(self.clock.now())
+        made.ids = self.ids.copy(made.clock)
+        made._own_store = house.store.copy()
+        made.itsm = ServiceManagement(_another(house, made._own_store, made.clock, made.ids, house.tenant))
+        made.desk = made.itsm[self.practice]
+        return made
 
     # the five words
 
@@ -146,7 +173,9 @@ class InProcess:
         if not own_words or not event.isidentifier() or not callable(verb):
             return False
         try:
-            inspect.signature(verb).bind("reference", by=None, **payload)
+            _signature(verb.__func__ if inspect.ismethod(verb) else verb).bind(
+                *((self.desk,) if inspect.ismethod(verb) else ()), "reference", by=None, **payload
+            )
         except TypeError:
             return False
         return True
@@ -158,6 +187,10 @@ class InProcess:
     def available(self, reference: str, actor: Actor) -> tuple[Step, ...]:
         """Return the steps that an actor could take."""
         return self.desk.available(reference, by=actor)
+
+    def sees(self, record: Any, actor: Actor) -> bool:
+        """Say whether the practice shows a record to an actor."""
+        return self.desk._sees(record, actor, self.desk.desk.reading())
 
     def record(self, reference: str) -> Any:
         """Return the stored record itself."""
@@ -184,15 +217,57 @@ class InProcess:
             return Answer.failed(f"{type(error).__name__}: {error}")
 
 
+class StoryIds(TimeOrderedIds):
+    """Ids that are the same in every run, and in every copy from there on."""
+
+    def __init__(self, clock: FrozenClock) -> None:
+        self._source = random.Random(7)
+        super().__init__(clock, self._source)
+
+    def copy(self, clock: FrozenClock) -> "StoryIds":
+        """Return ids that go on as these would."""
+        made = StoryIds(clock)
+        made._source.setstate(self._source.getstate())
+        made._last = self._last
+        return made
+
+
+def _another(house: House, store: Store, clock: FrozenClock, ids: StoryIds, tenant: str) -> House:
+    """Return a house with the same practices and policies, on another store and at another time."""
+    made = attrs.evolve(house, store=store, clock=clock, ids=ids, tenant=tenant, subscribers=[], project=None)
+    made.project = DueTimes(made)
+    made.publishing = Publishing(made.publish)
+    return made
+
+
+def _is_of_library(code: Any) -> bool:
+    return str(getattr(code, "__module__", "")).partition(".")[0] == "itil4"
+
+
+def _keeps_nothing(practice: Any) -> bool:
+    """Whether a practice has nothing in itself but its desk and what the library has worked out of the class."""
+    for name in vars(practice):
+        worked_out = next((vars(cls)[name] for cls in type(practice).__mro__ if name in vars(cls)), None)
+        if name != "desk" and not (isinstance(worked_out, cached_property) and _is_of_library(worked_out.func)):
+            return False
+    return True
+
+
 class _Caught(Exception):
     """Ends a verb before its step; never seen outside."""
 
 
+@cache
+def _signature(verb: Any) -> inspect.Signature:
+    return inspect.signature(verb)
+
+
 def seen(record: Any) -> Seen:
     """Return what a driver tells of a record."""
-    kept = {name: getattr(record, name) for name in _names(type(record))}
+    kept = {name: getattr(record, name) for name in _names(type(record))}  # type: ignore[arg-type]  # mypy does not take a class for hashable
     return Seen(record.id, record.state, record.version, {**kept, **record.extra})
 
 
+@cache
 def _names(kind: Any) -> tuple[str, ...]:
     return tuple(each.name for each in kind.__attrs_attrs__ if each.name not in PROTECTED and each.name != "extra")

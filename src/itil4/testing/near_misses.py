@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 _MOST_ELSEWHERE = 4_000
 """So often a step is tried in a state that it cannot be taken in; beyond, every n-th time, in every state."""
+_FEW = 5
+"""From so many near-misses of a step one is chosen, where they were tried in full before."""
+_OFTEN = 3
+"""So often a field that a state locks is tried on the way into that state."""
 
 
 class NearMisses:
@@ -44,32 +48,55 @@ class NearMisses:
             yield from self._beside(lifecycle, keys, plain, told)
 
     def all(self, told: set[tuple[str, str]]) -> Iterator[Act]:
-        """Yield every near-miss; those that do not depend on the state only until `told` has them."""
-        yield Act("no such step", who="nobody", refused="unknown_event")
+        """Yield every near-miss; those that do not depend on the state only until `told` has them.
+
+        What one lifecycle refuses in one of its states is tried in full once. Beside each further state of the
+        other lifecycles one of these is tried again, each time another one, and everything that guards hold back.
+        """
         for lifecycle in self.subject.lifecycles:
             state = getattr(self.record, lifecycle.field)
             apart = max(1, len(lifecycle.states) * len(lifecycle.events) // _MOST_ELSEWHERE)
             here = list(lifecycle.by_name).index(state)
+            again = self._again(told, lifecycle.name, state)
             for place, event in enumerate(lifecycle.events):
                 if event in self.player.oracle.outcomes:
                     yield from self.only("approval_decides", Act(event, who="system"))
                     continue
                 keys = [key for key in self.explorer.by_source.get((lifecycle.name, state), ()) if key.event == event]
                 if not keys:
-                    if (place + here) % apart == 0:
+                    if (place + here) % apart == 0 and not again:
                         yield from self._elsewhere(event)
                     continue
                 legal = self.legal(keys)
                 legal = None if legal is None else self.plain(legal)
                 if legal is not None:
-                    yield from self._beside(lifecycle, keys, legal, told)
+                    yield from self._some(self._beside(lifecycle, keys, legal, told), again)
                 yield from self._held(lifecycle, keys, legal)
-        yield from self._updates()
+            if not again:
+                yield from self._updates(lifecycle)
+        if not again:
+            yield Act("no such step", who="nobody", refused="unknown_event")
+        yield from self._approved()
+
+    @staticmethod
+    def _again(told: set[tuple[str, str]], where: str, what: str) -> int:
+        """Return how often something was looked at before, such as a state of a lifecycle, and remember this time."""
+        times = next(number for number in itertools.count() if (where, f"{what}, time {number}") not in told)
+        told.add((where, f"{what}, time {times}"))
+        return times
+
+    @staticmethod
+    def _some(acts: Iterable[Act], again: int) -> Iterable[Act]:
+        """Return all of the acts the first time, and one of the first few every further time."""
+        if not again:
+            return acts
+        few = list(itertools.islice(acts, 1 + again % _FEW))
+        return few[-1:]
 
     def legal(self, keys: Iterable[ArrowKey]) -> Act | None:
         """Return an act that takes one of some arrows now."""
         for key in keys:
-            for act in self.explorer.acts_for(self.player, key, self.record):
+            for act in self.explorer.known(self.player, key, self.record):
                 return act
         return None
 
@@ -103,7 +130,9 @@ class NearMisses:
     ) -> Iterator[Act]:  # fmt: skip
         steps = list(dict.fromkeys(self.explorer.steps[key] for key in keys))
         asked = frozenset[str]().union(*(step.roles or () for step in steps))
-        yield from self._people(steps, asked, legal)
+        places = sorted({key.place for key in keys})  # a step with many sources asks for the same roles in each
+        again = self._again(told, f"the people of {lifecycle.name}", repr(places))
+        yield from self._some(self._people(steps, asked, legal), again)
         for name in list(legal.payload):
             rest = {other: value for other, value in legal.payload.items() if other != name}
             yield from self.only("missing", attrs.evolve(legal, payload=rest, without=(name,)))
@@ -111,10 +140,12 @@ class NearMisses:
             field = self.subject.shape.get(name)
             if field is not None and field.optional and name not in legal.payload:
                 yield from self.only("missing", attrs.evolve(legal, payload={**legal.payload, name: None}))
-        yield from self._locked(lifecycle, steps, legal)
+        yield from self._locked(lifecycle, steps, legal, told)
         if (legal.event, "types") not in told:
             told.add((legal.event, "types"))
-            yield from self.only("unknown_field", attrs.evolve(legal, payload={**legal.payload, "no_such_field": 1}))
+            if self._again(told, "types", "unknown") < _FEW:  # what a record has does not depend on the step
+                unknown = attrs.evolve(legal, payload={**legal.payload, "no_such_field": 1})
+                yield from self.only("unknown_field", unknown)
             for name in list(legal.payload)[:2]:
                 wrong = [attrs.evolve(legal, payload={**legal.payload, name: value}) for value in (17, "not that", ())]
                 yield from self.first("ill_typed", wrong)
@@ -143,7 +174,9 @@ class NearMisses:
     def _as(self, code: str, legal: Act, actor: Actor) -> Iterator[Act]:
         yield from self.only(code, attrs.evolve(legal, who=actor))
 
-    def _locked(self, lifecycle: Lifecycle, steps: list[Transition], legal: Act) -> Iterator[Act]:
+    def _locked(
+        self, lifecycle: Lifecycle, steps: list[Transition], legal: Act, told: set[tuple[str, str]]
+    ) -> Iterator[Act]:  # fmt: skip
         """Values for fields that the step, or the state that it leads to, does not let anybody change."""
         shape, seen = self.subject.shape, 0
         for step in steps:
@@ -152,13 +185,16 @@ class NearMisses:
                 names = [name for name in rules if name != "*"]
                 names += [name for name in shape.checks if "*" in rules and name not in rules][:1]
                 for name in names:
-                    if name not in shape.checks or seen >= 4:
+                    into = (f"locked in {target}", name)
+                    if name not in shape.checks or seen >= 4 or (into in told and name not in step.fields):
                         continue
                     offered = [*self._values(name), shape.read(self.record, name)]
                     found = list(self.first("field_rule", (
                         attrs.evolve(legal, payload={**legal.payload, name: value}) for value in offered[:3]
                     )))  # fmt: skip
                     seen += len(found)
+                    if found and self._again(told, *into) + 1 >= _OFTEN:
+                        told.add(into)
                     yield from found
 
     def _values(self, name: str) -> list[Any]:
@@ -201,17 +237,19 @@ class NearMisses:
         found = [getattr(self.record, role, None) for role in sorted(self.subject.practice.relative_roles)]
         return [each for each in found if isinstance(each, str) and not blank(each)]
 
-    def _updates(self) -> Iterator[Act]:
-        """Changes of fields that the present states lock, and of the states themselves."""
-        for lifecycle in self.subject.lifecycles:
-            state = getattr(self.record, lifecycle.field)
-            other = next((each.name for each in lifecycle.states if each.name != state), None)
-            if other is not None:
-                yield Act("update", {lifecycle.field: other}, self._editor(), refused=("field_rule",))
-            for name, rules in rules_of(lifecycle, state).items() if not self._updates_itself() else ():
-                if any(rule.is_plain and rule.words & {"read_only", "hidden"} for rule in rules):
-                    for value in self._values(name)[:1] if name != "*" else ():
-                        yield Act("update", {name: value}, self._editor(), refused=())
+    def _updates(self, lifecycle: Lifecycle) -> Iterator[Act]:
+        """Changes of fields that the present state of a lifecycle locks, and of the state itself."""
+        state = getattr(self.record, lifecycle.field)
+        other = next((each.name for each in lifecycle.states if each.name != state), None)
+        if other is not None:
+            yield Act("update", {lifecycle.field: other}, self._editor(), refused=("field_rule",))
+        for name, rules in rules_of(lifecycle, state).items() if not self._updates_itself() else ():
+            if any(rule.is_plain and rule.words & {"read_only", "hidden"} for rule in rules):
+                for value in self._values(name)[:1] if name != "*" else ():
+                    yield Act("update", {name: value}, self._editor(), refused=())
+
+    def _approved(self) -> Iterator[Act]:
+        """Changes of what somebody is just asked to approve."""
         desk = self.player.model.desk
         if isinstance(desk, Approving) and getattr(self.record, APPROVAL.field) == "requested":
             for name in desk.approval_covers:

@@ -5,7 +5,7 @@ transitions one by one. A walk compares the two after every step.
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
@@ -21,6 +21,11 @@ from itil4.record import Actor, blank
 from itil4.testing.rules_watched import Watch
 
 Codes = frozenset[str]
+
+_MOST_ANSWERS = 2_000
+"""So many answers are kept; then it begins anew."""
+_PLAIN = frozenset((str, bool, int, datetime, timedelta, type(None)))
+"""Types whose values are alike when they are equal; others only when they are the same object."""
 
 
 @attrs.frozen
@@ -99,6 +104,7 @@ class Oracle:
         kind = type(desk)
         self.overridden = kind._step is not Practice._step or kind.fire is not Practice.fire
         """Whether the practice itself has a say in steps, before or after its lifecycle."""
+        self._answers: dict[Any, list[tuple[Any, Mapping[str, Any], Mapping[str, Any], Expected]]] = {}
         self.outcomes = frozenset(desk.approval_outcomes.values() if isinstance(desk, Approving) else ())
 
     def facts(self, record: Any, event: str) -> dict[str, Any]:
@@ -120,8 +126,40 @@ class Oracle:
             now=at, shape=self.desk.shape, derive=self.desk._derived, kind=self.desk.kind,
         )  # fmt: skip
 
-    def expected(self, record: Any, event: str, context: Context) -> Expected:
+    def asked(
+        self, record: Any, event: str, payload: Mapping[str, Any], actor: Actor, at: datetime,
+        facts: Mapping[str, Any] | None = None, *, fully: bool = True,
+    ) -> Expected:  # fmt: skip
+        """Return what must come of a step; the same question about the same record and facts is answered once.
+
+        Args:
+            facts: what the facts of the step are, where they are known.
+            fully: whether all that is against it is wanted, and not only the first thing.
+
+        Raises:
+            BrokenRule: a guard or an effect raised.
+        """
+        known = self.facts(record, event) if facts is None else facts
+        answers = self._answers.setdefault((id(record), event, actor, at), [])
+        for of, given, then, answer in answers:
+            if of is record and _alike(given, payload) and _same_facts(then, known):
+                return answer
+        made = self.expected(record, event, self.context(record, event, payload, actor, at, known), fully=fully)
+        if not fully and not made.allowed:
+            return made
+        if len(self._answers) > _MOST_ANSWERS:
+            self._answers.clear()
+        answers.append((record, payload, known, made))
+        return made
+
+    def expected(self, record: Any, event: str, context: Context, *, fully: bool = True) -> Expected:
         """Return what must come of a step.
+
+        Args:
+            record: as it is.
+            event: the step.
+            context: who takes it, when, and with which values.
+            fully: whether all that is against it is wanted, and not only the first thing.
 
         Raises:
             BrokenRule: a guard or an effect raised.
@@ -138,7 +176,7 @@ class Oracle:
         refused: list[Codes] = []
         held: list[str] = []
         for each in alternatives:
-            target, payload, codes, guards = self.judged(lifecycle, each, record, context)
+            target, payload, codes, guards = self.judged(lifecycle, each, record, context, fully=fully)
             held += guards
             if not codes and target is not None:
                 return self._taken(lifecycle, each, target, record, payload, context, event)
@@ -146,9 +184,12 @@ class Oracle:
         return Expected(lifecycle, codes=tuple(refused), held=tuple(held), sure=not self.overridden)
 
     def judged(
-        self, lifecycle: Lifecycle, step: Transition, record: Any, context: Context
+        self, lifecycle: Lifecycle, step: Transition, record: Any, context: Context, *, fully: bool = True
     ) -> tuple[str | None, Mapping[str, Any], Codes, list[str]]:
-        """Return the target, the values that fit, the codes against it, and the guards that hold it back."""
+        """Return the target, the values that fit, the codes against it, and the guards that hold it back.
+
+        Guards are asked last; where not everything is wanted, only as long as nothing is against it.
+        """
         shape, codes = self.desk.shape, set[str]()
         if step.roles is not None and not step.roles & context.roles:
             codes.add("role")
@@ -178,6 +219,8 @@ class Oracle:
             gone |= self._fields(lifecycle, step, target, record, proposed, payload, context, codes)
         held = []
         for rule in step.guards:
+            if not fully and (codes or gone):
+                break
             if gone.isdisjoint(rule.reads) and self.watch.guard(rule, proposed, context) is not True:
                 codes.add("guard")
                 held.append(rule.name)
@@ -256,6 +299,24 @@ class Oracle:
         yield from self.desk.inconsistencies(after)
         yield from self.desk._set_by_hand(record, after, context.payload)
         yield from self.desk.objections(record, after, context, event)
+
+
+def _alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two payloads have the same values, and of the same types: True is not 1 here."""
+    return len(one) == len(other) and all(
+        name in other and (value is other[name] or (type(value) in _PLAIN and type(other[name]) is type(value)
+        and value == other[name]))
+        for name, value in one.items()
+    )  # fmt: skip
+
+
+def _same_facts(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two sets of facts are the very same objects."""
+    return len(one) == len(other) and all(
+        name in other and (value is other[name] or (type(value) is tuple is type(other[name]) and len(value) ==
+        len(other[name]) and all(each is its for each, its in zip(value, other[name], strict=True))))
+        for name, value in one.items()
+    )  # fmt: skip
 
 
 def rules_of(lifecycle: Lifecycle, state: str) -> Rules:

@@ -4,7 +4,8 @@ A player resolves what a story leaves open (who, and with which values), so that
 complete and plays the same again.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -13,12 +14,15 @@ import attrs
 
 from itil4.errors import InvalidInput, ITIL4Error, nearest
 from itil4.record import Actor, Entry
+from itil4.testing.births import births
 from itil4.testing.checking import Finding
+from itil4.testing.doors import beside
 from itil4.testing.driver import Answer, Driver
 from itil4.testing.local import seen
 from itil4.testing.oracle import Expected, Oracle
 from itil4.testing.policies import Policy
 from itil4.testing.promises import Promises
+from itil4.testing.recorder import Recorder
 from itil4.testing.rules_watched import Watch
 from itil4.testing.story import Act, Story
 from itil4.testing.subject import OTHERS, Subject
@@ -86,6 +90,8 @@ class Player:
         policies: what must hold in every history.
         watch: looks over guards and effects; shared by the players of one walk.
         checks: whether promises are looked at; without, a player only gets somewhere.
+        thorough: whether searches, subscribers and the records beside are looked at as well, after each step.
+        sparing: whether steps that are possible in one way, in the same states, are explained once for all players.
     """
 
     def __init__(
@@ -96,9 +102,15 @@ class Player:
         watch: Watch | None = None,
         *,
         checks: bool = True,
+        thorough: bool = False,
+        sparing: bool = False,
     ) -> None:
         self.subject = subject
         self.model = subject.opened()
+        self.thorough = thorough
+        if thorough:
+            self.heard = Recorder(self.model.itsm)
+            """What subscribers were told."""
         self.host = driver
         self.oracle = Oracle(self.model.desk, watch or Watch(), subject.tables)
         self.policies = tuple(policies)
@@ -109,7 +121,28 @@ class Player:
         self.read: dict[Any, Any] = {}
         """The last reading of every service clock."""
         self.checks = checks
+        self.sparing = sparing
         self.promises = Promises(self)
+
+    def copy(self) -> "Player | None":
+        """Return a player at the same place, which goes its own way from here; None where there can be none.
+
+        Beside a host there is none: it has no second world.
+        """
+        model = self.model.copy() if self.host is None else None
+        if model is None:
+            return None
+        made = object.__new__(type(self))
+        made.subject, made.model, made.host = self.subject, model, None
+        made.oracle = Oracle(model.desk, self.oracle.watch, self.subject.tables)
+        made.policies, made.checks, made.sparing, made.brought = self.policies, self.checks, self.sparing, self.brought
+        made.thorough = self.thorough
+        if made.thorough:
+            made.heard = Recorder(model.itsm)
+        made.held = {label: copy(held) for label, held in self.held.items()}
+        made.acts, made.read = list(self.acts), dict(self.read)
+        made.promises = self.promises.copy(made)
+        return made
 
     @property
     def story(self) -> Story:
@@ -141,7 +174,13 @@ class Player:
             InvalidInput: the step names a record, type or event that is not there.
         """
         try:
-            return self._play(act)
+            if not self.thorough or len(self.held) < 2:
+                return self._play(act)
+            before = {label: held.record for label, held in self.held.items()}
+            played = self._play(act)
+            if played.findings or act.event == "tick":
+                return played
+            return attrs.evolve(played, findings=tuple(beside(self.promises, act, before, self.held.get(act.on))))
         except InvalidInput:
             raise
         except Exception as error:  # a store that fails, a rule that raises, a record that cannot be read
@@ -162,7 +201,7 @@ class Player:
             raise InvalidInput.of("unknown_name", where=where, what="step", name=act.event, nearest=near)
         held = self.on(act.on)
         if act.stale and held.older is None:
-            self._other(Act("comment", {"text": "Meanwhile"}, NOBODY, on=act.on), held)
+            self._other(Act("comment", {"text": "Meanwhile"}, self._passer_by(held), on=act.on), held)
         if act.event in OTHERS:
             return self._other(act, held)
         return self._step(act, held)
@@ -220,15 +259,13 @@ class Player:
             if self.host is not None:
                 found += self.promises.hosted_birth(resolved, held)
             if self.checks:
-                found += self.promises.after_birth(act, held)
+                found += self.promises.after_birth(resolved, held, answer)
         elif self.checks:
             found += self.promises.unborn(act, answer)
         return Played(self.acts[-1], None, answer, None, record, tuple(found))
 
     def _first(self, act: Act) -> tuple[Act, Answer] | None:
         """Return the first way in which a record can be born, and what came of it; None when there is none."""
-        from itil4.testing.searching import births
-
         last: tuple[Act, Answer] | None = None
         for way in births(self, act):
             try:
@@ -251,6 +288,8 @@ class Player:
         payload = self.given(act.payload)
         self.acts.append(act)
         before = held.record
+        if not self.model.sees(before, actor):
+            return self._hidden(act, held, payload, actor)
         if act.undone:
             return self._undone(act, held, payload, actor)
         expected, broken = self._expected(act, before, payload, actor) if self.checks else (None, None)
@@ -276,6 +315,21 @@ class Player:
         self._refresh(held)
         return Played(act, expected, answer, before, after, tuple(found), self.brought)
 
+    def _hidden(self, act: Act, held: Held, payload: Mapping[str, Any], actor: Actor) -> Played:
+        """Take a step of a record that the practice does not show to who takes it: they must not learn of it."""
+        if act.refused is not None:
+            act = self.acts[-1] = attrs.evolve(act, refused=("not_found",))
+        before, contents = held.record, self.model.contents()
+        answer = self.model.fire(held.reference, act.event, payload, actor)
+        after = self.model.record(held.reference)
+        found: list[Finding] = []
+        if self.checks and (answer.done or set(answer.codes) != {"not_found"}):
+            text = "it is hidden from who takes the step, which must be refused for not_found."
+            found.append(self.promises.told("wrong_reason" if not answer.done else "not_refused", text, act, held))
+        elif self.checks and self.model.contents() != contents:
+            found.append(self.promises.told("refusal_changes", "the refusal left something in the store.", act, held))
+        return Played(act, None, answer, before, after, tuple(found))
+
     def _brought(self, held: Held, before: Any, after: Any) -> tuple[Entry, ...]:
         if after.version <= before.version + 1:
             return ()
@@ -287,8 +341,7 @@ class Player:
     ) -> tuple[Expected | None, str | None]:
         try:
             verb = self._fields(act, before, payload)
-            context = self.oracle.context(before, act.event, verb, actor, self.model.now())
-            expected = self.oracle.expected(before, act.event, context)
+            expected = self.oracle.asked(before, act.event, verb, actor, self.model.now())
             return (expected if verb is payload else attrs.evolve(expected, sure=False)), None
         except ITIL4Error as error:
             return None, str(error)
@@ -316,14 +369,17 @@ class Player:
 
     def _undone(self, act: Act, held: Held, payload: Mapping[str, Any], actor: Actor) -> Played:
         """Take a step and give it up, in a unit of work that commits a comment: only the comment may be there."""
-        before = held.record
+        before, links = held.record, self.model.desk.links(held.reference)
 
         def work() -> Any:
             with self.model.itsm.unit(by=actor) as desk:
                 try:
                     with desk.unit():
-                        fields = self._fields(act, before, payload)
-                        desk[self.subject.practice].fire(held.reference, act.event, **fields)
+                        if act.event in OTHERS:
+                            self._written(desk, act, held.reference, payload, actor)
+                        else:
+                            fields = self._fields(act, before, payload)
+                            desk[self.subject.practice].fire(held.reference, act.event, **fields)
                         raise _GivenUp
                 except _GivenUp:
                     desk[self.subject.practice].comment(held.reference, "Given up")
@@ -331,7 +387,7 @@ class Player:
 
         answer = self.model.attempt(work)
         after = self.model.record(held.reference)
-        found = list(self.promises.after_undone(act, held, answer, after)) if self.checks else []
+        found = list(self.promises.after_undone(act, held, links, answer, after)) if self.checks else []
         if after.version != before.version:
             held.older, held.record, held.drifted = before, after, True
         self._refresh(held)
@@ -348,14 +404,22 @@ class Player:
             listed = {other.id for other in self.model.desk.fact(fact, held.record, unit)}
             for other in others:
                 if other not in listed:
-                    editor = Actor("editor", set(self.subject.roles) - self.subject.practice.relative_roles)
                     try:
-                        self.model.itsm.link(held.reference, fact.partition(".")[2], other, by=editor)
+                        self.model.itsm.link(held.reference, fact.partition(".")[2], other, by=self._editor())
                     except ITIL4Error:
                         continue  # the relation goes between other kinds, or has one such link already
                     return
                 target = other
-        self.model.desk.comment(target, "Meanwhile", by=Actor(NOBODY))
+        self.model.desk.comment(target, "Meanwhile", by=self._passer_by(held))
+
+    def _editor(self) -> Actor:
+        """Return somebody with every role that does not depend on a record."""
+        return Actor("editor", set(self.subject.roles) - self.subject.practice.relative_roles)
+
+    def _passer_by(self, held: Held) -> Actor:
+        """Return who writes in between: somebody without any role, if the practice shows them the record."""
+        nobody = Actor(NOBODY)
+        return nobody if self.model.sees(held.record, nobody) else self._editor()
 
     def _refresh(self, done: Held) -> None:
         """Read the other records of the story again: a step may have brought steps of theirs with it."""
@@ -374,15 +438,17 @@ class Player:
             return Played(act, None, Answer(seen(before)), before, before)
         if act.event == "tick":
             return self._ticked(act, held)
-        held.drifted = held.drifted or act.event != "update"
+        held.drifted = held.drifted or act.event != "update" or act.late or act.undone
         payload = self.given(act.payload)
+        if act.undone:
+            return self._undone(act, held, payload, actor)
         state = self.promises.before_other() if self.checks else None
         answer = self.model.attempt(lambda: self._done(act, held, payload, actor))
         after = self.model.record(held.reference)
         found: list[Finding] = []
         if state is not None:
             found += self.promises.after_other(act, held, state, answer, after)
-        if self.host is not None and act.event == "update":
+        if self.host is not None and act.event == "update" and not act.late:
             found += self.promises.hosted_step(act, held, payload, actor, answer, after)
         if act.event in ("link", "unlink") and answer.done:  # a driver has no word for links: the host lacks it
             for each in self.held.values():
@@ -395,23 +461,31 @@ class Player:
 
     def _ticked(self, act: Act, held: Held) -> Played:
         """Do what fell due, and see whether it was that and nothing else."""
-        before, held.drifted = held.record, True
-        due, wrong = timers_due(self, held), list(due_wrong(self, held))
+        before, every = held.record, list(self.held.values())
+        due = [timers_due(self, each) for each in every]
+        wrong = [(each, text) for each in every for text in due_wrong(self, each)]
         answer = self.model.attempt(lambda: (self.model.itsm.tick(), self.model.record(held.reference))[1])
-        after = self.model.record(held.reference)
-        found = [self.promises.told("due", text, act, held) for text in wrong]
-        found += self.promises.after_tick(act, held, due, answer, after) if self.checks else []
-        if after.version != before.version:
-            held.older, held.record = before, after
-        self._refresh(held)
-        return Played(act, None, answer, before, after, tuple(found))
+        found = [self.promises.told("due", text, act, each) for each, text in wrong]
+        for each, moments in zip(every, due, strict=True):
+            after = self.model.record(each.reference)
+            found += self.promises.after_tick(act, each, moments, answer, after) if self.checks else []
+            each.drifted = True
+            if after.version != each.record.version:
+                each.older, each.record = each.record, after
+        return Played(act, None, answer, before, held.record, tuple(found))
 
     def _done(self, act: Act, held: Held, payload: dict[str, Any], actor: Actor) -> Any:
-        work: Callable[..., Any]
         reference: Any = held.older if act.stale else held.reference
-        if act.event in ("link", "unlink"):
-            work = getattr(self.model.itsm, act.event)
-            work(reference, payload["relation"], payload["to"], by=actor)
+        if act.late:
+            with self.model.itsm.unit(by=actor) as desk:
+                self._written(desk, act, reference, payload, actor)
+                self._meddle(act, held)
             return self.model.record(held.reference)
-        work = getattr(self.model.desk, act.event)
-        return work(reference, by=actor, **payload)
+        done = self._written(self.model.itsm, act, reference, payload, actor)
+        return self.model.record(held.reference) if act.event in ("link", "unlink") else done
+
+    def _written(self, desk: Any, act: Act, reference: Any, payload: Mapping[str, Any], actor: Actor) -> Any:
+        """Change fields, say something, link or unlink, on a desk or inside a unit of work."""
+        if act.event in ("link", "unlink"):
+            return getattr(desk, act.event)(reference, payload["relation"], payload["to"], by=actor)
+        return getattr(desk[self.subject.practice], act.event)(reference, by=actor, **payload)

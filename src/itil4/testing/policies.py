@@ -142,19 +142,45 @@ class Policy:
                 more counts as broken too.
         """
         lifecycles = (lifecycle,) if isinstance(lifecycle, Lifecycle) else tuple(lifecycle)
-        memory, states = self.begin(), dict[str, str | None]()
-        for entry in history:
+        found = self.watched(history, lifecycles).violation
+        return () if found is None else (found,)
+
+    def watched(
+        self, entries: Iterable[Entry], lifecycles: tuple[Lifecycle, ...], before: "Watched | None" = None
+    ) -> "Watched":
+        """Return what it remembers of the history of a record up to its first violation.
+
+        Args:
+            entries: the entries that are not looked at yet, oldest first.
+            lifecycles: all of them, the main one first; without any, nothing is said of what can never come.
+            before: what it remembers of the entries before these.
+        """
+        seen = Watched(self.begin()) if before is None else before
+        for entry in entries:
             step = happened(entry)
-            if step is None:
+            if step is None or seen.violation is not None:
                 continue
-            text = self.broken(memory, step)
-            memory = self.after(memory, step)
-            states |= _moved(entry, lifecycles)
+            text = self.broken(seen.memory, step)
+            memory, states = self.after(seen.memory, step), {**seen.states, **_moved(entry, lifecycles)}
             if text is None and (owed := self.owes(memory)) is not None:
                 text = _stuck(states, lifecycles, owed)
-            if text is not None:
-                return (Violation(self, entry, text),)
-        return ()
+            seen = Watched(memory, states, None if text is None else Violation(self, entry, text))
+        return seen
+
+
+@attrs.frozen
+class Watched:
+    """What a policy remembers of the history of one record.
+
+    Attributes:
+        memory: what its monitor remembers.
+        states: lifecycle -> the state that the record is in; None where no entry told it.
+        violation: where the history broke it first.
+    """
+
+    memory: Memory
+    states: Mapping[str, str | None] = attrs.field(factory=dict)
+    violation: Violation | None = None
 
 
 def happened(entry: Entry) -> Happened | None:

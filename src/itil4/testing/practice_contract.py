@@ -29,8 +29,8 @@ from itil4.testing.subject import Subject
 from itil4.testing.walking import Walk
 from itil4.vocabulary import OPEN
 
-_REFUSALS = frozenset(("role", "internal", "denied", "guard", "approval_decides"))
-"""Codes of a refusal by who acts, by a guard, or because only an approval brings the step."""
+_REFUSALS = frozenset(("role", "internal", "denied", "guard", "approval_decides", "not_found"))
+"""Codes of a refusal by who acts or may see, by a guard, or because only an approval brings the step."""
 
 
 _ALIKE = 0.9

@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from itil4.errors import Decision, ITIL4Error, Refused
+from itil4.errors import Decision, InvalidInput, ITIL4Error, NotFound, Refused
 from itil4.lifecycle import Step, Transition
 from itil4.practices.approval import Approving
-from itil4.record import Actor, Entry
+from itil4.record import Actor, Entry, Link
+from itil4.testing.beside_host import BesideHost, listed
 from itil4.testing.checking import Finding
-from itil4.testing.driver import Answer, Seen
-from itil4.testing.local import seen
+from itil4.testing.differing import differences
+from itil4.testing.driver import Answer
+from itil4.testing.keeping import Keeping
 from itil4.testing.oracle import Expected
+from itil4.testing.policies import Watched
 from itil4.testing.story import Act
-from itil4.testing.timing import clocks_wrong
-from itil4.testing.values import written
 
 if TYPE_CHECKING:
     from itil4.testing.playing import Held, Player
@@ -40,30 +41,24 @@ class Before:
     decision: Decision | None
     steps: tuple[Step, ...] | None
     failed: str | None = None
+    against: frozenset[str] | None = None
+    """The codes with which it was not even explained: a record that is not seen, a value that is none."""
 
 
-class Promises:
+class Promises(Keeping, BesideHost):
     """Looks at every step of one player."""
 
     def __init__(self, player: "Player") -> None:
         self.player = player
         self._shown: dict[Any, tuple[Step, ...]] = {}
+        self._watched: dict[tuple[str, int], tuple[int, Watched]] = {}
+        """Record and policy -> how much of the history it has seen, and what it remembers of that."""
 
-    def told(
-        self, code: str, text: str, act: Act, held: "Held | None" = None, diff: tuple[str, ...] = ()
-    ) -> Finding:  # fmt: skip
-        """Return a finding at a step of the story that is being played."""
-        player = self.player
-        named = player.subject.of_event.get(act.event)
-        lifecycle = named or player.subject.lifecycles[0]
-        record = held.record if held is not None else None
-        who = act.who.id if isinstance(act.who, Actor) else act.who
-        return Finding(
-            code, text, lifecycle=named.name if named else None, event=act.event,
-            state=getattr(record, lifecycle.field) if record is not None else None, role=who,
-            record=record.reference if record is not None else None, story=player.story, diff=diff,
-            practice=player.subject.name, given=player.given_besides,
-        )  # fmt: skip
+    def copy(self, player: "Player") -> "Promises":
+        """Return the promises of a player who goes on from where this one is."""
+        made = Promises(player)
+        made._shown, made._watched = dict(self._shown), dict(self._watched)
+        return made
 
     # births
 
@@ -72,14 +67,18 @@ class Promises:
         if answer.error:
             yield self.told("crash", f"recording it raised: {answer.error}", act)
 
-    def after_birth(self, act: Act, held: "Held") -> Iterator[Finding]:
+    def after_birth(self, act: Act, held: "Held", answer: Answer) -> Iterator[Finding]:
         """What is born is born in an initial state, with one entry, and is stored as it was returned."""
         player, record = self.player, held.record
         for lifecycle in player.subject.lifecycles:
             if player.subject.birth is None and getattr(record, lifecycle.field) not in lifecycle.initial:
                 yield self.told("wrong_target", f"it was born {getattr(record, lifecycle.field)!r}.", act, held)
         yield from self._numbered(act, held)
-        yield from self._kept(act, held, record, player.model.history(held.reference))
+        yield from self.as_returned(act, held, answer, record)
+        own = all(player.subject.shape.get(name) is not None for name in act.payload)  # else log has words of its own
+        if player.subject.birth is None and own and act.event == "log":
+            yield from self.as_given(act, held, player.given(act.payload), record)
+        yield from self.kept(act, held, record, player.model.history(held.reference))
         yield from self._lawful(act, held, player.model.history(held.reference))
 
     def _numbered(self, act: Act, held: "Held") -> Iterator[Finding]:
@@ -98,18 +97,19 @@ class Promises:
         """Ask everything that must agree with the step, and remember how things are."""
         model = self.player.model
         contents = model.contents()
-        decision, failed = None, None
+        decision, failed, against = None, None, None
         steps: tuple[Step, ...] | None = None
         try:
-            if not act.stale and set(payload) <= {*self.player.subject.shape.checks, *self.player._choices(act.event)}:
+            known = {*self.player.subject.shape.checks, *self.player._choices(act.event)}
+            if not act.stale and known.issuperset(payload) and self._is_to_explain(act, actor, payload):
                 decision = model.explain(held.reference, act.event, payload, actor)
-            if self._is_new(act, held, actor):
+            if self._is_first("buttons", act, actor):
                 steps = self._buttons(held, actor, len(contents))
-        except ITIL4Error as error:
-            failed = f"{type(error).__name__}: {error}"
+        except (NotFound, InvalidInput) as error:
+            against = frozenset(reason.code for reason in error.reasons)
         except Exception as error:  # whatever a rule of the host raises is what is looked for
             failed = f"{type(error).__name__}: {error}"
-        return Before(act, held, actor, held.record, contents, decision, steps, failed)
+        return Before(act, held, actor, held.record, contents, decision, steps, failed, against)
 
     def _buttons(self, held: "Held", actor: Actor, entries: int) -> tuple[Step, ...]:
         """Return the steps that an actor is offered; asked once as long as nothing is written and no time passes."""
@@ -119,11 +119,17 @@ class Promises:
             self._shown[mark] = model.available(held.reference, actor)
         return self._shown[mark]
 
-    def _is_new(self, act: Act, held: "Held", actor: Actor) -> bool:
-        """Whether the buttons have not been looked at yet for this event, these states and this actor."""
-        states = tuple(getattr(held.record, each.field) for each in self.player.subject.lifecycles)
-        mark = (act.event, states, actor)
-        asked = self.player.oracle.watch.asked
+    def _is_to_explain(self, act: Act, actor: Actor, payload: Mapping[str, Any]) -> bool:
+        """Whether explain is asked before a step: always, but in a walk once of what is possible in one way."""
+        if not self.player.sparing or act.refused is not None or act.late:
+            return True
+        return self._is_first("explain", act, (actor, frozenset(payload)))
+
+    def _is_first(self, what: str, act: Act, other: Any) -> bool:
+        """Whether something was not asked yet in this walk for an event and the states of its record."""
+        record = self.player.held[act.on].record
+        states = tuple(getattr(record, each.field) for each in self.player.subject.lifecycles)
+        mark, asked = (what, act.event, states, other), self.player.oracle.watch.asked
         if mark in asked:
             return False
         asked.add(mark)
@@ -135,8 +141,17 @@ class Promises:
         if was.failed or answer.error:
             yield self.told("crash", was.failed or answer.error or "", act, held)
             return
+        if was.against is not None:
+            if answer.done or (frozenset(answer.codes) != was.against and not (act.stale or act.late)):
+                told, did = listed(was.against), "was taken" if answer.done else listed(frozenset(answer.codes))
+                yield self.told("disagree", f"it is not explained for {told}, and fire: {did}.", act, held)
+            elif not act.late:
+                yield from self._untouched(was, after, "the refusal")
+            return
         if answer.done:
             history = model.history(held.reference)
+            if not (act.stale or act.late):
+                yield from self.as_returned(act, held, answer, after)
             yield from self._went(was, expected, answer, after, history)
             desk = model.desk
             if isinstance(desk, Approving) and after.approval_state == "requested" and not desk.may_hear(after):
@@ -144,7 +159,7 @@ class Promises:
                 yield self.told("follow_up", text, act, held)
             yield from self._agreed(was, answer)
             yield from self._alone(was, expected)
-            yield from self._kept(act, held, after, history)
+            yield from self.kept(act, held, after, history)
             yield from self._lawful(act, held, history)
         else:
             yield from self._stayed(was, expected, answer, after)
@@ -216,20 +231,24 @@ class Promises:
     ) -> Iterator[Finding]:  # fmt: skip
         act, held = was.act, was.held
         codes = frozenset(answer.codes)
+        desk = self.player.model.desk
+        if codes == {"not_found"} and not desk._sees(was.record, was.actor, desk.desk.reading()):
+            return  # there is nothing to refuse to somebody who does not see it
         asked = was.decision
         foretold = asked is not None and not asked.allowed and codes == frozenset(asked.codes)
-        late = act.late and not foretold  # else the practice itself says no, whoever wrote meanwhile
+        sure = asked is not None or (expected is not None and expected.sure)
+        late = act.late and not foretold and sure  # else the practice itself says no, whoever wrote meanwhile
         if act.stale or (late and expected is not None and expected.allowed):
             if not codes or not codes <= {"stale", "stale_links"}:
-                text = f"it was refused for {_listed(codes)}, and must be for stale."
+                text = f"it was refused for {listed(codes)}, and must be for stale."
                 yield self.told("wrong_reason", text, act, held)
         elif expected is not None and expected.allowed:
             if expected.sure or (codes & _LIBRARY and self._by_lifecycle(was)):
-                text = f"{act.event!r} was refused for {_listed(codes)}, and must be possible: {answer.text}"
+                text = f"{act.event!r} was refused for {listed(codes)}, and must be possible: {answer.text}"
                 yield self.told("wrongly_refused", text, act, held)
         elif expected is not None and expected.sure and codes not in expected.codes:
-            wanted = " or ".join(_listed(each) for each in expected.codes)
-            text = f"it was refused for {_listed(codes)}, and must be for {wanted}."
+            wanted = " or ".join(listed(each) for each in expected.codes)
+            text = f"it was refused for {listed(codes)}, and must be for {wanted}."
             yield self.told("wrong_reason", text, act, held)
         if not act.late:
             yield from self._untouched(was, after, "the refusal")
@@ -258,7 +277,7 @@ class Promises:
                 text = f"explain says that {act.event!r} is {said}, and it was {did}."
                 yield self.told("disagree", text, act, held)
             elif not answer.done and frozenset(decision.codes) != frozenset(answer.codes):
-                told, did = _listed(frozenset(decision.codes)), _listed(frozenset(answer.codes))
+                told, did = listed(frozenset(decision.codes)), listed(frozenset(answer.codes))
                 yield self.told("disagree", f"explain gives {told} as the reason, and fire {did}.", act, held)
         if was.steps is None or act.late:  # who wrote meanwhile may have changed what is possible
             return
@@ -272,7 +291,16 @@ class Promises:
         """The lifecycle alone, as a host uses it on its own rows, decides as it does within its practice."""
         player, act, held = self.player, was.act, was.held
         lifecycle = expected.lifecycle if expected is not None else None
-        if expected is None or lifecycle is None or not expected.sure or act.payload or act.stale or act.late:
+        if expected is None or lifecycle is None or act.stale or act.late:
+            return
+        if expected.allowed and self._is_first("alone", act, frozenset(act.payload)):
+            payload = player._fields(act, was.record, player.given(act.payload))
+            context = player.oracle.context(was.record, act.event, payload, was.actor, player.model.now())
+            if not lifecycle.explain(was.record, act.event, context).allowed:
+                text = f"the lifecycle alone explains why {act.event!r} is refused, and it is possible."
+                yield self.told("disagree", text, act, held)
+                return
+        if not expected.sure or act.payload:
             return
         context = player.oracle.context(was.record, act.event, {}, was.actor, player.model.now())
         context.derive = None
@@ -305,34 +333,9 @@ class Promises:
             return None
         return any(codes <= {"missing"} for codes in verdicts)
 
-    def _kept(self, act: Act, held: "Held", record: Any, history: tuple[Entry, ...]) -> Iterator[Finding]:
-        """The history rebuilds the record, versions and times only grow, and what is read is what was written."""
-        model = self.player.model
-        seqs = [entry.seq for entry in history]
-        if record.version != len(history) or sorted(seqs) != [*range(1, len(history) + 1)]:
-            yield self.told("version", f"the record has version {record.version}, its entries {seqs}.", act, held)
-        elif seqs != sorted(seqs):
-            yield self.told("replay", f"the entries of its history come as {seqs}.", act, held)
-        times = [entry.at for entry in sorted(history, key=lambda entry: entry.seq)]
-        if times != sorted(times) or record.updated_at != times[-1] or times[-1] > model.now():
-            told = ", ".join(each.isoformat(" ") for each in times)
-            yield self.told("time", f"a time goes back, or lies ahead: {told}.", act, held)
-        try:
-            replayed = model.desk.replayed(held.reference)
-        except Exception as error:  # whatever rebuilding raises means that it cannot be rebuilt
-            yield self.told("replay", f"the history does not rebuild the record: {error}", act, held)
-        else:
-            differing = tuple(differences(record, replayed))
-            if differing or replayed != record:
-                yield self.told("replay", "the history rebuilds another record.", act, held, differing)
-        yield from self._timed(act, held, history)
-        codec = model.desk.stored.codec
-        row = codec.row(record, record.number, 0)
-        differing = tuple(differences(record, codec.record(row)))
-        if differing:
-            yield self.told("round_trip", "what is read is not what was written.", act, held, differing)
-
-    def after_undone(self, act: Act, held: "Held", answer: Answer, after: Any) -> Iterator[Finding]:
+    def after_undone(
+        self, act: Act, held: "Held", links: tuple[Link, ...], answer: Answer, after: Any
+    ) -> Iterator[Finding]:  # fmt: skip
         """What was given up inside a unit of work leaves nothing behind but what the unit did besides."""
         if answer.error:
             yield self.told("crash", answer.error, act, held)
@@ -341,11 +344,9 @@ class Promises:
         differing = tuple(differences(held.record, after))
         if differing or len(history) != held.record.version + answer.done:
             yield self.told("refusal_changes", "what was given up was written all the same.", act, held, differing)
-        yield from self._kept(act, held, after, history)
-
-    def _timed(self, act: Act, held: "Held", history: tuple[Entry, ...]) -> Iterator[Finding]:
-        for text in clocks_wrong(self.player, held, history):
-            yield self.told("clock", text, act, held)
+        if self.player.model.desk.links(held.reference) != links:
+            yield self.told("refusal_changes", "a link that was given up was written all the same.", act, held)
+        yield from self.kept(act, held, after, history)
 
     def after_tick(
         self, act: Act, held: "Held", due: Mapping[str, datetime], answer: Answer, after: Any
@@ -355,13 +356,18 @@ class Promises:
             yield self.told("crash", answer.error, act, held)
             return
         now, history = self.player.model.now(), self.player.model.history(held.reference)
-        fired = [entry.event for entry in history if entry.seq > held.record.version and entry.op == "step"]
+        fired = [entry.event or "" for entry in history if entry.seq > held.record.version and entry.op == "step"]
         for event, at in due.items():
             if at > now and event in fired:
                 yield self.told("due", f"{event!r} was done at {now}, and is due at {at}.", act, held)
-            elif at <= now and event not in fired and self._possible(event, held):
+            elif at <= now and not fired and self._possible(event, held):
                 yield self.told("due", f"{event!r} was due at {at}, and was not done at {now}.", act, held)
-        yield from self._kept(act, held, after, history)
+        if fired[:1] and fired[0] in due:
+            wanted = max(due[fired[0]], held.record.updated_at)
+            told = next(entry.at for entry in history if entry.seq > held.record.version and entry.op == "step")
+            if told != wanted:
+                yield self.told("due", f"{fired[0]!r} was done as of {told}, and fell due at {wanted}.", act, held)
+        yield from self.kept(act, held, after, history)
         yield from self._lawful(act, held, history)
 
     def _possible(self, event: str, held: "Held") -> bool:
@@ -380,20 +386,44 @@ class Promises:
         other = next((each for each in self.player.held.values() if each.reference == payload.get("to")), None)
         if other is None:
             return
-        from_here = {frozenset((link.source, link.target)) for link in model.desk.links(held.reference)}
-        from_there = {frozenset((link.source, link.target)) for link in model.desk.links(other.reference)}
-        pair = frozenset((held.reference, other.reference))
-        if (pair in from_here) != (pair in from_there):
+        name = payload["relation"]
+        back = model.itsm.house.relations.inverse(name)
+        from_here, from_there = (
+            any(link.relation == seen_as and link.target == far for link in model.desk.links(near))
+            for near, far, seen_as in (
+                (held.reference, other.reference, name), (other.reference, held.reference, back),
+            )
+        )  # fmt: skip
+        if from_here != from_there:
             text = f"the link to {other.record.reference} is seen from one of its ends only."
             yield self.told("link", text, act, held)
-        elif (act.event == "link") != (pair in from_here):
-            done = "made and is not there" if act.event == "link" else "removed and is still there"
-            yield self.told("link", f"the link to {other.record.reference} was {done}.", act, held)
+        elif act.event == "link" and not from_here:
+            yield self.told("link", f"the link to {other.record.reference} was made and is not there.", act, held)
+        elif act.event == "unlink" and from_here and name != back:  # else there may be one each way
+            text = f"the link to {other.record.reference} was removed and is still there."
+            yield self.told("link", text, act, held)
+
+    def _wrote(self, act: Act, held: "Held") -> bool:
+        """Whether a change has left an entry of its own behind; one that changes nothing leaves none."""
+        history = self.player.model.history(held.reference)
+        return any(entry.op == act.event and entry.seq > held.record.version for entry in history)
+
+    def _said(self, act: Act, held: "Held") -> Iterator[Finding]:
+        """What was said is read as it was said."""
+        said = self.player.model.history(held.reference)[-1].comment
+        text = act.payload.get("text")
+        if said is None or said.text != text:
+            diff = (f"text: must be {text!r}, is {None if said is None else said.text!r}",)
+            yield self.told("round_trip", "what was said is read otherwise.", act, held, diff)
 
     def _lawful(self, act: Act, held: "Held", history: tuple[Entry, ...]) -> Iterator[Finding]:
-        for policy in self.player.policies:
-            for found in policy.violations(history, self.player.subject.lifecycles):
-                told = self.told("policy", str(found), act, held)
+        """Every policy holds; each goes on from what it remembers of the entries that it has seen."""
+        for place, policy in enumerate(self.player.policies):
+            count, before = self._watched.get((held.reference, place)) or (0, None)
+            seen = policy.watched(history[count:], self.player.subject.lifecycles, before)
+            self._watched[held.reference, place] = (len(history), seen)
+            if seen.violation is not None:
+                told = self.told("policy", str(seen.violation), act, held)
                 yield attrs.evolve(told, given=(f"policies=[{policy}]", *told.given))
 
     # what is no step
@@ -411,107 +441,21 @@ class Promises:
             return
         if answer.done and act.stale:
             yield self.told("lost_update", "a change of an older copy was taken.", act, held)
+        elif answer.done and act.late and self._wrote(act, held):
+            text = "somebody else wrote meanwhile, and the change was taken all the same."
+            yield self.told("lost_update", text, act, held)
         elif answer.done and act.refused is not None:
             why = ", ".join(act.refused) or "whatever reason"
             yield self.told("not_refused", f"{act.event!r} was done, and must be refused for {why}.", act, held)
         if answer.done:
-            given = self.player.given(act.payload) if act.event == "update" else {}
-            shape = self.player.subject.shape
-            lost = [name for name, value in shape.in_utc(given).items() if shape.read(after, name) != value]
-            if lost:
-                told = tuple(f"{name}: must be {given[name]!r}, is {shape.read(after, name)!r}" for name in lost)
-                yield self.told("round_trip", "what is read is not what was written.", act, held, told)
-            yield from self._kept(act, held, after, self.player.model.history(held.reference))
-            if act.event in ("link", "unlink"):
+            yield from self.as_returned(act, held, answer, after)
+            if act.event == "update":
+                yield from self.as_given(act, held, self.player.given(act.payload), after)
+            yield from self.kept(act, held, after, self.player.model.history(held.reference))
+            if act.event == "comment":
+                yield from self._said(act, held)
+            elif act.event in ("link", "unlink"):
                 yield from self._linked(act, held, self.player.given(act.payload))
-        else:
+        elif not act.late:  # what somebody else wrote meanwhile stays
             who = self.player.actor(act.who, held.record)
             yield from self._untouched(Before(act, held, who, held.record, contents, None, None), after, "the refusal")
-
-    # a host beside the library
-
-    def hosted_birth(self, act: Act, held: "Held") -> Iterator[Finding]:
-        """A host records what the library records."""
-        host, player = self.player.host, self.player
-        if host is None:
-            return
-        answer = host.open(player.given(act.payload), player.actor(act.who, None))
-        if answer.seen is None:
-            text = answer.error or answer.text or _listed(frozenset(answer.codes))
-            code = "crash" if answer.error else "wrongly_refused"
-            yield self.told(code, f"the host does not record it: {text}", act, held)
-            return
-        held.hosted, held.hosted_version = answer.seen.reference, answer.seen.version
-        yield from self._same(act, held, answer.seen, seen(held.record))
-
-    def hosted_step(
-        self, act: Act, held: "Held", payload: Mapping[str, Any], actor: Actor, answer: Answer, after: Any
-    ) -> Iterator[Finding]:  # fmt: skip
-        """A host takes and refuses what the library takes and refuses, and has the same record afterwards."""
-        host = self.player.host
-        if host is None or held.hosted is None:
-            return
-        if act.late or (act.stale and held.hosted_older is None):
-            held.drifted = True
-            return  # no driver can play it
-        expected = held.hosted_older if act.stale else None
-        theirs = host.fire(held.hosted, act.event, payload, actor, expected)
-        if theirs.error:
-            yield self.told("crash", f"the host failed: {theirs.error}", act, held)
-            return
-        if theirs.done and not answer.done:
-            code = "lost_update" if act.stale else "not_refused"
-            text = f"the host took {act.event!r}, which must be refused for {_listed(frozenset(answer.codes))}."
-            yield self.told(code, text, act, held)
-            return
-        if answer.done and not theirs.done:
-            text = f"the host refused {act.event!r}: {theirs.text or _listed(frozenset(theirs.codes))}"
-            yield self.told("wrongly_refused", text, act, held)
-            return
-        told = theirs.codes and not act.stale  # of several reasons a host may look at another one first
-        if not theirs.done and told and frozenset(theirs.codes) != frozenset(answer.codes):
-            text = f"the host refused for {_listed(frozenset(theirs.codes))}, not {_listed(frozenset(answer.codes))}."
-            yield self.told("wrong_reason", text, act, held)
-        now = host.get(held.hosted)
-        if now.version != held.hosted_version:
-            held.hosted_older, held.hosted_version = held.hosted_version, now.version
-        yield from self._same(act, held, now, seen(after))
-
-    def _same(self, act: Act, held: "Held", theirs: Seen, ours: Seen) -> Iterator[Finding]:
-        if theirs.state != ours.state:
-            text = f"the host's record is {theirs.state!r} and must be {ours.state!r}."
-            yield self.told("wrong_target", text, act, held)
-            return
-        if theirs.version is not None and not held.drifted and theirs.version != ours.version:
-            text = f"the host's record has version {theirs.version} and must have {ours.version}."
-            yield self.told("version", text, act, held)
-        differing = tuple(
-            f"{name}: must be {written(ours.values.get(name))}, is {written(value)}"
-            for name, value in theirs.values.items()
-            if name in ours.values and value != ours.values[name]
-        )
-        if differing:
-            yield self.told("wrong_change", "the host's record is another one.", act, held, differing)
-
-
-_MOVING = frozenset(("version", "updated_at"))
-
-
-def differences(wanted: Any, found: Any) -> Iterator[str]:
-    """Yield how a record differs from what it must be, a line per field; version and time aside."""
-    if type(wanted) is not type(found):
-        yield f"it must be a {type(wanted).__name__} and is a {type(found).__name__}"
-        return
-    for each in attrs.fields(type(wanted)):
-        one, other = getattr(wanted, each.name), getattr(found, each.name)
-        if each.name not in _MOVING and (type(one) is not type(other) or one != other):
-            yield f"{each.name}: must be {_shown(one)}, is {_shown(other)}"
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 120 else text[:119] + "…"
-
-
-def _listed(codes: frozenset[str]) -> str:
-    return ", ".join(sorted(codes)) or "no reason"

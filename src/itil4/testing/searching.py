@@ -8,22 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from itil4.errors import ITIL4Error, Reason
+from itil4.errors import DefinitionError, ITIL4Error, Reason
 from itil4.lifecycle.definition import Lifecycle, Transition
 from itil4.lifecycle.rules import Chosen
 from itil4.record import Actor, blank
 from itil4.testing.arrow_keys import ArrowKey, arrows_brought, arrows_of
+from itil4.testing.births import people
 from itil4.testing.oracle import Expected
 from itil4.testing.rules_watched import Watch
 from itil4.testing.story import Act, Who
 from itil4.testing.subject import BIRTH, Subject
 from itil4.testing.values import Later, Plain, Ref, told
+from itil4.testing.worlds import Worlds
 
 if TYPE_CHECKING:
     from itil4.testing.playing import Held, Player
 
 _MOST_OPTIONS = 64
 """So many ways of taking one step are tried at most."""
+_FEW_OPTIONS = 12
+"""So many where a way is known already."""
 _MOST_NODES = 400
 """So many combinations of states are looked at."""
 _MOST_LOOKED = 40
@@ -35,40 +39,6 @@ _MOST_REFUSED = 12
 """So often a change of many fields is tried with fewer of them."""
 WAITS = (timedelta(hours=1), _DAY, 8 * _DAY, 40 * _DAY, 400 * _DAY)
 """How long is waited, when nothing else helps."""
-
-
-# births
-
-
-def births(player: "Player", act: Act) -> Iterator[Act]:
-    """Yield ways in which a record can be born, the plainest first."""
-    subject = player.subject
-    for payload in subject.payloads.get(act.event, subject.payloads.get(BIRTH, ())):
-        for who in people(subject, act.who, ("user",)):
-            yield attrs.evolve(act, payload={**payload, **act.payload}, who=who)
-    if act.event != BIRTH and act.event in subject.payloads:
-        return  # a verb with words of its own, which were told: fields alone are no way to call it
-    for who in people(subject, act.who, ("user",)):
-        given = _needed_at_birth(player, who)
-        yield attrs.evolve(act, payload={**given, **act.payload}, who=who)
-
-
-def people(subject: Subject, who: Who, first: Iterable[str] = ()) -> Iterable[Who]:
-    """Return who may be meant: the one who is named, or everybody."""
-    if who is not None:
-        return (who,)
-    return dict.fromkeys((*first, *subject.roles, "nobody", "system"))
-
-
-def _needed_at_birth(player: "Player", who: Who) -> dict[str, Plain]:
-    subject, desk = player.subject, player.model.desk
-    if subject.birth is not None:
-        return {}
-    try:
-        filled = desk.at_birth({}, player.actor(who, None), player.model.now())
-    except ITIL4Error:
-        filled = {}
-    return {name: subject.needed(name) for name in subject.shape.missing({}) if name not in filled}
 
 
 # steps
@@ -100,8 +70,7 @@ def options(
         for who in whos if hand is None or act.who is not None or step.internal else (hand,):
             yield attrs.evolve(act, payload={**own, **given, **act.payload}, who=who)
     needed = [name for name in needs(player, lifecycle, step, target, record) if name not in act.without]
-    values = {name: fresh(player, name, record) for name in needed if name not in act.payload}
-    values = {name: several for name, several in values.items() if several}
+    values = _guessed(player, step.event, [name for name in needed if name not in act.payload], record)
     first = {name: several[0] for name, several in values.items()}
     for who in (*whos, *_others(subject, step, whos if act.who is None else ())):
         yield attrs.evolve(act, payload={**own, **first, **act.payload}, who=who)
@@ -114,6 +83,21 @@ def options(
         for value in fresh(player, name, record):
             for who in whos[:2]:
                 yield attrs.evolve(act, payload={**own, **first, name: value, **act.payload}, who=who)
+
+
+def _guessed(player: "Player", event: str, names: Iterable[str], record: Any) -> dict[str, list[Plain]]:
+    """Return values for the fields that a step needs; where the kit was told what it is given, it may know none."""
+    found = {}
+    for name in names:
+        try:
+            several = fresh(player, name, record)
+        except DefinitionError:
+            if not player.subject.offers(event):
+                raise
+            continue
+        if several:
+            found[name] = several
+    return found
 
 
 def _takers(subject: Subject, step: Transition, who: Who) -> Iterable[Who]:
@@ -157,26 +141,28 @@ def _is_same(player: "Player", value: Plain, old: Any) -> bool:
 
 
 def judged(
-    player: "Player", act: Act, record: Any, wait: timedelta = timedelta(0), facts: dict[str, Any] | None = None
+    player: "Player", act: Act, record: Any, wait: timedelta = timedelta(0), facts: dict[str, Any] | None = None,
+    *, fully: bool = True,
 ) -> Expected | None:  # fmt: skip
     """Return what the definition says about an act, some time from now; None when a rule broke.
 
     Args:
         facts: what its facts are, where several ways of one step are judged at one moment.
+        fully: whether all that is against it is wanted, and not only the first thing.
     """
     from itil4.testing.values import played
 
     at = player.model.now() + wait
-    records, name = {label: held.reference for label, held in player.held.items()}, ""
+    records = {label: held.reference for label, held in player.held.items()}
     payload: dict[str, Any] = {}
+    name = ""
     try:
         for name, value in act.payload.items():
             payload[name] = played(value, at, player.subject.types, records)
         name = ""
         actor = player.actor(act.who, record)
         fields = player._fields(act, record, payload)
-        context = player.oracle.context(record, act.event, fields, actor, at, facts)
-        return player.oracle.expected(record, act.event, context)
+        return player.oracle.asked(record, act.event, fields, actor, at, facts, fully=fully)
     except (ITIL4Error, TypeError) as error:
         player.oracle.watch.error = f"{name}: {error}" if name else str(error)
         return None
@@ -214,7 +200,7 @@ def filled(player: "Player", act: Act, held: "Held") -> Act:
             if wanted is not None:
                 ways = itertools.chain(_amiss(player, lifecycle, step, target, act, held.record), ways)
             for option in itertools.islice(ways, 2 * _MOST_OPTIONS):
-                found = judged(player, option, held.record, facts=facts)
+                found = judged(player, option, held.record, facts=facts, fully=wanted is not None)
                 if found is None:
                     continue
                 spare = spare or option
@@ -268,6 +254,7 @@ class Explorer:
         self._tried: set[ArrowKey] = set()
         self._hopeless: set[str] = set()
         self._beside: list[tuple[Act, ...]] = []
+        self.worlds = Worlds()
 
     def explore(self) -> None:
         """Search until every arrow is found, or nothing new comes up."""
@@ -297,9 +284,12 @@ class Explorer:
         """Return a player that has played some acts, unchecked."""
         from itil4.testing.playing import Player
 
-        player = Player(self.subject, watch=self.watch, checks=False)
-        for act in acts:
-            player.play(act)
+        acts = tuple(acts)
+        player, known = self.worlds.at(acts) or (Player(self.subject, watch=self.watch, checks=False), 0)
+        for place in range(known, len(acts)):
+            player.play(acts[place])
+            self.worlds.keep(acts[: place + 1], player)
+        self.worlds.keep(player.acts, player)
         for key in arrows_brought(self.steps, player.brought):
             if key in self.keys and key not in self.arrows:
                 self.arrows[key] = tuple(player.acts)
@@ -365,10 +355,14 @@ class Explorer:
     def _by_data(self, key: ArrowKey) -> tuple[Act, ...] | None:
         """Look for a way to an arrow by other values on the way in, by steps that stay in its state, and by waiting."""
         looked, seen = 0, set[Any]()
-        waiting: deque[tuple[tuple[Act, ...], int]] = deque((story, 0) for story in self._entrances(key))
+        waiting: deque[Iterator[tuple[tuple[Act, ...], int]]] = deque([((story, 0) for story in self._entrances(key))])
         stayed: list[tuple[Act, ...]] = []
         while waiting and looked < _MOST_LOOKED:
-            acts, depth = waiting.popleft()
+            following = next(waiting[0], None)  # what is never looked at need not be thought of
+            if following is None:
+                waiting.popleft()
+                continue
+            acts, depth = following
             player = self.player(acts)
             if "" not in player.held:
                 continue
@@ -386,7 +380,7 @@ class Explorer:
                     self.learned.setdefault(key.event, []).append(acts[-depth:])
                 return story
             if depth < _DEEPEST and (key.event not in self._hopeless or looked == 1):
-                waiting += [(more, depth + 1) for more in self._stays(player, acts, key)]
+                waiting.append(self._further(player, acts, key, depth + 1))
         self._hopeless.add(key.event)
         return self._waited(stayed, key)
 
@@ -459,6 +453,11 @@ class Explorer:
             return error.reasons
         return None
 
+    def _further(
+        self, player: "Player", acts: tuple[Act, ...], key: ArrowKey, depth: int
+    ) -> Iterator[tuple[tuple[Act, ...], int]]:  # fmt: skip
+        return ((more, depth) for more in self._stays(player, acts, key))
+
     def _stays(self, player: "Player", acts: tuple[Act, ...], key: ArrowKey) -> Iterator[tuple[Act, ...]]:
         """Yield stories that go on without leaving the state: loops, and steps of the other lifecycles."""
         record = player.held[""].record
@@ -482,25 +481,35 @@ class Explorer:
                 kept.append(str(len(value) if isinstance(value, tuple) else not blank(value)))
         return tuple(kept)
 
+    def known(self, player: "Player", key: ArrowKey, record: Any) -> Iterator[Act]:
+        """Yield acts that take an arrow now: the plainest few, or what took it when it was found."""
+        found = tuple(itertools.islice(self.acts_for(player, key, record, most=_FEW_OPTIONS), 1))
+        if not found and key in self.arrows:
+            act = attrs.evolve(self.arrows[key][-1], after=timedelta(0), on="")
+            taken = judged(player, act, record, fully=False) if act.event == key.event else None
+            if taken is not None and taken.transition is self.steps[key] and taken.target == key.target:
+                found = (act,)
+        yield from found
+
     def acts_for(
-        self, player: "Player", key: ArrowKey, record: Any, wait: timedelta = timedelta(0)
+        self, player: "Player", key: ArrowKey, record: Any, wait: timedelta = timedelta(0), most: int = _MOST_OPTIONS
     ) -> Iterator[Act]:  # fmt: skip
         """Yield acts that take exactly this arrow now, or after a wait, as the definition has it."""
         step = self.steps[key]
         told: set[str] = set()
         facts = known_facts(player, record, key.event)
         ways = options(player, self._of(key), step, key.target, Act(key.event), record)
-        for option in itertools.islice(ways, _MOST_OPTIONS):
-            found = judged(player, option, record, wait, facts)
+        for option in itertools.islice(ways, most):
+            hand = option.who if option.who in self.subject.hands.get(key.event, ()) else None
+            mark = repr((sorted(option.payload.items()), hand))
+            if mark in told:  # the same values by somebody else
+                continue
+            found = judged(player, option, record, wait, facts, fully=False)
             if found is None:
                 self.lost.setdefault(key, self.watch.error)
-                continue
-            if found.transition is step and found.target == key.target:
-                hand = option.who if option.who in self.subject.hands.get(key.event, ()) else None
-                mark = repr((sorted(option.payload.items()), hand))
-                if mark not in told:
-                    told.add(mark)
-                    yield option
+            elif found.transition is step and found.target == key.target:
+                told.add(mark)
+                yield option
             elif not found.allowed:
                 codes = " or ".join(", ".join(sorted(each)) for each in found.codes)
                 self.lost[key] = ", ".join(dict.fromkeys(found.held)) or codes

@@ -18,22 +18,26 @@ from itil4.practices.base import Practice
 from itil4.record import Actor
 from itil4.storage.protocols import Store
 from itil4.testing.arrow_keys import ArrowKey, arrows_brought
-from itil4.testing.checking import Finding, Found, on_all
+from itil4.testing.candidates import candidates
+from itil4.testing.checking import Finding, Found
 from itil4.testing.coverage import Coverage
 from itil4.testing.driver import Driver
 from itil4.testing.near_misses import NearMisses
 from itil4.testing.playing import Played, Player
 from itil4.testing.policies import Policy, as_policies
-from itil4.testing.rules_watched import Watch
+from itil4.testing.rules_watched import Watch, rules_in_words
 from itil4.testing.searching import Explorer
-from itil4.testing.showing import forms, one_person
+from itil4.testing.showing import one_person
 from itil4.testing.shrinking import shrunk
 from itil4.testing.story import Act, Story
 from itil4.testing.subject import BIRTH, Subject
 from itil4.testing.values import Ref
+from itil4.testing.worlds import Worlds
 
 _LONGEST = 14
 """After so many steps a tour begins again with a new record."""
+_LONG_TOURS = 8
+"""So many tours are led on to where pairs are still open, for long histories; the others end, and a new one begins."""
 _ROUNDS = 4
 """So often a loop is gone round, to find the bound that a guard may set."""
 _MOST_FINDINGS = 5
@@ -95,8 +99,12 @@ class Walk:
         self.coverage = Coverage(subject)
         self.found: list[Finding] = []
         self._told: set[tuple[str, str | None, tuple[str, ...]]] = set()
+        self._long_tours = 0
+        self._longest: tuple[Act, ...] = ()
         self._sound: set[tuple[Act, ...]] = set()
         """Stories that were played with everything looked at, and kept every promise."""
+        self.worlds = Worlds()
+        """Where they led to, as far as that can be kept."""
         self._pace = timedelta(minutes=20) if "service_level" in subject.policies else timedelta(0)
 
     def run(self) -> None:
@@ -124,6 +132,12 @@ class Walk:
         """Return a player with everything looked at."""
         return Player(self.subject, self.driver() if self.driver else None, self.policies, self.watch)
 
+    def _walker(self) -> Player:
+        """Return a player that does not ask again what the walk has asked; findings are played with one that does."""
+        player = self.player()
+        player.sparing = True
+        return player
+
     # what is found
 
     def note(self, findings: Iterable[Finding]) -> bool:
@@ -141,15 +155,18 @@ class Walk:
             if (each.code, each.rule, ()) in self._told:
                 continue
             self._told.add((each.code, each.rule, ()))
-            event = next(
-                (step.event for step in self.explorer.steps.values() for rule in (*step.guards, *step.effects)
-                 if f"{getattr(rule, 'name', getattr(rule, '__name__', ''))!r}" in each.rule), None,
-            )  # fmt: skip
+            key = next((key for key, step in self.explorer.steps.items() if each.rule in rules_in_words(step)), None)
+            event = None if key is None else key.event
             if not any(found.code == each.code and found.event == event for found in self.found):
                 self.found.append(
                     Finding(each.code, f"{each.rule}: {each.text}", event=event, story=self._story_before(event),
+                            lifecycle=key and key.lifecycle, state=key and key.source,
                             practice=self.subject.name, given=self.subject.given)
                 )  # fmt: skip
+
+    def _is_told(self, key: ArrowKey) -> bool:
+        """Whether what holds an arrow back is a rule that is named for what it does."""
+        return not {rule for rule, _ in self.watch.found}.isdisjoint(rules_in_words(self.explorer.steps[key]))
 
     def _story_before(self, event: str | None) -> Story | None:
         keys = [key for key in self.explorer.keys if key.event == event]
@@ -176,14 +193,12 @@ class Walk:
             self._nothing()
             return
         for key in self.explorer.open():
-            if (key.lifecycle, key.source) in self.explorer.states:
+            if (key.lifecycle, key.source) in self.explorer.states and not self._is_told(key):
                 self._unreached(key)
         for lifecycle in self.subject.lifecycles:
             for state in lifecycle.initial:
-                if (
-                    lifecycle.name,
-                    state,
-                ) not in self.explorer.states and f"{BIRTH}@{state}" not in self.subject.accept:
+                reached = (lifecycle.name, state) in self.explorer.states
+                if not reached and f"{BIRTH}@{state}" not in self.subject.accept:
                     self._unborn(lifecycle.name, state)
 
     def _unborn(self, lifecycle: str, state: str) -> None:
@@ -213,10 +228,13 @@ class Walk:
         )  # fmt: skip
 
     def _nothing(self) -> None:
+        here = [key for key in self.explorer.keys if (key.lifecycle, key.source) in self.explorer.states]
+        if here and all(map(self._is_told, here)):
+            return
         why = "; ".join(f"{key}: {reason}" for key, reason in list(self.explorer.lost.items())[:5])
         text = f"no step can be taken by anybody. Held back: {why or 'no step leads on from where records are born'}."
         remedy = "Give domains={...} with values that the guards accept, or widen the roles."
-        first = next((key for key in self.explorer.keys if (key.lifecycle, key.source) in self.explorer.states), None)
+        first = next(iter(here), None)
         story = None if first is None else (*self.explorer.states[first.lifecycle, first.source], Act(first.event))
         self._none(f"{text} {remedy}", None if story is None else Story(story))
 
@@ -251,9 +269,9 @@ class Walk:
 
     def _tour(self, aim: ArrowKey, acts: Sequence[Act], open_: dict[ArrowKey, list[ArrowKey]]) -> bool:
         """Play a story to an arrow, and from there as many pairs as possible; say whether that went well."""
-        player, last = self.player(), None
-        self.coverage.stories += 1
-        for place in range(self._resumed(player, acts), len(acts)):
+        player, known = self._begun(acts)
+        last = aim if known == len(acts) else None
+        for place in range(known, len(acts)):
             played = player.play(acts[place])
             key = self.coverage.note(played, last)
             if last is not None and key is not None and key in open_.get(last, ()):
@@ -261,16 +279,22 @@ class Walk:
             last = key or last
             if self.note(played.findings) or not played.answer.done:
                 return False
-            self._sound.add(tuple(acts[: place + 1]))
+            self._keep(acts[: place + 1], player)
         if aim in arrows_brought(self.explorer.steps, player.brought):
             last = aim
         while last is not None and len(player.acts) < len(acts) + _LONGEST:
-            further = self._next(player, last, open_) or self._nearer(player, last, open_)
+            further = self._next(player, last, open_)
+            if further is None and self._long_tours < _LONG_TOURS:
+                further = self._nearer(player, last, open_)
             if further is None:
-                return True
+                break
             if self.note(further.findings):
                 return False
             last = self.coverage.note(further, last)
+            goes_on = last is not None and (last.lifecycle, last.target) in self.explorer.by_source
+            if goes_on and len(player.acts) > len(self._longest):
+                self._longest = tuple(player.acts)
+        self._long_tours += 1
         return True
 
     def _nearer(self, player: Player, last: ArrowKey, open_: dict[ArrowKey, list[ArrowKey]]) -> Played | None:
@@ -283,7 +307,7 @@ class Walk:
                     continue
                 came[then] = came.get(key, then)
                 if open_.get(then):
-                    for act in self.explorer.acts_for(player, came[then], player.held[""].record):
+                    for act in self.explorer.known(player, came[then], player.held[""].record):
                         return player.play(act)
                     return None
                 waiting.append(then)
@@ -295,7 +319,7 @@ class Walk:
         record = player.held[""].record
         while thens:
             then = thens.pop(0)
-            for act in self.explorer.acts_for(player, then, record):
+            for act in self.explorer.known(player, then, record):
                 return player.play(attrs.evolve(act, after=act.after + self._pace))
             self.coverage.impossible.add((last, then))
         return None
@@ -317,6 +341,21 @@ class Walk:
         for key, story in self.explorer.arrows.items():
             if any(not self.coverage.held[rule.name] for rule in self.explorer.steps[key].guards):
                 self._beside_others(key, story)
+        self._late_misses(told)
+
+    def _late_misses(self, told: set[tuple[str, str]]) -> None:
+        """Near-misses of what can be done at the end of the longest tour: a record has many entries by then."""
+        player = self._at(self._longest) if self._longest else None
+        if player is None:
+            return
+        record = player.held[""].record
+        here = [
+            key for each in self.subject.lifecycles
+            for key in self.explorer.by_source.get((each.name, getattr(record, each.field)), ())
+        ]  # fmt: skip
+        for event in dict.fromkeys(key.event for key in here if key in self.explorer.arrows):
+            if event not in player.oracle.outcomes and not self._missed(self._longest, told, event):
+                return
 
     def _missed(self, acts: Sequence[Act], told: set[tuple[str, str]], event: str | None = None) -> bool:
         player = self._at(acts)
@@ -335,13 +374,26 @@ class Walk:
 
     def _at(self, acts: Sequence[Act]) -> Player | None:
         """Return a player that is at the end of a story, or None where a promise broke on the way."""
-        player = self.player()
-        self.coverage.stories += 1
-        for place in range(self._resumed(player, acts), len(acts)):
+        player, known = self._begun(acts)
+        for place in range(known, len(acts)):
             if self.note(player.play(acts[place]).findings):
                 return None
-            self._sound.add(tuple(acts[: place + 1]))
+            self._keep(acts[: place + 1], player)
         return player
+
+    def _keep(self, acts: Sequence[Act], player: Player) -> None:
+        """Remember that a story is sound, and the world that it led to."""
+        self._sound.add(tuple(acts))
+        self.worlds.keep(acts, player)
+
+    def _begun(self, acts: Sequence[Act]) -> tuple[Player, int]:
+        """Return a player that has played the beginning of a story that is known to be sound, and how much that is."""
+        self.coverage.stories += 1
+        known = self.worlds.at(acts)
+        if known is not None:
+            return known
+        player = self._walker()
+        return player, self._resumed(player, acts)
 
     def _resumed(self, player: Player, acts: Sequence[Act]) -> int:
         """Play the beginning of a story that is known to be sound, without looking again; say how much.
@@ -463,9 +515,9 @@ class Walk:
 
     def _played(self, acts: Iterable[Act]) -> None:
         """Play a story to its end, or to the first promise that it breaks."""
-        player = self.player()
-        self.coverage.stories += 1
-        for act in acts:
+        story = tuple(acts)
+        player, known = self._begun(story)
+        for act in story[known:]:
             try:
                 played = player.play(act)
             except ITIL4Error:
@@ -494,11 +546,3 @@ class Walk:
             late = (story for each in known for story in policy.candidates(each))
             for story in (*candidates([policy], self.subject), *itertools.islice(late, 1)):
                 self._played(story)
-
-
-def candidates(policies: Iterable[Policy], subject: Subject) -> Iterator[Story]:
-    """Yield stories that would break a policy, in every form in which they may be possible."""
-    for policy in policies:
-        for _, verdict in on_all(policy, subject.lifecycles):
-            if not verdict.holds and verdict.story is not None:
-                yield from forms(policy, verdict.story, subject)

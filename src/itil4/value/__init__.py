@@ -119,6 +119,7 @@ if TYPE_CHECKING:
         WarrantyReport,
         roles_in,
     )
+    from itil4.value.simulated_history import SimulatedHistory
     from itil4.value.simulating import (
         Exponential,
         Fixed,
@@ -181,6 +182,7 @@ _HOMES = {
         "Assurance ConsumerSide OfferingComponent Output Product Service ServiceAgreement "
         "ServiceOffering ServiceRelationship Stakeholder Utility WarrantyReport roles_in"
     ),
+    "simulated_history": "SimulatedHistory",
     "simulating": "Exponential Fixed Measured WhatIf simulate what_if",
     "stream_map": "Bottleneck LittleCheck StepFigures StreamMap Variant",
     "streams": "ImprovementOpportunity PRACTICE_IDS Step ValueStream",
@@ -265,6 +267,7 @@ __all__ = [
     "ServiceOffering",
     "ServiceRelationship",
     "ServiceValueSystem",
+    "SimulatedHistory",
     "Spending",
     "Stakeholder",
     "Step",

@@ -114,7 +114,11 @@ def co_creation(
     replies: set[str] = set()
     for item in known.values():
         asked = known.get(item.answers or "")
-        if asked is not None and asked.at <= item.at and {asked.side, item.side} == {"provider", "consumer"}:
+        if (
+            asked is not None
+            and instant(asked.at) <= instant(item.at)
+            and {asked.side, item.side} == {"provider", "consumer"}
+        ):
             replied.add(asked.id)
             replies.add(item.id)
 

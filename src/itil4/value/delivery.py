@@ -35,7 +35,7 @@ class Deployment:
     def __attrs_post_init__(self) -> None:
         for earlier, later in (("begun_at", "at"), ("at", "restored_at")):
             first, second = getattr(self, earlier), getattr(self, later)
-            if first is not None and second is not None and first > second:
+            if first is not None and second is not None and instant(first) > instant(second):
                 raise InvalidInput.of("time_order", earlier=earlier, earlier_at=first, later=later, later_at=second)
 
 

@@ -1,5 +1,6 @@
 """Forecast from how much was finished in the past: Monte Carlo over throughput, with no estimate of single items."""
 
+import math
 import random
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
@@ -40,7 +41,8 @@ class Forecast:
             expected = "a number between 0 and 1"
             raise InvalidInput.of("ill_typed", field="confidence", expected=expected, value=confidence)
         runs = len(self.outcomes)
-        rank = -int(-confidence * runs // 1)  # nearest rank: the smallest with at least that share below or at it
+        # nearest rank: the smallest with at least that share below or at it; 0.55 * 100 is a little more than 55
+        rank = max(1, math.ceil(round(confidence * runs, 6)))
         return self.outcomes[rank - 1] if self.question == "periods" else self.outcomes[runs - rank]
 
     @property

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import attrs
 
+from itil4.clock import instant
 from itil4.errors import Reason, nearest
 from itil4.value.validators import a, frozen_list, many, moment, some, text
 
@@ -90,7 +91,7 @@ class GovernanceTrace:
                 found.append(
                     Reason.of("unknown_name", where=where, what="evaluation", name=directive.evaluation, nearest=near)
                 )
-            elif evaluation.at > directive.at:
+            elif instant(evaluation.at) > instant(directive.at):
                 found.append(
                     Reason.of(
                         "time_order",
@@ -111,7 +112,7 @@ class GovernanceTrace:
                 near = nearest(check.monitor, directives[check.directive].monitors)
                 found.append(Reason.of("unknown_name", where=where, what="monitor", name=check.monitor, nearest=near))
         if asof is not None and every is not None:
-            found += self._overdue(asof, every)
+            found += self._overdue(instant(asof, "asof"), every)
         return tuple(found)
 
     def _overdue(self, asof: datetime, every: timedelta) -> list[Reason]:
@@ -119,7 +120,7 @@ class GovernanceTrace:
         for directive in self.directives:
             for monitor in directive.monitors:
                 looks = [c.at for c in self.monitoring if (c.directive, c.monitor) == (directive.id, monitor)]
-                since = max((look for look in looks if look <= asof), default=directive.at)
-                if asof - since > every:
+                since = max((look for look in looks if instant(look) <= asof), key=instant, default=directive.at)
+                if asof - instant(since) > every:
                     found.append(Reason.of("not_monitored", monitor=monitor, directive=directive.id, since=since))
         return found

@@ -224,7 +224,7 @@ class Budget:
     end: datetime = attrs.field(validator=moment)
 
     def __attrs_post_init__(self) -> None:
-        if self.start >= self.end:
+        if instant(self.start) >= instant(self.end):
             raise InvalidInput.of("empty_window", start=self.start, end=self.end)
 
     def status(self, spendings: Iterable[Spending]) -> BudgetStatus:
@@ -233,11 +233,12 @@ class Budget:
         Raises:
             InvalidInput: one of them is in another unit (`unlike_units`).
         """
+        start, end = instant(self.start), instant(self.end)
         spent = Amount(0, self.planned.unit)
         records = []
         for spending in spendings:
             must(Spending, "spendings", spending)
-            if spending.subject == self.subject and self.start <= spending.at < self.end:
+            if spending.subject == self.subject and start <= instant(spending.at) < end:
                 spent += spending.amount
                 records.append(spending.record)
         planned = self.planned.value

@@ -1,7 +1,7 @@
 """What was seen of cases moving through a stream: the plain input of `observe`, the output of `simulate`."""
 
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from itil4.vocabulary import Category
 
@@ -32,3 +32,7 @@ class Observation(NamedTuple):
     accepted: bool | None = None
     practice: str | None = None
     touched: timedelta | None = None
+
+
+Sign: TypeAlias = tuple[str, Category | None, str | None, str | None]
+"""Place, category, kind and practice of one observation: all that decides what it means."""

@@ -3,8 +3,11 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
-from operator import sub
+from itertools import compress, pairwise, repeat
+from operator import not_, sub
 from typing import TypeAlias
+
+import attrs
 
 from itil4.clock import Calendar
 from itil4.value.cases import Row, by_case, window_of
@@ -12,7 +15,7 @@ from itil4.value.flow import Distribution, directly_follows
 from itil4.value.stream_map import LittleCheck, Source, StreamMap, Variant
 from itil4.value.streams import ValueStream
 from itil4.value.totals import Handling, Totals, bottleneck, follow_times, ratios, total
-from itil4.value.traces import reader_of, traced
+from itil4.value.traces import Trace, reader_of, taken
 from itil4.vocabulary import Category
 
 _ZERO = timedelta(0)
@@ -66,36 +69,20 @@ def observe(
     start, end, last = window_of(window, seen)
     # `between(later, earlier)`: a builtin where it can be, for it runs once per stay
     between: Between = sub if calendar is None else lambda later, earlier: calendar.elapsed(earlier, later)
+    found = _Cases(start, end, last, between)
+    recorded = taken(seen, reader)
+    for each, begins in recorded.items():
+        each.trace.take(begins, each.cuts, seen.times)
+    for trace in reader.traces:
+        found.add(trace)
+    found.finished.sort()
     handling = Handling()
-    leads: list[timedelta] = []
-    finished: list[str] = []
-    ages: list[timedelta] = []
-    arrived, load = 0, _ZERO
-    for rows, times, recorded in traced(seen, reader):
-        trace, cuts = recorded.trace, recorded.cuts
-        first = times[0]
-        over = recorded.over(times)
-        arrived += start <= first <= last
-        if over is not None and start <= over <= last:
-            lead_time = between(over, first)
-            leads.append(lead_time)
-            finished.append(rows[0][0])
-            load += lead_time if first >= start else between(over, start)
-            trace.finished += 1
-            sums = trace.finished_times
-            if seen.rich:
-                handling.add(rows, recorded.places())
-        else:
-            trace.others += 1
-            sums = trace.other_times
-            if first <= last and (over is None or over > last):
-                ages.append(between(end, first))
-                load += between(end, max(first, start))
-        begins = first
-        for number, cut in enumerate(cuts[1:]):
-            finishes = times[cut]
-            sums[number] += between(finishes, begins)
-            begins = finishes
+    if seen.rich:
+        way = {begin: each for each, begins in recorded.items() for begin in begins}
+        for begin in found.finished:
+            handling.add(seen.rows[begin : begin + way[begin].cuts[-1] + 1], way[begin].places())
+    leads, ages, load = found.leads, found.ages, found.load
+    arrived = len(seen.begins) if window is None else sum(start <= first <= last for first in seen.firsts())
 
     totals, span, lead = Totals(reader.traces, handling), between(end, start), total(leads)
     shares, unknown = ratios(stream, totals, lead)
@@ -110,7 +97,7 @@ def observe(
         source=source,
         start=start,
         end=end,
-        cases=len(seen.cases),
+        cases=len(seen.begins),
         arrived=arrived,
         finished=len(leads),
         open=len(ages),
@@ -135,6 +122,55 @@ def observe(
         bottleneck=bottleneck(steps),
         problems=(*seen.problems, *reader.strays()),
         unknown=unknown,
-        finished_cases=tuple(finished),
+        finished_cases=tuple(map(seen.cases.__getitem__, found.finished)),
         **shares,
     )
+
+
+@attrs.define
+class _Cases:
+    """What is measured of single cases, trace by trace: a column of instants for each moment of the trace."""
+
+    start: datetime
+    end: datetime
+    last: datetime
+    between: Between
+    finished: list[int] = attrs.Factory(list)
+    leads: list[timedelta] = attrs.Factory(list)
+    ages: list[timedelta] = attrs.Factory(list)
+    load: timedelta = _ZERO
+
+    def add(self, trace: Trace) -> None:
+        """Add the cases that took a trace, and to the trace its sums."""
+        ending, done = trace.ending, trace.moments
+        if ending is None:
+            inside = [False] * len(trace.cases)
+        else:
+            inside = [self.start <= over <= self.last for over in trace.moments[ending]]
+        if not all(inside):
+            done = [list(compress(column, inside)) for column in trace.moments]
+            others = [list(compress(column, map(not_, inside))) for column in trace.moments]
+            self._leave(others[0], repeat(None) if ending is None else others[ending])
+            trace.others, trace.other_times = len(others[0]), self._stays(others)
+        if ending is not None and done[0]:
+            self.finished += compress(trace.cases, inside)
+            self._finish(done[0], done[ending])
+            trace.finished, trace.finished_times = len(done[0]), self._stays(done)
+
+    def _stays(self, moments: list[list[datetime]]) -> list[timedelta]:
+        return [total(map(self.between, ended, begun)) for begun, ended in pairwise(moments)]
+
+    def _finish(self, firsts: list[datetime], overs: list[datetime]) -> None:
+        leads = list(map(self.between, overs, firsts))
+        self.leads += leads
+        self.load += total(leads)
+        for first in firsts:
+            if first < self.start:
+                self.load -= self.between(self.start, first)
+
+    def _leave(self, firsts: list[datetime], overs: Iterable[datetime | None]) -> None:
+        """Add the ages of cases that were open when the window ended; others finished before it, or begin after it."""
+        for first, over in zip(firsts, overs, strict=False):
+            if first <= self.last and (over is None or over > self.last):
+                self.ages.append(self.between(self.end, first))
+                self.load += self.between(self.end, max(first, self.start))

@@ -72,14 +72,15 @@ class Outcome:
 
         Before `by`, a value short of the target is `unknown`: there is still time. Without evidence it is `unknown`.
         """
-        limit = self.by if asof is None else min(self.by, instant(asof, "asof"))
-        seen = [item for item in evidence if item.at <= limit]
+        by = instant(self.by)
+        limit = by if asof is None else min(by, instant(asof, "asof"))
+        seen = [item for item in evidence if instant(item.at) <= limit]
         if not seen:
             return "unknown"
-        value = max(seen, key=lambda item: item.at).value
+        value = max(seen, key=lambda item: instant(item.at)).value
         if value >= self.target if self.better == "higher" else value <= self.target:
             return "reached"
-        return "not_reached" if asof is None or asof >= self.by else "unknown"
+        return "not_reached" if limit == by else "unknown"
 
     def confirm(self, by: Stakeholder, at: datetime) -> "Outcome":
         """Return the outcome with the word of somebody on the consumer's side.

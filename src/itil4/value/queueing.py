@@ -10,6 +10,9 @@ import attrs
 
 from itil4.errors import InvalidInput
 
+_ROUNDING = 1e-12
+"""Rates that differ by less are the same ones, rounded: 0.3 / 0.1 is a little less than 3."""
+
 
 @attrs.frozen(kw_only=True)
 class Queue:
@@ -67,8 +70,8 @@ Use a capacity of at least 3, or fewer arrivals.
         if value <= 0:
             raise InvalidInput.of("not_positive", field=field, value=value)
     offered = arrivals / services
-    if offered >= servers:
-        enough = math.floor(offered) + 1
+    if offered >= servers or math.isclose(offered, servers, rel_tol=_ROUNDING):
+        enough = math.floor(offered * (1 + _ROUNDING)) + 1
         most = services * servers
         raise InvalidInput.of("overloaded", arrivals=arrivals, servers=servers, most=most, enough=enough)
     utilization = offered / servers

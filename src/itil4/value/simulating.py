@@ -9,23 +9,28 @@ import math
 import random
 from bisect import bisect
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from itertools import accumulate
+from itertools import accumulate, chain, repeat
 from typing import TypeAlias
 
 import attrs
 
 from itil4.clock import instant
 from itil4.errors import InvalidInput, nearest
-from itil4.value.observations import Observation
+from itil4.value.observations import Sign
 from itil4.value.observing import observe
+from itil4.value.simulated_history import SimulatedHistory
 from itil4.value.stream_map import StreamMap
 from itil4.value.streams import ValueStream
 from itil4.value.validators import counted, duration, frozen_list, must, some
+from itil4.vocabulary import Category
 
 Draw: TypeAlias = Callable[[random.Random], float]
 """Draws a duration, in seconds, from a source of randomness."""
+
+_BATCH = 128
+"""How many random durations are drawn at a time."""
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 """When simulated histories begin unless told otherwise."""
@@ -74,7 +79,7 @@ def simulate(
     items: int = 1_000,
     routes: Mapping[str, Mapping[str | None, float]] | None = None,
     start: datetime = START,
-) -> list[Observation]:
+) -> SimulatedHistory:
     """Return the history of `items` cases that run through the steps of a stream, first come, first served.
 
     A case that finds all hands of a step busy waits there in a queue (`waiting`, `queue`); then it is in work
@@ -113,44 +118,60 @@ def simulate(
         for name in names:
             stream[name]
     stations = _stations(stream, service, capacity or {}, routes or {}, seed)
-    gap, gaps = _draw("arrivals", arrivals), random.Random(f"{seed}:arrivals")
+    gaps = _durations("arrivals", arrivals, random.Random(f"{seed}:arrivals"))
     began = instant(start, "start")
+    seen, seconds = _run(stations, gaps, items)
+    try:
+        began + timedelta(0, seconds[-1])
+    except OverflowError:
+        raise InvalidInput.of("out_of_time", field="items", value=items) from None
+    return SimulatedHistory(began, tuple(sight for station in stations for sight in station.sights()), seen, seconds)
 
-    history: list[Observation] = []
-    note, push, pop, new = history.append, heapq.heappush, heapq.heappop, tuple.__new__
-    done: list[tuple[float, int, _Station, str]] = []  # completions: when, tie-breaker, station, case
-    first, serial, next_arrival, left = stations[0], 0, gap(gaps), items
-    while left or done:
-        station: _Station | None
-        if left and (not done or next_arrival <= done[0][0]):
-            now, left = next_arrival, left - 1
-            at = began + timedelta(0, now)
-            case, station = f"case-{items - left}", first
-            next_arrival = now + gap(gaps)
+
+def _run(stations: "list[_Station]", gaps: Iterator[float], items: int) -> tuple[list[int], list[float]]:
+    """Let the cases run through the stations, and return what was seen of them and when, in the order of time."""
+    seen: list[int] = []
+    seconds: list[float] = []
+    see, when = seen.append, seconds.append
+    push, pop, replace = heapq.heappush, heapq.heappop, heapq.heapreplace
+    width = len(stations) * len(_SIGHTS)
+    # completions: when, tie-breaker, station, case; the one that never comes keeps the calendar from being empty
+    done: list[tuple[float, int, _Station, int]] = [(math.inf, 0, stations[0], 0)]
+    station: _Station | None
+    serial, arrived, next_arrival = 0, 0, next(gaps)
+    while True:
+        now, _, finished, case = done[0]
+        if next_arrival <= now:
+            if arrived == items:
+                return seen, seconds
+            now, case, station = next_arrival, arrived * width, stations[0]
+            arrived += 1
+            next_arrival = now + next(gaps) if arrived < items else math.inf
         else:
-            now, _, finished, case = pop(done)
-            at = began + timedelta(0, now)
             if finished.queue:
                 serial += 1
-                waiting, work = finished.queue.popleft()
-                note(new(Observation, (waiting, finished.name, at, "active", None, None, None, None, None)))
-                push(done, (now + work, serial, finished, waiting))
+                waiting = finished.queue.popleft()
+                see(waiting + finished.active)
+                when(now)
+                replace(done, (now + finished.work(), serial, finished, waiting))
             else:
                 finished.free += 1
+                pop(done)
             station = finished.next() if finished.bounds else finished.onward
             if station is None:
-                note(new(Observation, (case, finished.name, at, "closed", None, None, None, None, None)))
+                see(case + finished.closed)
+                when(now)
                 continue
-        work = station.work(station.times)
         if station.free:
             station.free -= 1
             serial += 1
-            note(new(Observation, (case, station.name, at, "active", None, None, None, None, None)))
-            push(done, (now + work, serial, station, case))
+            see(case + station.active)
+            when(now)
+            push(done, (now + station.work(), serial, station, case))
         else:
-            station.queue.append((case, work))
-            note(new(Observation, (case, station.name, at, "waiting", "queue", None, None, None, None)))
-    return history
+            station.queue.append(case)
+            see(case + station.waiting)
+            when(now)
 
 
 @attrs.frozen(kw_only=True)
@@ -207,17 +228,30 @@ def what_if(
     return WhatIf(before=before, after=after, saved=saved, waiting_saved=before.wait - after.wait)
 
 
+_SIGHTS: tuple[tuple[Category, str | None], ...] = (("waiting", "queue"), ("active", None), ("closed", None))
+"""How a case can be seen in a step."""
+
+
 class _Station:
-    """A step at work: its free hands, its queue, its own sources of randomness, and where cases go from here."""
+    """A step at work: its free hands, its queue, its own sources of randomness, and where cases go from here.
 
-    __slots__ = ("_targets", "_turns", "bounds", "free", "name", "onward", "queue", "times", "work")
+    `waiting`, `active` and `closed` are the numbers of its sights.
+    """
 
-    def __init__(self, name: str, free: int, work: Draw, seed: int) -> None:
-        self.name, self.free, self.work = name, free, work
-        self.queue: deque[tuple[str, float]] = deque()
-        self.times = random.Random(f"{seed}:time:{name}")
+    __slots__ = (
+        "_targets", "_turns", "active", "bounds", "closed", "free", "name", "onward", "queue", "waiting", "work",
+    )  # fmt: skip
+
+    def __init__(self, number: int, name: str, free: int, works: Iterator[float], seed: int) -> None:
+        self.name, self.free, self.work = name, free, works.__next__
+        self.waiting, self.active, self.closed = range(number * len(_SIGHTS), (number + 1) * len(_SIGHTS))
+        self.queue: deque[int] = deque()
         self._turns = random.Random(f"{seed}:turn:{name}")
         self.lead(None, {})
+
+    def sights(self) -> Iterator[Sign]:
+        """Yield how a case can be seen here."""
+        return ((self.name, category, kind, None) for category, kind in _SIGHTS)
 
     def lead(self, onward: "_Station | None", turns: "Mapping[_Station | None, float]") -> None:
         """Cases go `onward` from here, None being the end of the stream, unless they take one of the turns."""
@@ -239,8 +273,10 @@ def _stations(
     for step in stream.steps:
         if step.name not in service:
             raise InvalidInput.of("no_working_time", step=step.name, stream=stream.id)
-        work = _draw(f"The working time of {step.name!r}", service[step.name])
-        named[step.name] = _Station(step.name, capacity.get(step.name, step.capacity or 1), work, seed)
+        field, source = f"The working time of {step.name!r}", random.Random(f"{seed}:time:{step.name}")
+        works = _durations(field, service[step.name], source)
+        hands = capacity.get(step.name, step.capacity or 1)
+        named[step.name] = _Station(len(named) - 1, step.name, hands, works, seed)
     stations = [station for station in named.values() if station is not None]
     for station, onward in zip(stations, (*stations[1:], None), strict=True):
         turns = routes.get(station.name, {})
@@ -254,22 +290,23 @@ def _stations(
     return stations
 
 
-def _exponential(mean: float) -> Draw:
-    """Return the draw of `Exponential` with its mean in seconds worked out once, for it runs once per visit."""
-    log = math.log
-    return lambda source: -log(1.0 - source.random()) * mean
-
-
-def _draw(field: str, time: timedelta | Draw) -> Draw:
+def _durations(field: str, time: timedelta | Draw, source: random.Random) -> Iterator[float]:
+    """Return durations without end, in seconds; those of our own draws come in batches, in the same order."""
     if isinstance(time, timedelta):
         if time <= timedelta(0):
             raise InvalidInput.of("not_positive", field=field, value=time)
-        return _exponential(time.total_seconds())
-    if type(time) is Exponential:
-        return _exponential(time.mean.total_seconds())
+        time = Exponential(time)
     if not callable(time):
         raise InvalidInput.of("ill_typed", field=field, expected="a timedelta or a draw", value=time)
-    return time if type(time) in (Fixed, Measured) else _checked(field, time)
+    if type(time) is Exponential:
+        return chain.from_iterable(_exponentials(time.mean.total_seconds(), source))
+    return map(time if type(time) in (Fixed, Measured) else _checked(field, time), repeat(source))
+
+
+def _exponentials(mean: float, source: random.Random) -> Iterator[list[float]]:
+    log, uniform = math.log, source.random
+    while True:
+        yield [-log(1.0 - uniform()) * mean for _ in range(_BATCH)]
 
 
 def _checked(field: str, draw: Draw) -> Draw:

@@ -165,7 +165,7 @@ def follow_times(traces: Iterable[Trace]) -> Mapping[tuple[str, str], timedelta]
     for trace in traces:
         held = _ZERO
         for number, stay in enumerate(trace.stays):
-            held += trace.finished_times[number] + trace.other_times[number]
+            held += trace.held(number)
             if number + 1 < len(trace.stays) and trace.stays[number + 1].place != stay.place:
                 pair = (stay.place, trace.stays[number + 1].place)
                 times[pair] = times.get(pair, _ZERO) + held

@@ -7,24 +7,20 @@ once per sequence, so that what runs once per case is a look-up and a few subtra
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import pairwise, repeat
-from operator import itemgetter
-from typing import Any, TypeAlias
+from itertools import compress, count, islice, pairwise, repeat
+from operator import ne
+from typing import Any
 
 import attrs
 
 from itil4.errors import InvalidInput, Reason, nearest
 from itil4.value.cases import Row, Seen
+from itil4.value.observations import Sign
 from itil4.value.stream_map import Wait
 from itil4.value.streams import ValueStream
 from itil4.value.validators import must
 from itil4.vocabulary import OPEN, Category, choices
 
-Sign: TypeAlias = tuple[str, Category | None, str | None, str | None]
-"""Place, category, kind and practice of one observation: all that decides what it means."""
-
-_PLACE, _SIGN = itemgetter(1), itemgetter(1, 3, 4, 7)
-_PARTS = 4
 _KNOWN = choices(Category)
 _ZERO = timedelta(0)
 
@@ -49,23 +45,36 @@ class Trace:
     Attributes:
         stays: the times spent, in order.
         path: the steps and places, stays in one of them taken together.
-        closing: number of the stay whose beginning finished the case, None while it is open.
-        ends_last: the case is finished by its very last observation, whatever that is.
-        finished, others: how many cases took it and finished inside the window, or did not.
+        ending: number of the moment that finished the case (where a stay begins, or else the last observation);
+            None while it is open.
+        cases: where the cases begin that took it.
+        moments: for each stay when they came to it, one column of instants; then when they were last observed.
+        finished, others: how many of them finished inside the window, or did not.
         finished_times, other_times: per stay, the sums over the ones and the others.
     """
 
     stays: tuple[Stay, ...]
     path: tuple[str, ...]
-    closing: int | None
-    ends_last: bool
+    ending: int | None
+    cases: list[int] = attrs.Factory(list)
+    moments: list[list[datetime]] = attrs.Factory(lambda self: [[] for _ in (*self.stays, None)], takes_self=True)
     finished: int = 0
     others: int = 0
     finished_times: list[timedelta] = attrs.Factory(lambda self: [_ZERO] * len(self.stays), takes_self=True)
     other_times: list[timedelta] = attrs.Factory(lambda self: [_ZERO] * len(self.stays), takes_self=True)
 
+    def take(self, begins: list[int], cuts: tuple[int, ...], times: list[datetime]) -> None:
+        """Add cases that took it, given where they begin among the times and how far from there each stay does."""
+        self.cases += begins
+        for moments, cut in zip(self.moments, cuts, strict=True):
+            moments += [times[begin + cut] for begin in begins]
 
-@attrs.frozen
+    def held(self, number: int) -> timedelta:
+        """Return the time of all cases in one of its stays."""
+        return self.finished_times[number] + self.other_times[number]
+
+
+@attrs.frozen(eq=False)
 class RecordedTrace:
     """A sequence of observations as it was recorded: its trace, and at which observation each stay begins.
 
@@ -78,9 +87,7 @@ class RecordedTrace:
     @property
     def ending(self) -> int | None:
         """Number of the observation that finished the case; None while it is open."""
-        if self.trace.ends_last:
-            return self.cuts[-1]
-        return None if self.trace.closing is None else self.cuts[self.trace.closing]
+        return None if self.trace.ending is None else self.cuts[self.trace.ending]
 
     def over(self, times: Sequence[datetime]) -> datetime | None:
         """Return when a case was finished that was seen at these times; None while it is open."""
@@ -103,11 +110,13 @@ class TraceReader:
         kinds: Mapping[str, str],
         ends: frozenset[str],
         silent: bool,
+        signs: Sequence[Sign],
     ) -> None:
         for name, category in categories.items():
             _known(f"The category of {name!r}", category)
         self._stream, self._categories, self._kinds, self._ends, self._silent = stream, categories, kinds, ends, silent
-        self._traces: dict[tuple[Sign, ...], Trace] = {}
+        self._signs = signs
+        self._traces: dict[tuple[int, ...], Trace] = {}
         self._homes: dict[tuple[str | None, str], str] = {}
         self._strays: set[str] = set()
         for step in stream.steps if stream is not None else ():
@@ -117,17 +126,14 @@ class TraceReader:
                     self._homes[practice, state] = step.name
                     self._homes.setdefault((None, state), step.name)
 
-    def recorded(self, signs: Sequence[Sign] | Sequence[str]) -> RecordedTrace:
-        """Return the trace of observations of these signs (or bare places); repetitions begin no new stay."""
-        starts = [0, *(n for n, (before, sign) in enumerate(pairwise(signs), 1) if sign != before)]
-        return RecordedTrace(self.trace(tuple(_sign(signs[number]) for number in starts)), (*starts, len(signs) - 1))
-
-    def trace(self, signs: tuple[Sign, ...]) -> Trace:
-        """Return the one trace of these signs, in which no sign follows itself."""
-        found = self._traces.get(signs)
+    def recorded(self, way: tuple[int, ...]) -> RecordedTrace:
+        """Return the trace of observations given as numbers of signs; repetitions begin no new stay."""
+        starts = (0, *compress(count(1), map(ne, islice(way, 1, None), way)))
+        distinct = tuple(map(way.__getitem__, starts))
+        found = self._traces.get(distinct)
         if found is None:
-            found = self._traces[signs] = self._read(signs)
-        return found
+            found = self._traces[distinct] = self._read(tuple(map(self._signs.__getitem__, distinct)))
+        return RecordedTrace(found, (*starts, len(way) - 1))
 
     @property
     def traces(self) -> Collection[Trace]:
@@ -171,7 +177,7 @@ class TraceReader:
             for number, (place, sign, category) in enumerate(zip(places, signs, categories, strict=True))
         )
         path = tuple(place for number, place in enumerate(places) if not number or place != places[number - 1])
-        return Trace(stays, path, closing, self._silent)
+        return Trace(stays, path, len(stays) if self._silent else closing)
 
     def _wait(self, sign: Sign, category: Category | None) -> Wait | None:
         if category is None or category == "active":
@@ -189,34 +195,30 @@ def reader_of(
     """Return a reader for the cases that were seen.
 
     Raises:
-        InvalidInput: the stream is not sound, or a category is unknown.
+        InvalidInput: the stream is not sound, a category is unknown, or the ends are one text.
     """
     if stream is not None:
         must(ValueStream, "stream", stream)
         stream.check({*stream.practices, *stream.watched})
+    if isinstance(ends, str):
+        raise InvalidInput.of("ill_typed", field="ends", expected="a list or set of places", value=ends)
     silent = seen.silent and not categories and not ends
-    return TraceReader(stream, categories or {}, kinds or {}, frozenset(ends), silent)
+    return TraceReader(stream, categories or {}, kinds or {}, frozenset(ends), silent, seen.signs)
+
+
+def taken(seen: Seen, reader: TraceReader) -> dict[RecordedTrace, list[int]]:
+    """Return for each trace as it was recorded where the cases begin that took it, first seen first."""
+    begins: dict[tuple[int, ...], list[int]] = {}
+    for begin, way in zip(seen.begins, map(seen.ways.__getitem__, map(slice, seen.begins, seen.ends)), strict=True):
+        begins.setdefault(way, []).append(begin)
+    return {reader.recorded(way): cases for way, cases in begins.items()}
 
 
 def traced(seen: Seen, reader: TraceReader) -> Iterator[tuple[list[Row], list[datetime], RecordedTrace]]:
-    """Yield each case with its times and its trace; cases with the same places share one."""
-    sign = _PLACE if seen.plain else _SIGN
-    known: dict[tuple[Any, ...], RecordedTrace] = {}
-    for rows, times in seen.cases:
-        signs = tuple(map(sign, rows))
-        recorded = known.get(signs)
-        if recorded is None:
-            recorded = known[signs] = reader.recorded(signs)
-        yield rows, times, recorded
-
-
-def _sign(told: Sign | str) -> Sign:
-    if isinstance(told, str):
-        return told, None, None, None
-    if not isinstance(told, tuple) or len(told) != _PARTS or not isinstance(told[0], str):
-        place = told[0] if isinstance(told, tuple) and told else told
-        raise InvalidInput.of("ill_typed", field="place", expected="a text", value=place)
-    return told
+    """Yield each case with its times and its trace, in the order in which cases were first seen."""
+    recorded = {begin: found for found, begins in taken(seen, reader).items() for begin in begins}
+    for begin, end in zip(seen.begins, seen.ends, strict=True):
+        yield seen.rows[begin:end], seen.times[begin:end], recorded[begin]
 
 
 def _known(field: str, category: Any) -> Category:

@@ -248,6 +248,8 @@ class Hearing:
     def _papers_for(
         self, record: Approvable, standings: Iterable[BallotStanding], giver: str, actor: Actor, at: datetime
     ) -> Iterator[tuple[str, Seat, str | None]]:
+        if not record.approval_rounds:
+            return
         trail, circular = self.delegates(record, giver, at)
         now = record.approval_rounds[-1]
         barred = now.initiators if now.rules.initiators == "excluded" else ()
@@ -267,6 +269,8 @@ class Hearing:
         self, record: Approvable, actor: Actor, roles: Iterable[str], choice: Choice, at: datetime, reason: str | None
     ) -> Mapping[str, Any]:
         """Return the fields that a vote changes: the vote, for every paper, and whom it is asked next."""
+        if not record.approval_rounds:
+            return {"approval_votes": record.approval_votes}
         number = record.approval_rounds[-1].number
         votes = tuple(
             Vote(number, ballot, seat.key, choice, actor.id, at, whom, reason)

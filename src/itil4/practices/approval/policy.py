@@ -174,6 +174,11 @@ def rule(name: str, *, weight: int = 1) -> Authority:
     return Authority("rule", name, weight)
 
 
+@lru_cache(256)
+def _share(amount: float) -> Fraction:
+    return Fraction(str(amount)) / 100
+
+
 def _authorities(value: Any) -> tuple[Authority, ...]:
     if isinstance(value, Authority):
         return (value,)
@@ -207,7 +212,7 @@ class Needs:
     @property
     def share(self) -> Fraction:
         """A percentage as an exact share of one, as it is written."""
-        return Fraction(str(self.amount)) / 100
+        return _share(self.amount)
 
     def to_plain(self) -> Any:
         """Return the plain form: `"one"`, `"all"`, or such as `{"count": 2}`."""

@@ -92,6 +92,8 @@ def is_active(record: Approvable, context: Context) -> bool | str:
 @guard(remedy="Let somebody else decide.")
 def is_independent(record: Approvable, context: Context) -> bool | str:
     """Nobody decides on their own request, for themselves or for others, unless the policy says so (INV-060)."""
+    if not record.approval_rounds:
+        return "no round of votes has begun."
     now = record.approval_rounds[-1]
     if now.rules.initiators != "excluded" or context.actor.id not in now.initiators:
         return True
@@ -143,6 +145,8 @@ def end_round(record: Approvable, context: Context) -> Mapping[str, Any]:
 
 def remind_later(record: Approvable, context: Context) -> Mapping[str, Any]:
     """The next reminder is the first one that still lies ahead."""
+    if not record.approval_rounds:
+        return {"approval_remind_at": None}
     hearing, rules = _hearing(context), record.approval_rounds[-1].rules
     following = record.approval_remind_at
     while following is not None and following <= context.now:
@@ -176,8 +180,8 @@ def is_own_delegation(record: Approvable, context: Context) -> bool | str:
 
 
 def _is_free(record: Approvable, who: str) -> bool:
-    now = record.approval_rounds[-1]
-    return now.rules.initiators != "excluded" or who not in now.initiators
+    barred = (now.initiators for now in record.approval_rounds[-1:] if now.rules.initiators == "excluded")
+    return who not in next(barred, ())
 
 
 @guard(text="what was approved stands: the record is still where the approval holds.", remedy="Send the record back.")

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from itil4.practices.configuration.register import Register
     from itil4.practices.desk import Desk
 
+_TAKEN = ("authorize", "scheduled", "implement")
+"""In these states the time of a change is taken, for those that come later."""
+
 AHEAD = timedelta(days=30)
 """How far a forward schedule looks, unless somebody says otherwise."""
 
@@ -49,7 +52,9 @@ class ChangeSchedule:
 
     The policy asks it before a change is submitted, scheduled, rescheduled or begun: no normal or standard change may
     start inside a freeze of its scope unless it is exempt, and emergency changes may (INV-065). Conflicts are reported
-    by `itsm.changes.conflicts(change)`; those of the kinds in `refuse` hold a change back as well.
+    by `itsm.changes.conflicts(change)`; those of the kinds in `refuse` hold a change back as well: from the moment a
+    change waits for its authorization, its time is taken, and of two that ask for one item or person at the same
+    instant, one is told that it is stale.
 
     Args:
         periods: maintenance windows, blackouts and freezes, as `Period` values or plain data. They name items by
@@ -95,7 +100,8 @@ class ChangeSchedule:
         (work,) = setting.works([change], start=start, end=end)
         yield from frozen(work, setting)
         if self.refuse and not begins:
-            others = setting.scheduled(start, end, None)
+            desk.reading().claim(setting.contended(work))
+            others = setting.scheduled(start, end, None, _TAKEN)
             for each in conflicts([work], setting.graph, setting.periods, places=setting.places, against=others):
                 if each.kind in self.refuse:
                     yield setting.reason(each, [work, *others])
@@ -190,10 +196,39 @@ class Setting:
     def scheduled(
         self, since: datetime, until: datetime, by: Actor | None, states: Iterable[str] = ("scheduled", "implement")
     ) -> list[PlannedWork]:
-        """Return the changes in these states that touch an interval, of those that a reader may see."""
+        """Return the changes in these states that touch an interval, of those that a reader may see.
+
+        What the unit of a step has collected counts as if it were stored.
+        """
         changes: Any = self.desk.in_slot("changes")
-        held = changes.each(state__in=tuple(states), planned_start__lt=until, planned_end__gt=since, by=by)
-        return self.works(held)
+        wanted = frozenset(states)
+        held = changes.each(state__in=tuple(wanted), planned_start__lt=until, planned_end__gt=since, by=by)
+        new = {each.id: each for _, each, _, _ in self.desk.reading().changed() if isinstance(each, changes.record)}
+        moved = (
+            each for each in new.values()
+            if each.state in wanted and each.planned_start and each.planned_end
+            and each.planned_start < until and each.planned_end > since
+        )  # fmt: skip
+        return self.works([*(each for each in held if each.id not in new), *moved])
+
+    def contended(self, work: PlannedWork) -> list[str]:
+        """Return the records that every change which could be in conflict with a work has in common with it.
+
+        These are its items, the wholes of these and what they rest on (of two related items one is above the
+        other), and the other open changes of its assignee.
+        """
+        own = [item for item in sorted(work.items) if item in self.graph]
+        found = {*own}
+        for ahead in (self.graph.ways("part_of")[0], self.graph.supporters):
+            reached, waiting = {*own}, [*own]
+            while waiting:
+                above = set(ahead.get(waiting.pop(), ())) - reached
+                reached |= above
+                waiting += above
+            found |= reached
+        changes: Any = self.desk.in_slot("changes")
+        others = changes.each(is_open=True, assignee=work.assignee) if work.assignee is not None else ()
+        return [*sorted(found), *(each.id for each in others if each.id != work.id)]
 
     def told(self, conflict: Conflict, works: Iterable[PlannedWork]) -> str:
         """Return a conflict in words."""

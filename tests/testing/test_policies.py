@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from itil4 import Actor, Context, Entry, Incident, IncidentManagement, InvalidInput, Lifecycle, State, Transition
+from itil4 import Actor, Context, Entry, Incident, IncidentManagement, InvalidInput, Lifecycle, State, Transition, guard
 from itil4.record.history import Details
 from itil4.testing import (
     Found,
@@ -291,3 +291,32 @@ def test_a_walk_tries_every_role_also_those_that_depend_on_the_record(others: se
     with pytest.raises(Found):
         check_story(loose, found.story.if_possible(), policies=policy)
     walk(kit.permits(record=Assigned), policies=[policy])
+
+
+def test_duties_are_not_separate_where_somebody_may_change_what_the_guard_reads() -> None:
+    """Four eyes that look at a field which everybody may edit are two: the walk edits it, and says so."""
+
+    @guard(reads="asked_by", text="nobody approves what they asked for.")
+    def is_another(permit: Any, context: Any) -> bool:
+        return bool(permit.asked_by != context.actor.id)
+
+    @attrs.frozen(kw_only=True)
+    class Asked(kit.Permit):
+        asked_by: str | None = None
+
+    def flow(**rules: str) -> Lifecycle:
+        return Lifecycle(
+            "asked", "new",
+            [State("new", "new", fields={"asked_by": "read_only"}), State("asked", "active", fields=rules),
+             State("done", "closed", final=True, fields={"asked_by": "read_only"})],
+            [Transition("ask", "new", "asked", roles="clerk", effects=[lambda permit, ctx: {"asked_by": ctx.actor.id}]),
+             Transition("approve", "asked", "done", roles="clerk", guards=is_another)],
+        )  # fmt: skip
+
+    policy = separation("ask", "approve")
+    with pytest.raises(Found) as caught:
+        walk(kit.permits(flow(), record=Asked), policies=[policy])
+    (found,) = caught.value.findings
+    assert found.story is not None
+    assert found.story.events == ("log", "ask", "update", "approve")
+    walk(kit.permits(flow(asked_by="read_only"), record=Asked), policies=[policy])

@@ -72,7 +72,7 @@ def options(
     needed = [name for name in needs(player, lifecycle, step, target, record) if name not in act.without]
     values = _guessed(player, step.event, [name for name in needed if name not in act.payload], record)
     first = {name: several[0] for name, several in values.items()}
-    for who in whos:
+    for who in (*whos, *_others(subject, step, whos if act.who is None else ())):
         yield attrs.evolve(act, payload={**own, **first, **act.payload}, who=who)
     names = list(values)
     for combination in itertools.islice(itertools.product(*values.values()), 1, 48):
@@ -109,6 +109,13 @@ def _takers(subject: Subject, step: Transition, who: Who) -> Iterable[Who]:
         return dict.fromkeys(("nobody", "user", *subject.roles))
     relative = subject.practice.relative_roles
     return sorted(step.roles, key=lambda role: (role in relative, role))
+
+
+def _others(subject: Subject, step: Transition, whos: Iterable[Who]) -> Iterator[Actor]:
+    """Yield somebody else with each role of a step with guards, which may want another person than before."""
+    for who in whos if step.guards and step.roles is not None and not step.internal else ():
+        if isinstance(who, str) and who not in subject.practice.relative_roles:
+            yield Actor(f"another {who}", {who})
 
 
 def _more(subject: Subject, step: Transition, known: Mapping[str, Any]) -> list[str]:

@@ -38,7 +38,20 @@ def forms(policy: Policy, story: Story, subject: Subject) -> Iterator[Story]:
     for told in (story, *_as_others(policy, story, subject)):
         yield from _peopled(told, subject)
     for person in people(subject):
-        yield Story(attrs.evolve(act, who=person if act.who is None else act.who) for act in story)
+        alone = Story(attrs.evolve(act, who=person if act.who is None else act.who) for act in story)
+        yield alone
+        if policy.names_people:  # who may change what the guard reads need not mind the guard
+            for name in _read(story.acts[-1].event, subject):
+                for value in subject.values(name)[:1]:
+                    yield Story((*alone.acts[:-1], Act("update", {name: value}, person), alone.acts[-1]))
+
+
+def _read(event: str, subject: Subject) -> list[str]:
+    """Return the fields that the guards of a step read and that somebody might change."""
+    lifecycle = subject.of_event.get(event)
+    steps = [step for step in lifecycle.transitions if step.event == event] if lifecycle is not None else []
+    read = dict.fromkeys(name for step in steps for rule in step.guards for name in rule.reads)
+    return [name for name in read if name in subject.shape.checks]
 
 
 def _as_others(policy: Policy, story: Story, subject: Subject) -> Iterator[Story]:

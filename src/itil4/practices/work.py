@@ -232,7 +232,10 @@ class Working(Reading[R]):
                     continue
                 if not practice._sees(other, context.actor, unit):
                     continue
-                if (code := practice.stays(other, row)) is not None:
+                code = practice.stays(other, row)
+                if code is None and row.payload and _keeps_to_itself(new, other):
+                    code = "confidential"
+                if code is not None:
                     skipped.append([other.reference, code])
                     continue
                 handed = {theirs: getattr(new, ours) for theirs, ours in row.payload.items()}
@@ -453,6 +456,11 @@ class Working(Reading[R]):
             raise InvalidInput.of("once_differs", value=key, first=stored.mark, second=mark)
         held = self._get(unit, stored.record_id, actor)
         return taken[1] if taken else self.rebuilt(self._entries(unit, held.id)[: stored.seq])
+
+
+def _keeps_to_itself(record: Any, other: Any) -> bool:
+    """Whether what a record would hand on would be read by more people than may see it."""
+    return bool(getattr(record, "confidential", False)) and not getattr(other, "confidential", False)
 
 
 def _text_problem(name: str, value: object, **limits: Any) -> Reason | None:

@@ -45,7 +45,8 @@ def judge(room: Room, place: Place, mutant: Mutant, chosen: argparse.Namespace) 
     if mutant.swaps is not None and not tests and not at_import:
         return Told("uncovered", "", 0), "measured"
     if mutant.swaps is not None and tests and not chosen.afresh:
-        told = room.run(place, room.map.within(tests, chosen.budget))
+        order = tests[::-1] if chosen.slow else tests
+        told = room.run(place, room.map.within(order, chosen.budget))
         if told is not None and (told.verdict != "survived" or not at_import):
             return told, "in place"
     return run_afresh(mutant, room.map.within(room.map.every_test(mutant), chosen.budget), room.map.seconds), "afresh"
@@ -90,6 +91,7 @@ def main() -> None:
     parser.add_argument("--log", type=Path, help="where each result is kept as a line of JSON, and read from again")
     parser.add_argument("--minutes", type=float, default=1e9, help="begin no mutant of a room after so long")
     parser.add_argument("--budget", type=float, default=1e9, help="seconds of tests, fastest first, for a mutant")
+    parser.add_argument("--slow", action="store_true", help="slowest tests first: for what the fast ones left over")
     parser.add_argument("--again", action="store_true", help="run those again that survived, and those not yet run")
     parser.add_argument("--afresh", action="store_true", help="put in every mutant by importing it, and run all tests")
     parser.add_argument("--report", action="store_true", help="run nothing and report what the log has")

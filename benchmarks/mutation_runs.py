@@ -11,12 +11,14 @@ import importlib
 import importlib.abc
 import importlib.util
 import os
+import pickle
 import resource
 import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from functools import partial
+from hashlib import blake2b
 from itertools import accumulate
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -37,14 +39,20 @@ ROOMS = {
 }
 """The rooms and the tests that are run for them, besides the examples in their own docstrings."""
 
-LEFT_OUT = ("crashes", "races", "processes", "golden", "browser", "real_history", "planted", "postgres", "mariadb")
-"""Words in the names of tests of whole processes, of database servers, and of the contract itself."""
+LEFT_OUT = (
+    "crashes", "races", "processes", "golden", "browser", "real_history", "planted", "broken_calendar",
+    "postgres", "mariadb",
+)  # fmt: skip
+"""Words in the names of tests of whole processes, of database servers, and of other tests."""
 
 LONGEST = 10.0
 """Seconds of a processor that a test may take with nothing changed, to be run for mutants at all."""
 
 MEMORY = 6 * 2**30
 """Bytes of addresses that a process may ask for."""
+
+
+_KEPT = Path(tempfile.gettempdir())
 
 
 class Told(NamedTuple):
@@ -182,14 +190,19 @@ def _serve(room: str, session: pytest.Session, tests: _Tests, watch: Coverage, a
     gc.collect()
     gc.freeze()
     seconds, troubled, ran = {}, [], dict[tuple[str, int], set[str]]()
-    for name in _by_name(session):
-        told = _in_a_fork(partial(_measure, room, session, tests, name), 1)
-        if isinstance(told, Told):
-            troubled.append(f"{name}: {told.verdict}")
+    kept, measured = _kept(room), dict[str, tuple[str, Any]]()
+    for name, items in _by_name(session).items():
+        told = kept.get(name, ("", None))
+        if told[0] != _digest([items[0].path]):
+            told = _digest([items[0].path]), _in_a_fork(partial(_measure, room, session, tests, name), 1)
+        measured[name] = told
+        if isinstance(told[1], Told):
+            troubled.append(f"{name}: {told[1].verdict}")
             continue
-        seconds[name], lines = told
+        seconds[name], lines = told[1]
         for line in lines:
             ran.setdefault(line, set()).add(name)
+    _keep(room, measured)
     asks.send(Map(seconds, ran, at_import, troubled))
     while True:
         try:
@@ -206,6 +219,27 @@ def _measure(room: str, session: pytest.Session, tests: _Tests, name: str) -> tu
     told = _run(session, tests, [name], {name: LONGEST / 5})
     took = sum(os.times()[:4])  # of this fork and of its own: how busy the machine is does not matter
     return (took, _lines(watch)) if told.verdict == "survived" and took < LONGEST else told
+
+
+def _kept(room: str) -> dict[str, tuple[str, Any]]:
+    """Return what was measured before, by the test's name, with the digest of its file."""
+    digest, file = _everything_but_tests(room), _KEPT / f"itil4-mutation-{room}.pickle"
+    read = pickle.loads(file.read_bytes()) if file.exists() else ("", {})
+    return read[1] if read[0] == digest else {}
+
+
+def _keep(room: str, measured: dict[str, tuple[str, Any]]) -> None:
+    (_KEPT / f"itil4-mutation-{room}.pickle").write_bytes(pickle.dumps((_everything_but_tests(room), measured)))
+
+
+def _everything_but_tests(room: str) -> str:
+    """Return a digest of all that a measurement depends on besides the file of the test."""
+    tests = [path for folder in ROOMS[room] for path in (ROOT / folder).glob("**/*.py")]
+    return _digest([*SOURCE.glob("**/*.py"), *(path for path in tests if not path.name.startswith("test_"))])
+
+
+def _digest(paths: Iterable[Path]) -> str:
+    return blake2b(b"".join(path.read_bytes() for path in sorted(paths)), digest_size=12).hexdigest()
 
 
 def _swap_and_run(

@@ -262,6 +262,8 @@ class ServiceManagement(Stewardship, Relationships):
 
         if self._open_unit() is not None:
             raise InvalidInput.of("retry_in_unit")
+        if not callable(function):
+            raise InvalidInput.of("ill_typed", field="function", expected="a function of a desk", value=function)
 
         def attempt() -> T:
             with self.unit(by=by, correlation=correlation) as desk:

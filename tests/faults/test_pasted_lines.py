@@ -8,7 +8,8 @@ from fault_methods import METHODS, hunted, store_of
 from fault_patching import workflow
 
 from itil4 import testing
-from itil4.testing import Found, check_story
+from itil4.testing import Found, Subject, check_story
+from itil4.testing.walking import Walk
 
 HEAVY = "vessels"
 """Its walks take seconds each; the two smaller workflows have faults of every area."""
@@ -56,6 +57,19 @@ def test_a_button_is_no_lie_because_somebody_wrote_after_it_was_shown() -> None:
     story = "log -> analyse -> propose -> approve as lead -> apply -> b: log -> close as lead late refused for stale"
     with workflow("defects") as module:
         assert check_story(module.PRACTICE, story).state == "fixed"
+
+
+def test_a_line_for_an_end_that_is_left_passes_when_the_step_is_gone() -> None:
+    """The fault was the step itself: what no longer exists cannot be taken."""
+    with workflow(
+        "defects", 'Transition("reject"', 'Transition("revive", "rejected", "reported"),\nTransition("reject"'
+    ) as module:
+        walked = Walk(Subject(module.PRACTICE, None, module.SETTINGS))
+        walked.run()
+        (line,) = [str(each.paste) for each in walked.found if each.code == "final"]
+        assert pasted(line, module, None) is not None
+    with workflow("defects") as module:
+        assert pasted(line, module, None) is None
 
 
 def test_a_line_for_a_policy_passes_when_a_step_of_it_is_gone() -> None:

@@ -384,6 +384,19 @@ def test_who_swarms_on_what_becomes_confidential_still_sees_it(
     assert desk.update(held, confidential=True, by=sam, once="hide") == held
 
 
+def test_a_confidential_parent_hands_nothing_on_to_what_everybody_sees(itsm: ServiceManagement, ida: Actor) -> None:
+    """Its resolution would be read in the child; who sees the parent is told which children are left."""
+    desk = itsm.incidents
+    parent = desk.log(summary="Break-in", confidential=True, by=ida)
+    open_child, hidden_child = desk.log(summary="A", by=ida), desk.log(summary="B", confidential=True, by=ida)
+    for child in (open_child, hidden_child):
+        itsm.link(child, "child_of", parent.id, by=ida)
+    parent = desk.resolve(parent.id, resolution="The thief is caught", by=ida)
+    assert (desk.get(open_child.id).state, desk.get(open_child.id).resolution) == ("new", None)
+    assert desk.get(hidden_child.id).resolution == "The thief is caught"
+    assert desk.history(parent)[-1].details["skipped"] == [[open_child.number, "confidential"]]
+
+
 def test_who_asked_for_help_does_not_override_the_priority(itsm: ServiceManagement, ana: Actor, sam: Actor) -> None:
     """Nor does anybody override it with what is no priority."""
     desk = itsm.incidents

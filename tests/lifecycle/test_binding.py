@@ -5,9 +5,10 @@ import subprocess
 import sys
 from typing import Any
 
+import attrs
 import pytest
 
-from itil4.errors import BrokenRule, DefinitionError, Refused, StaleRecord
+from itil4.errors import BrokenRule, DefinitionError, InvalidInput, Refused, StaleRecord
 from itil4.lifecycle import Chosen, Guard, Lifecycle, State, Transition
 
 
@@ -276,3 +277,48 @@ def test_a_sqlalchemy_model_says_its_own_fields(context: Any) -> None:
     }
     bound.fire_in_place(row, "end", context(solution="short"))
     assert (row.state, row.solution) == ("done", "short")
+
+
+SMALL = Lifecycle("small", "new", [State("new"), State("done")], [Transition("end", "new", "done")])
+
+
+@pytest.mark.parametrize("row", [None, object(), 7])
+def test_what_has_no_state_is_no_row(row: Any, context: Any) -> None:
+    """It is refused by name, whatever is asked about it."""
+    flow = SMALL.bind(Ticket, state="status")
+    for call in (
+        lambda: flow.fire_in_place(row, "end", context()), lambda: flow.explain(row, "end", context()),
+        lambda: flow.available(row, context()), lambda: flow.update_in_place(row, context()),
+    ):  # fmt: skip
+        with pytest.raises(InvalidInput, match="a Ticket, with its status"):
+            call()
+
+
+def test_a_state_or_version_of_an_impossible_kind_leads_nowhere(context: Any) -> None:
+    """A list is no state, and a text counts nothing; the row stays as it is."""
+    flow, row = SMALL.bind(Ticket, state="status", version="lock_version"), Ticket()
+    row.status = ["new"]  # type: ignore[assignment]  # what the test is about
+    assert flow.explain(row, "end", context()).codes == ("wrong_state",)
+    assert flow.available(row, context()) == ()
+    row.status, row.lock_version = "new", "3"  # type: ignore[assignment]  # what the test is about
+    with pytest.raises(InvalidInput, match="lock_version is a whole number"):
+        flow.fire_in_place(row, "end", context())
+    assert row.status == "new"
+
+
+def test_a_row_of_a_class_with_validators_is_judged_and_set_like_any_other(context: Any) -> None:
+    """Validators of a mutable class run when it is set, and what they refuse leaves the row as it was."""
+
+    @attrs.define
+    class Checked:
+        id: str
+        state: str = "new"
+        place: int = attrs.field(default=1, validator=attrs.validators.lt(5))
+
+    flow, row = SMALL.bind(Checked), Checked("c1")
+    assert flow.explain(row, "end", context(place=2))
+    with pytest.raises(ValueError, match="must be < 5"):
+        flow.fire_in_place(row, "end", context(place=9))
+    assert row == Checked("c1")
+    flow.fire_in_place(row, "end", context(place=2))
+    assert row == Checked("c1", "done", 2)

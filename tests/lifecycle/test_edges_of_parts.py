@@ -384,3 +384,205 @@ def test_a_follow_up_keeps_what_it_was_given() -> None:
     follow_up = FollowUp("close", "links.parent_of", "skip", {"port": "port"})
     flow = Lifecycle("t", "a", [A, B], [Transition("go", "a", "b", follow_ups=[follow_up])])
     assert from_dict(flow.to_dict()).transitions[0].follow_ups == (follow_up,)
+
+
+# rules of the host, and types of its rows
+
+
+class Odd:
+    """A value whose equality fails."""
+
+    def __eq__(self, other: object) -> bool:
+        raise ValueError("odd")
+
+    __hash__ = object.__hash__
+
+
+def test_a_rule_of_the_host_that_fails_says_how() -> None:
+    """The kind of the error and its words; an answer of the wrong kind as it is."""
+    flow = Lifecycle("t", "a", [A, B], [Transition("go", "a", "b", guards=[Guard("odd", lambda *_: {}["port"])])])  # type: ignore[index]
+    with pytest.raises(BrokenRule, match="KeyError: 'port'"):
+        flow.fire(Ticket("t1", "a"), "go", Context(Actor("sam"), NOON))
+    state = State("a", fields={"urgent": FieldRule("read_only", when={"port": ["Genoa"]})})
+    record = Ticket("t1", "a", port=Odd())  # type: ignore[arg-type]
+    with pytest.raises(BrokenRule, match=r"the condition on 'port'.*ValueError: odd"):
+        Lifecycle("t", "a", [state], []).rules(record, Context(Actor("sam"), NOON))
+
+
+def test_who_may_not_is_told_who_may(context: Any) -> None:
+    """The roles that the actor has and those that the step needs, in order."""
+    flow = Lifecycle("t", "a", [A, B], [Transition("go", "a", "b", roles={"tug", "pilot"})])
+    (reason,) = flow.explain(Ticket("t1", "a"), "go", context("user", "guest")).reasons
+    assert (reason.detail["has"], reason.detail["needs"]) == (("guest", "user"), ("pilot", "tug"))
+
+
+def test_an_event_of_no_lifecycle_is_explained_as_impossible(context: Any) -> None:
+    """Whoever asks."""
+    decision = Aspects(FLOW, RISK).explain(Ticket("t1", "a"), "goo", context("agent"))
+    assert (decision.allowed, decision.event, decision.target) == (False, "goo", None)
+
+
+def test_a_field_that_the_record_type_lacks_is_named_when_a_step_reads_it(context: Any) -> None:
+    """A definition that nobody checked against the type."""
+    flow = Lifecycle("t", "a", [A, B], [Transition("go", "a", "b", requires="prot")])
+    with pytest.raises(InvalidInput, match="'port'"):
+        flow.explain(Ticket("t1", "a"), "go", context())
+
+
+def test_a_guard_that_answers_a_sentence_does_not_hold() -> None:
+    """For the comparison of alternatives, as for a step."""
+    from itil4.lifecycle import guard
+
+    says = guard(reads={"port": ["Genoa", "Nice"]})(lambda ticket, ctx: ticket.port == "Genoa" or "not Genoa.")
+    other = guard(reads={"port": ["Genoa", "Nice"]})(lambda ticket, ctx: ticket.port == "Nice")
+    steps = [Transition("sort", "a", "b", guards=[says]), Transition("sort", "a", "c", guards=[other]),
+             Transition("back", "b", "a")]  # fmt: skip
+    assert Lifecycle("t", "a", [A, B, C], steps).verify() == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "requires", "found"),
+    [
+        ("read_only|must_change", (), True), ("read_only", "port", True), ("read_only", (), False),
+        ("must_change", "port", False), ("hidden", "port", True),
+    ],
+)  # fmt: skip
+def test_a_step_that_asks_for_a_field_and_locks_it_is_reported(fields: str, requires: Any, found: bool) -> None:
+    """Locked, and to be changed or required."""
+    steps = [Transition("go", "a", "c", fields={"port": fields}, requires=requires)]
+    flow = Lifecycle("t", "a", [A, C], steps)
+    assert ("field_rule_contradiction" in [each.code for each in flow.verify()]) is found
+
+
+def test_the_same_roles_shadow_and_fewer_do_not() -> None:
+    """An alternative for the same people as an earlier one is never taken."""
+
+    def flow(later: Any) -> Lifecycle:
+        steps = [Transition("go", "a", "b", roles={"x", "y"}), Transition("go", "a", "c", roles=later),
+                 Transition("end", "b", "c")]  # fmt: skip
+        return Lifecycle("t", "a", [A, B, C], steps)
+
+    assert [each.code for each in flow({"x", "y"}).verify()] == ["shadowed_alternative"]
+    assert [each.code for each in flow({"x"}).verify()] == ["shadowed_alternative"]
+    assert flow({"x", "z"}).verify() == flow(None).verify() == ()
+
+
+def test_a_format_that_is_unknown_is_no_choice() -> None:
+    """The two that there are are offered."""
+    with pytest.raises(DefinitionError) as caught:
+        loads("{}", "xml")  # type: ignore[arg-type]
+    assert caught.value.code == "not_a_choice"
+
+
+@pytest.mark.parametrize("among", [250, 251])
+def test_a_definition_of_the_most_arrows_is_read(among: int) -> None:
+    """Half a million is allowed, and not more: they are counted before any is made."""
+    names = [f"s{number}" for number in range(2_000)]
+    data = {
+        "name": "t", "initial": "s0", "states": [{"name": name} for name in names],
+        "transitions": [{"event": "move", "from": "*", "to": {"chosen": "to", "among": names[:among]}}],
+    }  # fmt: skip
+    if among == 250:
+        assert len(from_dict(data).transitions) == 1
+    else:
+        with pytest.raises(DefinitionError, match="too large"):
+            from_dict(data)
+
+
+def test_one_source_counts_once(context: Any) -> None:
+    """A step from one state, named alone or in a list, or from a category, makes no more arrows than it may."""
+    names = [f"s{number}" for number in range(1_000)]
+    steps = [{"event": f"e{number}", "from": source, "to": "s1"} for number in range(300) for source in ("s0", ["s0"])]
+    data = {"name": "t", "initial": "s0", "states": [{"name": name} for name in names], "transitions": steps}
+    assert len(from_dict(data).transitions) == 600
+
+
+def test_fields_that_are_no_mapping_are_refused() -> None:
+    """Of a state as of a step."""
+    with pytest.raises(DefinitionError) as caught:
+        from_dict({"name": "t", "initial": "a", "states": [{"name": "a", "fields": []}]})
+    assert caught.value.code == "ill_typed"
+
+
+def test_a_bound_row_has_computed_fields_too() -> None:
+    """Computed from the row as it is proposed, with a payload and without."""
+
+    class Row:
+        state: str
+        port: str | None
+        urgent: bool
+
+        def __init__(self) -> None:
+            self.state, self.port, self.urgent = "a", None, False
+
+    def compute(proposed: Any) -> dict[str, Any]:
+        return {"urgent": proposed.port == "Genoa"}
+
+    row, flow = Row(), FLOW.bind(Row)
+    flow.fire_in_place(row, "go", Context(Actor("sam"), NOON, {"port": "Genoa"}, derive=compute))
+    assert (row.state, row.urgent) == ("b", True)
+    row.port = "Nice"
+    flow.fire_in_place(row, "end", Context(Actor("sam"), NOON, derive=compute))
+    assert (row.state, row.urgent) == ("c", False)
+
+
+def test_a_type_that_the_host_declares_must_be_one_that_fields_can_have(context: Any) -> None:
+    """What its class happens to say instead is taken for any value."""
+
+    class Row:
+        state: str
+        callback: "type[int]"
+
+        def __init__(self) -> None:
+            self.state, self.callback = "a", int
+
+    row = Row()
+    FLOW.bind(Row).update_in_place(row, context(callback="anything"))
+    assert row.callback == "anything"
+    with pytest.raises(DefinitionError):
+        FLOW.bind(Row, fields={"callback": type[int]})
+
+
+def test_only_texts_of_a_column_have_a_length(context: Any) -> None:
+    """The length of other columns is that of something else."""
+    pytest.importorskip("sqlalchemy", reason="SQLAlchemy is not installed")
+    from sqlalchemy import LargeBinary, String
+    from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+    class Base(DeclarativeBase):
+        pass
+
+    class Row(Base):
+        __tablename__ = "ticket"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        state: Mapped[str] = mapped_column(String)
+        title: Mapped[str] = mapped_column(String)
+        picture: Mapped[bytes] = mapped_column(LargeBinary(3))
+
+    row = Row(id=1, state="a", title="x", picture=b"")
+    FLOW.bind(Row).update_in_place(row, context(picture=b"12345", title="x" * 300))
+    assert (row.picture, len(row.title)) == (b"12345", 300)
+
+
+def test_the_digest_of_a_definition_never_changes() -> None:
+    """It is written into histories, so every version of the library must find the same; the order of rules is none."""
+    assert FLOW.digest == "35d7ac419be2"
+    one, other = ({"port": "mandatory", "urgent": "read_only"}, {"urgent": "read_only", "port": "mandatory"})
+    assert Lifecycle("t", "a", [State("a", fields=one)], []).digest == (
+        Lifecycle("t", "a", [State("a", fields=other)], []).digest
+    )
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: State("a", "new", "vendor"),
+        lambda: Timer("go", timedelta(1)),
+        lambda: FieldRule("hidden", {"port": ["x"]}),
+        lambda: Guard("g", lambda ticket, ctx: True, (), "", "", {}),
+    ],
+)
+def test_what_is_seldom_said_is_said_by_name(make: Any) -> None:
+    """A definition can be read without the reference beside it."""
+    with pytest.raises(TypeError):
+        make()

@@ -242,3 +242,26 @@ def test_a_record_is_marked_by_the_weight_of_lines() -> None:
 def test_a_picture_that_was_looked_at_stays_as_it_is() -> None:
     """A change to the drawing shows here: look at the new picture, and if it is good, keep it beside the tests."""
     assert HARBOUR.svg() == PICTURE.read_text(encoding="utf-8")
+
+
+def test_the_lines_of_a_label_stand_below_one_another() -> None:
+    """Steps between the same states share an arrow, each on a line of its own, from the top."""
+    steps = [Transition(name, "a", "b", internal=True) for name in ("first", "second", "third")]
+    root = ElementTree.fromstring(Lifecycle("lines", "a", [State("a"), State("b")], steps).svg())
+    lines = [(str(line.text).split()[0], int(line.get("y", "0"))) for line in root.iter(f"{SVG}tspan")]
+    top = lines[0][1]
+    assert lines == [("first", top), ("second", top + 13), ("third", top + 26)]
+
+
+@given(LIFECYCLES)
+def test_arrows_up_bend_aside_on_the_right_and_further_the_more_rows_they_pass(pairs: list[tuple[str, str]]) -> None:
+    """No arrow down passes a row, because a row is as far as its nearest way; so all that passes rows goes up."""
+    found = drawn(lifecycle_of(pairs).svg())
+    for number, arrow in enumerate(found.arrows):
+        source, target = (found.boxes[name] for name in arrow.split(" -> "))
+        rows = (source[1] - target[1]) // 120
+        assert rows >= -1
+        if rows > 0:
+            (ax, ay), (bx, by), (cx, cy), (dx, dy) = found.arrows[arrow]
+            assert bx == cx == max(source[2], target[2]) + 60 + 14 * (number % 5) + 12 * rows
+            assert (ax, dx) == (source[2], target[2]) and (ay, dy) == (by, cy)

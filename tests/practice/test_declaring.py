@@ -1,5 +1,7 @@
 """A practice class that cannot work is refused when it is made, with the nearest name."""
 
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, ClassVar
 
 import attrs
@@ -7,14 +9,18 @@ import pytest
 
 import itil4
 from itil4 import (
+    Actor,
+    Context,
     DefinitionError,
     FieldSet,
     Guard,
     Incident,
     IncidentManagement,
+    InvalidInput,
     Lifecycle,
     Practice,
     Record,
+    Refused,
     Relation,
     State,
     Transition,
@@ -236,3 +242,77 @@ def test_an_own_relation_is_known_under_both_names() -> None:
     assert itsm.incidents.linked(two.id, "blocked_by") == (one,)
     with pytest.raises(itil4.Refused, match="circle"):
         itsm.link(one.id, "blocked_by", two.id, by=sam)
+
+
+@attrs.frozen(kw_only=True)
+class Berth:
+    quay: str
+    anchor: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class RuledIncident(Incident):
+    low: int = attrs.field(default=0, validator=attrs.validators.ge(0))
+    high: int = 9
+    port: str | None = attrs.field(default=None, converter=attrs.converters.optional(str.upper))
+    berths: tuple[Berth, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        if self.low > self.high:
+            raise ValueError("low lies above high")
+
+
+class RuledIncidents(IncidentManagement[RuledIncident]):
+    record = RuledIncident
+
+
+@pytest.mark.parametrize("url", [None, "sqlite"])
+def test_rules_of_a_record_class_hold_at_birth_update_and_step(url: str | None, tmp_path: Path) -> None:
+    """Validators, converters and code of the class: what they refuse could not be read again, and is never stored."""
+    sam = Actor("sam", roles={"service_desk"})
+    with itil4.connect(f"sqlite:///{tmp_path}/desk.db" if url else None, practices=[RuledIncidents]) as itsm:
+        desk = itsm.incidents
+        held = desk.log(summary="A", low=1, port="brest", by=sam)
+        for given, says in (
+            ({"low": -1}, "low cannot hold -1"), ({"low": 10}, "low lies above high"),
+            ({"berths": (Berth(quay=3),)}, r"berths.quay is a text, not 3"),  # type: ignore[arg-type]  # what is tested
+        ):  # fmt: skip
+            for call in (
+                lambda given=given: desk.log(summary="B", by=sam, **given),
+                lambda given=given: desk.update(held, by=sam, **given),
+                lambda given=given: desk.start(held, by=sam, **given),
+            ):
+                with pytest.raises((InvalidInput, Refused), match=says):
+                    call()
+            assert not desk.explain(held, "start", by=sam, **given)
+        assert desk.count() == 1
+        held = desk.start(desk.update(held, low=10, high=12, port="genoa", by=sam), by=sam)
+        assert (held.low, held.port) == (10, "GENOA")
+        assert desk.get(held.id) == desk.replayed(held) == held
+        assert list(itsm.verify()) == []
+
+
+def test_rules_of_a_class_hold_where_a_lifecycle_is_used_alone() -> None:
+    """A step refuses what the class would refuse, and an effect that brings it about is a broken rule."""
+
+    @attrs.frozen
+    class Ticket:
+        id: str
+        state: str = "new"
+        place: int = attrs.field(default=1, validator=attrs.validators.lt(5))
+
+    flow = Lifecycle(
+        "t", "new", [State("new"), State("done")],
+        [Transition("end", "new", "done"),
+         Transition("slip", "new", "done", effects=lambda ticket, context: {"place": 9})],
+    )  # fmt: skip
+    at = datetime(2026, 3, 2, tzinfo=UTC)
+    wrong = Context(Actor("sam"), at, {"place": 9})
+    assert flow.explain(Ticket("t1"), "end", wrong).codes == ("invalid_value",)
+    for call in (flow.fire, lambda record, event, context: flow.update(record, context)):
+        with pytest.raises(Refused, match="place cannot hold 9"):
+            call(Ticket("t1"), "end", wrong)
+    with pytest.raises(itil4.BrokenRule, match="place cannot hold 9"):
+        flow.fire(Ticket("t1"), "slip", Context(Actor("sam"), at))
+    assert flow.fire(Ticket("t1"), "end", Context(Actor("sam"), at, {"place": 4}))[0].place == 4

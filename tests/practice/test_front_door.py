@@ -61,3 +61,9 @@ def test_what_connect_can_do_nothing_with_is_refused_by_name(given: dict[str, An
     with pytest.raises(itil4.InvalidInput) as caught:
         itil4.connect(**given)
     assert next(iter(given)) in str(caught.value)
+
+
+def test_what_is_no_function_is_not_tried_again() -> None:
+    """It is refused by name, before a unit is opened."""
+    with pytest.raises(itil4.InvalidInput, match="a function of a desk"):
+        itil4.connect().retry(3)  # type: ignore[arg-type]  # what the test is about

@@ -187,3 +187,28 @@ def test_one_line_has_no_break_of_any_kind(mark: str) -> None:
         itsm.incidents.log(summary=f"Mail{mark}is down", by=sam)
     assert caught.value.code == "several_lines"
     assert itsm.incidents.log(summary="Mail", description=f"is{mark}down", by=sam).description == f"is{mark}down"
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (None, "a mapping"), ({3: {"type": "line"}}, "names of fields"), ({"a": {}}, "a.type"),
+        ({"a": {"type": "choice", "choices": "abc"}}, "several texts"),
+        ({"a": {"type": "choice", "choices": [1, 2]}}, "a.choices is a text"),
+        ({"a": {"type": "choice", "choices": ["x", "x"]}}, "'x' twice"),
+        ({"a": {"type": "line", "choices": ["x"]}}, "has no choices"),
+        ({"a": {"type": "line", "required": "yes"}}, "a.required"), ({"a": {"type": "line", "label": 3}}, "a.label"),
+    ],
+)  # fmt: skip
+def test_an_extra_field_that_cannot_work_is_refused_by_name(data: Any, says: str) -> None:
+    """Plain data of a host may be anything; what it says is told with its place."""
+    with pytest.raises(itil4.DefinitionError, match=says):
+        FieldSet.from_dict(data)
+
+
+def test_a_field_whose_name_ends_with_a_line_is_found_by_operators_too() -> None:
+    """The operator stands behind the last two lines, so `at_` with `lt` is `at___lt`."""
+    itsm = itil4.connect(fields={"incident": FieldSet.from_dict({"deck_": {"type": "line"}})})
+    itsm.incidents.log(summary="A", deck_="upper", by=Actor("sam", roles={"service_desk"}))
+    assert len(itsm.incidents.find(deck_="upper")) == len(itsm.incidents.find(deck___prefix="up")) == 1
+    assert len(itsm.incidents.find(deck___ne="upper")) == 0

@@ -523,16 +523,29 @@ def test_inv_110_no_way_that_a_subclass_adds_leads_around_them() -> None:
 
     class Hasty(Complaints[Complaint]):
         lifecycle = Complaints.lifecycle.extend(
-            add=[Transition("wave_off", ["received", "acknowledged", "responded"], "closed", roles={"service_desk"})]
+            add=[
+                Transition("wave_off", ["received", "acknowledged", "responded"], "closed", roles={"service_desk"}),
+                Transition("judge", "acknowledged", "closed", roles={"service_desk"}, requires="is_settled"),
+                Transition("settle", "responded", "closed", roles={"service_desk"}, requires="is_settled"),
+            ]
         )
 
     with itil4.connect(practices=[Hasty]) as itsm:
         box: Any = itsm.complaints
         made = box.acknowledge(box.log(summary="Slow", by=ANA), by=DORA)
         assert not box.explain(made, "wave_off", by=DORA)
+        lacking = box.explain(made, "judge", is_settled=True, by=DORA).reasons
+        assert {name for each in lacking for name in _named(each)} == {"response", "follow_up"}
         made = box.respond(made, response="Sorry", by=DORA)
         with pytest.raises(Refused):
             box.fire(made, "wave_off", by=DORA)
+        lacking = box.explain(made, "settle", is_settled=True, by=DORA).reasons
+        assert {name for each in lacking for name in _named(each)} == {"follow_up"}
+
+
+def _named(reason: Any) -> tuple[str, ...]:
+    """Return the fields that a reason is about."""
+    return tuple(reason.detail["fields"]) if "fields" in reason.detail else (reason.detail["field"],)
 
 
 def test_inv_110_who_is_not_content_is_heard_or_a_manager_decides(itsm: Any) -> None:

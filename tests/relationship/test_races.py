@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from relationship_kit import AMY, REX, SUE, account, deal, qualified
+from relationship_kit import AMY, DORA, REX, SUE, account, deal, qualified
 
 from itil4 import Actor, ITIL4Error, Refused, StaleRecord
 
@@ -104,3 +104,21 @@ def test_no_business_begins_while_a_relationship_ends(itsm: Any) -> None:
         lambda: itsm.accounts.end_relationship(lab.id, by=REX, **over),
     )  # fmt: skip
     assert itsm.opportunities.count() == 1
+
+
+def test_many_may_log_something_for_one_account_at_once(itsm: Any) -> None:
+    """Nobody has to give way to somebody who only refers to the same account."""
+    acme = account(itsm)
+
+    def call(summary: str) -> Any:
+        return lambda: itsm.interactions.log(account=acme, channel="phone", summary=summary, by=DORA)
+
+    def both() -> None:
+        with itsm.unit(by=DORA) as desk:
+            desk.interactions.log(account=acme, channel="phone", summary="first")
+            call("meanwhile")()
+
+    both()
+    done = together(*[call(f"call {n}") for n in range(3)])
+    assert not [each for each in done if isinstance(each, ITIL4Error)]
+    assert len(itsm.accounts.timeline(acme.id)) == 5

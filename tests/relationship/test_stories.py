@@ -140,6 +140,26 @@ def test_who_may_do_what(itsm: Any) -> None:
         deal(itsm, acme, customer="Lab")
 
 
+def test_a_complaint_gets_its_account_afterwards_and_one_only(itsm: Any) -> None:
+    """A user knows of no accounts; who looks into it links theirs, and no second one, nor that of another customer."""
+    acme, lab = account(itsm), account(itsm, "Lab")
+    made = itsm.complaints.log(summary="Slow", by=ANA)
+    made = itsm.link(made, "for_account", acme, by=DORA)
+    for call in (
+        lambda: itsm.link(made, "for_account", lab, by=DORA),
+        lambda: itsm.unlink(made, "for_account", acme, by=DORA),
+        lambda: itsm.link(lab, "account_of", made, by=DORA),
+    ):
+        with pytest.raises(Refused):
+            call()
+    made = itsm.complaints.update(made, customer="Acme", by=DORA)
+    assert itsm.accounts.overview(acme, by=AMY).complaints == (made,)
+    other = itsm.complaints.log(summary="Loud", customer="Lab", by=DORA)
+    with pytest.raises(Refused) as refused:
+        itsm.link(other, "for_account", acme, by=DORA)
+    assert codes(refused) == ["field_rule"]
+
+
 def test_an_account_ends_over_nothing_open_and_is_won_back(itsm: Any) -> None:
     """Open business or complaints hold it back; a former customer gets no new business before that."""
     acme = itsm.accounts.onboard(account(itsm), by=SUE)

@@ -4,11 +4,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import attrs
+import kit_workflows as kit
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from itil4 import Actor, Context, Entry, Incident, IncidentManagement, InvalidInput, Lifecycle, State, Transition
+from itil4 import Actor, Context, Entry, Incident, IncidentManagement, InvalidInput, Lifecycle, State, Transition, guard
 from itil4.record.history import Details
 from itil4.testing import (
     Found,
@@ -23,6 +24,7 @@ from itil4.testing import (
     precedence,
     response,
     separation,
+    walk,
 )
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -226,3 +228,95 @@ def test_a_policy_that_cannot_work_says_so(make: Any, said: str) -> None:
     """An event that is mistyped would hold for ever; the nearest one is offered."""
     with pytest.raises(InvalidInput, match=said):
         make()
+
+
+INSPECTION = Lifecycle(
+    "inspection", "idle", field="inspection",
+    states=[State("idle", "new"), State("watched", "active"), State("closed", "closed", final=True)],
+    transitions=[
+        Transition("watch", "idle", "watched", roles="inspector"),
+        Transition("unwatch", "watched", "idle", roles="inspector"),
+        Transition("certify", "watched", "closed", roles="inspector"),
+        Transition("forget", "idle", "closed", roles="inspector"),
+    ],
+)  # fmt: skip
+"""A second lifecycle beside that of permits, with a state of the same name."""
+
+
+@attrs.frozen(kw_only=True)
+class Inspected(kit.Permit):
+    inspection: str = "idle"
+
+
+def inspected(aspect: Lifecycle) -> Any:
+    return kit.permits(record=Inspected, aspects=(aspect,))
+
+
+def test_what_must_come_in_a_second_lifecycle_is_asked_of_its_own_states() -> None:
+    """Graph, walk and recorded history agree, and a state of the main lifecycle with the same name means nothing."""
+    policy = response("watch", "certify")
+    (told,) = findings(inspected(INSPECTION), policies=policy)
+    assert str(told.story) == "log -> watch -> unwatch -> forget"
+    with pytest.raises(Found) as caught:
+        walk(inspected(INSPECTION), policies=[policy])
+    assert [(each.code, each.event) for each in caught.value.findings] == [("policy", "forget")]
+    for found in (told, *caught.value.findings):
+        assert found.paste is not None
+        with pytest.raises(Found):
+            check_story(inspected(INSPECTION), found.story.if_possible(), policies=policy)
+    sound = INSPECTION.extend(remove=["unwatch"])
+    assert findings(inspected(sound), policies=policy) == ()
+    assert walk(inspected(sound), policies=[policy]).lacking() == ()
+
+
+@pytest.mark.parametrize("others", [{"assignee"}, {"worker"}, {"assignee", "worker"}, {"team_member", "worker"}])
+def test_a_walk_tries_every_role_also_those_that_depend_on_the_record(others: set[str]) -> None:
+    """Where a guard leaves it to the walk: the assignee approves, whom the policy does not name."""
+
+    @attrs.frozen(kw_only=True)
+    class Assigned(kit.Permit):
+        assignee: str | None = None
+
+    base = kit.lifecycle()
+    steps = [attrs.evolve(each, roles={"chief", *others}) if each.event == "approve" else each
+             for each in base.transitions]  # fmt: skip
+    loose = kit.permits(attrs.evolve(base, transitions=steps), record=Assigned)
+    policy = only_roles("approve", "chief")
+    assert policy.on(loose.lifecycle).holds is None
+    with pytest.raises(Found) as caught:
+        walk(loose, policies=[policy])
+    (found,) = caught.value.findings
+    assert (found.code, found.event) == ("policy", "approve")
+    assert found.role in others - {"team_member"}
+    with pytest.raises(Found):
+        check_story(loose, found.story.if_possible(), policies=policy)
+    walk(kit.permits(record=Assigned), policies=[policy])
+
+
+def test_duties_are_not_separate_where_somebody_may_change_what_the_guard_reads() -> None:
+    """Four eyes that look at a field which everybody may edit are two: the walk edits it, and says so."""
+
+    @guard(reads="asked_by", text="nobody approves what they asked for.")
+    def is_another(permit: Any, context: Any) -> bool:
+        return bool(permit.asked_by != context.actor.id)
+
+    @attrs.frozen(kw_only=True)
+    class Asked(kit.Permit):
+        asked_by: str | None = None
+
+    def flow(**rules: str) -> Lifecycle:
+        return Lifecycle(
+            "asked", "new",
+            [State("new", "new", fields={"asked_by": "read_only"}), State("asked", "active", fields=rules),
+             State("done", "closed", final=True, fields={"asked_by": "read_only"})],
+            [Transition("ask", "new", "asked", roles="clerk", effects=[lambda permit, ctx: {"asked_by": ctx.actor.id}]),
+             Transition("approve", "asked", "done", roles="clerk", guards=is_another)],
+        )  # fmt: skip
+
+    policy = separation("ask", "approve")
+    with pytest.raises(Found) as caught:
+        walk(kit.permits(flow(), record=Asked), policies=[policy])
+    (found,) = caught.value.findings
+    assert found.story is not None
+    assert found.story.events == ("log", "ask", "update", "approve")
+    walk(kit.permits(flow(asked_by="read_only"), record=Asked), policies=[policy])

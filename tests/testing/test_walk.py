@@ -13,7 +13,7 @@ import attrs
 import kit_workflows as kit
 import pytest
 
-from itil4 import Actor, DefinitionError, Lifecycle, Record, State, Transition
+from itil4 import Actor, DefinitionError, InvalidInput, Lifecycle, Record, State, Transition, guard
 from itil4.lifecycle.engine import Engine
 from itil4.practices.base import Practice
 from itil4.storage import memory
@@ -525,6 +525,32 @@ def test_types_and_names_of_any_kind_are_walked_and_every_story_can_be_written_d
             check_story(Sales, str(story))
 
 
+@guard()
+def counts(permit: Any, context: Any) -> Any:
+    return 3
+
+
+@pytest.mark.parametrize(
+    ("rules", "event", "said"),
+    [
+        ({"guards": counts}, "open", "the guard 'counts': it answered 3, not True, False or a sentence"),
+        ({"effects": [lambda permit, context: {"noet": "x"}]}, "open", "no field 'noet'. Did you mean 'note'?"),
+        ({"effects": [lambda permit, context: {"note": 3}]}, "open", "note is a text"),
+        ({"effects": [lambda permit, context: {"state": "closed"}]}, "open", "state"),
+        ({"effects": [lambda permit, context: None]}, "open", "not a mapping of fields"),
+    ],
+)
+def test_a_rule_that_answers_what_it_must_not_is_a_finding_that_names_it(rules: Any, event: str, said: str) -> None:
+    """The kit itself does not stumble over it."""
+    base = kit.lifecycle()
+    steps = [attrs.evolve(step, **rules) if step.event == event else step for step in base.transitions]
+    with pytest.raises(Found) as caught:
+        walk(kit.permits(attrs.evolve(base, transitions=steps)))
+    (found,) = [each for each in caught.value.findings if each.code == "crash"]
+    assert found.event == event
+    assert said in found.text
+
+
 def test_a_type_that_refuses_what_the_kit_guesses_is_named_with_its_field() -> None:
     """And with the remedy, which works."""
 
@@ -542,3 +568,60 @@ def test_a_type_that_refuses_what_the_kit_guesses_is_named_with_its_field() -> N
     with pytest.raises(DefinitionError, match="'seal' of SealedSale"):
         walk(SealedSales)
     walk(SealedSales, domains={"seal": [Sealed("NO-1")]})
+
+    @attrs.frozen(kw_only=True)
+    class LaterSealedSale(Sale):
+        seal: Sealed | None = None
+
+    class LaterSealedSales(Sales):
+        record = LaterSealedSale
+        lifecycle = Sales.lifecycle.extend(tighten={"put right": {"requires": "seal"}})
+
+    with pytest.raises(Found, match=r"put right .* Held back by: seal: "):
+        walk(LaterSealedSales)
+
+
+class Reported(Practice[kit.Permit]):
+    """Permits that are also born by another verb, which needs what `log` does not, and in another state."""
+
+    name, slot, kind, prefix = "reported", "reported", "reported", "REP"
+    record = kit.Permit
+    lifecycle = Lifecycle(
+        "reported", ["calm", "urgent"],
+        [State("calm", "new"), State("urgent", "new"), State("done", "closed", final=True)],
+        [Transition("finish", "calm", "done", roles="clerk"), Transition("hurry", "urgent", "done", roles="clerk")],
+    )  # fmt: skip
+
+    def report(self, *, by: Actor, phone: str, **values: Any) -> kit.Permit:
+        """Record what somebody says on the phone."""
+        return self.log(by=by, note=f"from {phone}", **values)
+
+
+def test_a_beginning_that_nobody_can_make_is_told() -> None:
+    """It would be passed over in silence, with everything that leads on from it."""
+    with pytest.raises(Found) as caught:
+        walk(Reported)
+    (found,) = caught.value.findings
+    assert (found.code, found.event, found.state) == ("never_taken", "log", "urgent")
+    walk(Reported, accept=["log@urgent"])
+
+
+def test_records_are_born_by_the_verbs_that_the_practice_names() -> None:
+    """With the values that are told for each of them; a verb that is not there is named with the nearest."""
+
+    class Phoned(Reported):
+        births = ("report",)
+        examples = {"report": [{"phone": "112", "summary": "Fire", "requester": "ana"}]}  # noqa: RUF012 - never written
+
+    walk(Phoned, accept=["log@urgent"])
+    assert found_in(Phoned, accept=["log@urgent"], domains={"report": [{"summary": "Fire"}]}) == [("crash", "report")]
+    assert found_in(Phoned, accept=["log@urgent"], domains={"report": [{"phone": "1", "summary": ""}]}) == [
+        ("never_taken", "report")
+    ]
+    assert check_story(Phoned, "report(phone='112', summary='Fire', requester='ana') -> finish").state == "done"
+
+    class Mistyped(Reported):
+        births = ("reprot",)
+
+    with pytest.raises(InvalidInput, match="'report'"):
+        walk(Mistyped)

@@ -133,3 +133,29 @@ def test_a_place_that_is_no_text_is_refused(place):
     for row in (("1", place, at(0)), Observation("1", place, at(0), "active")):
         with pytest.raises(InvalidInput, match="place is a text"):
             observe(None, [row])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"accepted": "no"}, "accepted"),
+        ({"touched": 5}, "touched"),
+        ({"touched": timedelta(minutes=-1)}, "touched"),
+        ({"place": ["new"]}, "place"),
+        ({"place": 7}, "place"),
+    ],
+)
+def test_what_an_observation_tells_is_checked_before_it_is_counted(wrong, field):
+    """A "no" is no acceptance, hands-on time is never negative, and a place is a text: refused with the field."""
+    at = datetime(2026, 3, 2, tzinfo=UTC)
+    right = {"case": "1", "place": "new", "at": at, "category": "active"}
+    with pytest.raises(InvalidInput) as caught:
+        observe(None, [Observation(**right), Observation(**{**right, **wrong})])
+    assert caught.value.detail["field"] == field
+
+
+def test_the_ends_of_a_stream_are_several_places_not_one_text():
+    """`ends="Closed"` would be six places of one letter each, in which nothing ever ends: refused."""
+    with pytest.raises(InvalidInput) as caught:
+        observe(None, [("1", "Closed", datetime(2026, 3, 2, tzinfo=UTC))], ends="Closed")
+    assert caught.value.code == "ill_typed"

@@ -65,7 +65,9 @@ def by_hand(rows, window=None):
 minutes = st.integers(0, 40).map(lambda number: BEGAN + number * MINUTE)
 moments = st.builds(lambda at, zone: at.astimezone(zone), minutes, st.sampled_from([UTC, PARIS]))
 plain = st.tuples(st.sampled_from(["1", "2", "3", "4"]), st.sampled_from([*MEANINGS, "done"]), moments)
-told = st.builds(Observation, st.sampled_from(["1", "2", "5"]), st.just("work"), moments, st.just("active"))
+told = st.builds(
+    Observation, st.sampled_from(["1", "2", "5"]), st.just("work"), moments, st.just("active"), touched=st.none()
+)
 windows = st.none() | st.builds(
     lambda start, length: (BEGAN + start * MINUTE, BEGAN + (start + length) * MINUTE),
     st.integers(5, 20),

@@ -24,7 +24,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from itil4.errors import Decision, DefinitionError, Refused, StaleRecord
+from itil4.errors import Decision, DefinitionError, InvalidInput, Refused, StaleRecord
 from itil4.lifecycle.context import Context, Step
 from itil4.lifecycle.definition import Lifecycle
 from itil4.lifecycle.engine import Engine
@@ -101,7 +101,6 @@ class Flow:
         if not known.keys() - self.names.keys():  # the class says nothing, so the lifecycle does
             known |= {name: field_type(kind.__name__, name, Any) for name in fields_named(lifecycle)}
         known.setdefault(self.state, field_type(kind.__name__, self.state, Any))
-        known.setdefault(lifecycle.field, known[self.state])
         locked = identities(kind) | {name for name in (version, self.id) if name is not None}
         self.shape = HostShape.of(kind, known, self.names, locked)
         self.engine = Engine(lifecycle, owned=(self.state,))
@@ -133,7 +132,7 @@ class Flow:
         if expected is not None:
             self._must_be_fresh(row, expected)
         engine, shape = self.engine, self.shape
-        source = getattr(row, self.state)
+        source = self._state_of(row)
         try:
             arrows = self._table[source][event]
         except (KeyError, TypeError):
@@ -161,14 +160,14 @@ class Flow:
         """
         if expected is not None:
             self._must_be_fresh(row, expected)
-        _, reasons = self.engine.judge_update(getattr(row, self.state), row, context, self.shape)
+        _, reasons = self.engine.judge_update(self._state_of(row), row, context, self.shape)
         if reasons:
             raise Refused(*reasons)
         return self._write(row, "update", None, context, context.payload, None, None, ())
 
     def explain(self, row: Any, event: str, context: Context) -> Decision:
         """Say whether the step is possible now, and if not, every reason why."""
-        return self.engine.decide(getattr(row, self.state), row, event, context, self.shape)
+        return self.engine.decide(self._state_of(row), row, event, context, self.shape)
 
     def decisions(self, row: Any, context: Context) -> tuple[Decision, ...]:
         """Explain every event of the lifecycle, in their order."""
@@ -176,7 +175,7 @@ class Flow:
 
     def available(self, row: Any, context: Context) -> tuple[Step, ...]:
         """Return the steps that this actor could take now, with what each still asks for."""
-        return self.engine.steps(getattr(row, self.state), row, context, self.shape)
+        return self.engine.steps(self._state_of(row), row, context, self.shape)
 
     def due(
         self, row: Any, history: Iterable[Entry], now: datetime, calendar: "Calendar | None" = None
@@ -208,6 +207,8 @@ class Flow:
         seq = 1
         if self.version is not None:
             seen = getattr(row, self.version) or 0
+            if not isinstance(seen, int):
+                raise InvalidInput.of("ill_typed", field=self.version, expected="a whole number", value=seen)
             seq = seen + 1
             new = [*(new or ()), (self.version, seen, seq)]
         identity = getattr(row, self.id, "")
@@ -229,6 +230,13 @@ class Flow:
                 setattr(row, place, old)
             raise
         return entry
+
+    def _state_of(self, row: Any) -> Any:
+        try:
+            return getattr(row, self.state)
+        except AttributeError:
+            expected = f"a {self.kind.__name__}, with its {self.state}"
+            raise InvalidInput.of("ill_typed", field="row", expected=expected, value=row) from None
 
     def _must_be_fresh(self, row: Any, expected: int) -> None:
         found = getattr(row, self.version) if self.version else None

@@ -24,6 +24,7 @@ from itil4.record.history import Judged, Op
 ORDER = (
     *("unknown_event", "wrong_state", "internal", "role", "denied"),
     *("ill_typed", "naive_datetime", "not_a_choice", "too_long", "control_character", "several_lines", "blank"),
+    "invalid_value",
     *("unknown_field", "missing", "guard", "field_rule", "stale"),
 )
 """The order in which reasons are given."""
@@ -197,7 +198,7 @@ class Engine:
                 elif target is None:
                     gone.append(arrow.chosen.field)
             if payload:
-                wrong = self._payload_problems(payload, shape)
+                wrong = self._payload_problems(payload, shape, record)
                 if wrong is not None:
                     reasons = [*(reasons or ()), *wrong]
                     payload = self._fitting(payload, shape)
@@ -230,7 +231,7 @@ class Engine:
     def judge_update(self, state: str, record: Any, context: Context, shape: Shape) -> tuple[Any, tuple[Reason, ...]]:
         """Return the proposed record of an update without a step, and every reason against it."""
         payload = context.payload
-        reasons = self._payload_problems(payload, shape)
+        reasons = self._payload_problems(payload, shape, record)
         if reasons is None:
             proposed = shape.copy(record, payload)
             return proposed, self.judge_rules(state, record, proposed, context, shape)
@@ -251,8 +252,12 @@ class Engine:
         reasons.sort(key=lambda reason: _RANK.get(reason.code, len(_RANK)))
         return self._said(reasons, "update") if reasons else ()
 
-    def _payload_problems(self, payload: Mapping[str, Any], shape: Shape) -> list[Reason] | None:
+    def _payload_problems(
+        self, payload: Mapping[str, Any], shape: Shape, record: Any = None
+    ) -> list[Reason] | None:  # fmt: skip
         reasons = shape.problems(payload)
+        if reasons is None and shape.has_rules and record is not None:
+            reasons = shape.invalid(shape.copy(record, payload)) or None
         if self.owned.isdisjoint(payload):
             return reasons
         for name in payload:
@@ -322,7 +327,7 @@ class Engine:
 
     def reasons(self, state: str, record: Any, event: str, context: Context, shape: Shape) -> tuple[Reason, ...]:
         """Return every reason against a step that is not possible: those of its nearest alternative."""
-        now = self._table.get(state, {})
+        now = self._table.get(state, {}) if isinstance(state, str) else {}
         known = self.lifecycle.events
         arrows = now.get(event) if isinstance(event, str) else None
         if arrows is None:
@@ -372,7 +377,7 @@ class Engine:
     def steps(self, state: str, record: Any, context: Context, shape: Shape) -> tuple[Step, ...]:
         """Return the steps that an actor could take from `state`; see `Lifecycle.available`."""
         found = []
-        for arrows in self._table.get(state, {}).values():
+        for arrows in (self._table.get(state, {}) if isinstance(state, str) else {}).values():
             step = button(self, arrows, record, context, shape)
             if step is not None:
                 found.append(step)
@@ -403,7 +408,7 @@ class Engine:
             raise broken(_rule(rule), proposed, error) from error
         if not isinstance(delta, Mapping):
             raise broken(_rule(rule), proposed, f"it answered {delta!r}, not a mapping of fields")
-        wrong = self._payload_problems(delta, shape)
+        wrong = self._payload_problems(delta, shape, proposed)
         if wrong:
             raise broken(_rule(rule), proposed, str(wrong[0]))
         return delta

@@ -81,6 +81,7 @@ class HostShape(Shape):
 
         made = cls(kind, fields, FieldSet(), locked, proposed)
         object.__setattr__(made, "names", names)
+        object.__setattr__(made, "has_rules", False)  # those of a row run when it is set, not on a view of it
         return made
 
     def read(self, record: Any, name: str) -> Any:

@@ -141,5 +141,6 @@ class In:
 def broken(rule: str, record: Any, error: object) -> BrokenRule:
     """Return the error that names a rule of the host which failed, and the record, which is untouched."""
     shown = getattr(record, "reference", None) or getattr(record, "id", None) or type(record).__name__
-    said = f"{type(error).__name__}: {error}" if isinstance(error, Exception) else error
-    return BrokenRule.of("broken_rule", rule=rule, record=str(shown), error=said)
+    said = f"{type(error).__name__}: {error}" if isinstance(error, Exception) else str(error)
+    ended = said if said.endswith((".", "!", "?")) else f"{said}."
+    return BrokenRule.of("broken_rule", rule=rule, record=str(shown), error=ended)

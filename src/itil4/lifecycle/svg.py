@@ -1,7 +1,7 @@
 """Draws a lifecycle as an SVG of its own: no program, font file, script or style sheet beside it is needed.
 
 States stand in layers by how many steps they are from a birth, and within a layer near their
-neighbours of the layer before. Arrows back and arrows that skip layers bend aside. Positions are
+neighbours of the layer before. Arrows back bend aside. Positions are
 whole numbers computed from the definition alone, so the same lifecycle gives the same picture.
 """
 
@@ -168,10 +168,9 @@ def _curve(start: Box, end: Box, number: int) -> list[tuple[int, int]]:
             (d - side * 20, end.y + lift),
             (d, end.y + lift // 2),
         ]
-    bend = 60 + 14 * (number % 5) + 12 * abs(end.layer - start.layer)
-    side = 1 if end.layer < start.layer else -1
-    a, d = start.x + side * start.width // 2, end.x + side * end.width // 2
-    out = max(a, d) + bend if side > 0 else max(8, min(a, d) - bend)
+    # up, as no arrow down passes a layer
+    a, d = start.x + start.width // 2, end.x + end.width // 2
+    out = max(a, d) + 60 + 14 * (number % 5) + 12 * (start.layer - end.layer)
     return [(a, start.y), (out, start.y), (out, end.y), (d, end.y)]
 
 
@@ -181,7 +180,7 @@ def _free(
     """Return the place of a label on its curve that overlaps the fewest other labels."""
     width = max(map(len, lines)) * _LABEL_CHAR
     height = len(lines) * _LABEL_LINE
-    best: tuple[int, tuple[int, int, int, int]] | None = None
+    best = (len(taken) + 1, (0, 0, 0, 0))
     for t in (0.5, 0.38, 0.62, 0.28, 0.72):
         x, y = (round(sum(w * point[axis] for w, point in zip(_weights(t), points, strict=True))) for axis in (0, 1))
         left = max(4, x - math.ceil(width / 2))
@@ -190,11 +189,11 @@ def _free(
             1 for other in taken
             if place[0] < other[2] and other[0] < place[2] and place[1] < other[3] and other[1] < place[3]
         )  # fmt: skip
-        if best is None or hits < best[0]:
+        if hits < best[0]:
             best = (hits, place)
         if hits == 0:
             break
-    return best[1] if best else (0, 0, 0, 0)
+    return best[1]
 
 
 def _weights(t: float) -> tuple[float, float, float, float]:

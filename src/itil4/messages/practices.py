@@ -253,6 +253,7 @@ PRACTICES: dict[str, tuple[str, str]] = {
     ),
     "contact_left": ("{contact} has left.", "Let them rejoin, or choose another contact."),
     "account_over": ("{account} is over: it is {state}.", "Win it back first."),
+    "account_settled": ("{record} belongs to an account already.", "Log a new record for the other account."),
     "lead_converts": (
         "What {lead} becomes is made by its conversion, and stays so.",
         "Use itsm.leads.convert(lead); relate other records by relates_to.",

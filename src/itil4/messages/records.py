@@ -20,6 +20,7 @@ RECORDS: dict[str, tuple[str, str]] = {
         "Put the details into a longer text field.",
     ),
     "blank": ("{field} is required and may not be empty.", "Give it a text."),
+    "invalid_value": ("{field} cannot hold {value!r}: {error}.", "Give a value that the rules of its class allow."),
     "unknown_field": (
         "{record} has no field {field!r}.",
         "Did you mean {nearest}? Leave it out, or add it by a subclass or a FieldSet.",

@@ -42,18 +42,9 @@ if TYPE_CHECKING:
     from itil4.practices.figures import Figures
 
 __all__ = [
-    "LIFECYCLE",
-    "MAJOR_INCIDENT",
-    "OPEN_STATES",
-    "STAFF",
-    "WORKERS",
-    "Incident",
-    "IncidentManagement",
-    "IncidentModel",
-    "IncidentPolicy",
-    "reassignments",
-    "reopenings",
-]
+    "LIFECYCLE", "MAJOR_INCIDENT", "OPEN_STATES", "STAFF", "WORKERS", "Incident", "IncidentManagement", "IncidentModel",
+    "IncidentPolicy", "reassignments", "reopenings",
+]  # fmt: skip
 
 I = TypeVar("I", bound=Incident)  # noqa: E741 - I for Incident, as R for Record
 

@@ -261,7 +261,8 @@ class Reading(Generic[R]):
                 found = tuple(Linked(relation.name, other, way) for way in ways)
                 parts.append(found[0] if len(found) == 1 else Some(found))
                 continue
-            name, _, operator = key.partition("__")
+            name, mark, operator = key.rpartition("__")  # the last one: a name may end with _
+            name, operator = (name, operator) if mark else (key, "")
             parts.append(self._compare(name, operator or "eq", value))
         return Every(tuple(parts))
 

@@ -232,7 +232,10 @@ class Working(Reading[R]):
                     continue
                 if not practice._sees(other, context.actor, unit):
                     continue
-                if (code := practice.stays(other, row)) is not None:
+                code = practice.stays(other, row)
+                if code is None and row.payload and _keeps_to_itself(new, other):
+                    code = "confidential"
+                if code is not None:
                     skipped.append([other.reference, code])
                     continue
                 handed = {theirs: getattr(new, ours) for theirs, ours in row.payload.items()}
@@ -324,6 +327,8 @@ class Working(Reading[R]):
             current, "step" if moves else "update", context, changes=changes, event=event,
             target=state if moves else None, judged="graph" if ordinary else "override", details=details,
         )  # fmt: skip
+        if self.shape.has_rules and (wrong := self.shape.invalid(new)):
+            raise InvalidInput(*wrong)
         return unit.add(new, entry), ordinary
 
     def stamps(self, source: str | None, target: str, at: datetime) -> Mapping[str, Any]:
@@ -395,6 +400,8 @@ class Working(Reading[R]):
     def _consistent(self, before: R | None, after: R, error: type[ITIL4Error], context: Context, event: str) -> None:
         """Refuse what contradicts itself, and, unless it is imported, what the practice objects to."""
         reasons = list(self.inconsistencies(after))
+        if self.shape.has_rules:
+            reasons += self.shape.invalid(after)
         if context.origin is None:
             reasons += self._set_by_hand(before, after, context.payload)
             reasons += self.objections(before, after, context, event)
@@ -449,6 +456,11 @@ class Working(Reading[R]):
             raise InvalidInput.of("once_differs", value=key, first=stored.mark, second=mark)
         held = self._get(unit, stored.record_id, actor)
         return taken[1] if taken else self.rebuilt(self._entries(unit, held.id)[: stored.seq])
+
+
+def _keeps_to_itself(record: Any, other: Any) -> bool:
+    """Whether what a record would hand on would be read by more people than may see it."""
+    return bool(getattr(record, "confidential", False)) and not getattr(other, "confidential", False)
 
 
 def _text_problem(name: str, value: object, **limits: Any) -> Reason | None:

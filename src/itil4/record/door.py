@@ -12,6 +12,7 @@ import typing
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeAlias, Union
 
 import attrs
@@ -165,7 +166,7 @@ def _compile(
             members = tuple(plain)
             return "choice", f"a {plain.__name__}", _instance(plain, f"a {plain.__name__}"), {"choices": members}
         if attrs.has(plain):
-            return "value", f"a {plain.__name__}", _instance(plain, f"a {plain.__name__}"), {}
+            return "value", f"a {plain.__name__}", _value_of(plain, f"a {plain.__name__}"), {}
     raise DefinitionError.of("unsupported_type", record=owner, field=name, type=str(annotation), supported=SUPPORTED)
 
 
@@ -185,6 +186,44 @@ def _instance(kind: type, says: str) -> Check:
         return None if isinstance(value, kind) else _ill(name, says, value)
 
     return check
+
+
+def _value_of(kind: type, says: str) -> Check:
+    def check(name: str, value: Any) -> Reason | None:
+        if not isinstance(value, kind):
+            return _ill(name, says, value)
+        own: Any = type(value)
+        for inner, accepts in _inner(own):
+            reason = accepts(f"{name}.{inner}", getattr(value, inner))
+            if reason is not None:
+                return reason
+        return None
+
+    return check
+
+
+@lru_cache(maxsize=1024)
+def _inner(kind: type[Any]) -> tuple[tuple[str, Check], ...]:
+    """Return the checks of the fields of a value, as far as their types are told and known.
+
+    A text is looked at for its type alone: how long it may be is for its own class to say.
+    """
+    try:
+        hints = typing.get_type_hints(kind, include_extras=True)
+    except Exception:  # whatever an annotation raises when it is evaluated: the value is then taken as it is
+        return ()
+    found = []
+    for field in attrs.fields(kind):
+        try:
+            told = field_type(kind.__name__, field.name, hints[field.name])
+        except (DefinitionError, KeyError):
+            continue
+        check = told.check
+        if told.kind == "text":
+            check = _exactly(str, "a text")
+            check = _or_none(check) if told.optional else check
+        found.append((field.name, check))
+    return tuple(found)
 
 
 def _number(name: str, value: Any) -> Reason | None:

@@ -10,11 +10,11 @@ from typing import Any, Literal, Self
 
 import attrs
 
-from itil4.errors import DefinitionError, InvalidInput, Reason, nearest
+from itil4.errors import DefinitionError, InvalidInput, ITIL4Error, Reason, nearest
 from itil4.record.base import PROTECTED, RESERVED, Frozen, Record, freeze
 from itil4.record.copying import Copier, copier
-from itil4.record.door import Check, FieldType, Line, Note, field_type
-from itil4.record.making import blank_of, needing_freeze
+from itil4.record.door import Check, FieldType, Line, Note, blank, field_type
+from itil4.record.making import blank_of, broken_value, broken_values, has_own_rules, needing_freeze, own_converters
 
 _WORDS: dict[str, Any] = {
     "line": Line,
@@ -67,7 +67,11 @@ class FieldSet:
         """Build the set from plain data: name -> {type, required, choices, default, label}."""
         known = attrs.fields_dict(FieldSpec)
         specs = {}
+        if not isinstance(data, Mapping):
+            raise DefinitionError.of("ill_typed", field="fields", expected="a mapping of names to fields", value=data)
         for name, spec in data.items():
+            if not isinstance(name, str):
+                raise DefinitionError.of("ill_typed", field="fields", expected="names of fields", value=name)
             if not isinstance(spec, Mapping):
                 raise DefinitionError.of("ill_typed", field=f"fields.{name}", expected="a mapping", value=spec)
             for key in spec:
@@ -75,7 +79,11 @@ class FieldSet:
                     raise DefinitionError.of(
                         "unknown_name", where=f"fields.{name}", what="key", name=key, nearest=nearest(key, known)
                     )
-            specs[name] = FieldSpec(**{**spec, "choices": tuple(spec.get("choices", ()))})
+            choices = spec.get("choices", ())
+            if not isinstance(choices, (list, tuple)):
+                field = f"fields.{name}.choices"
+                raise DefinitionError.of("ill_typed", field=field, expected="several texts", value=choices)
+            specs[name] = FieldSpec(**{"type": None, **spec, "choices": tuple(choices)})  # what lacks a type is refused
         return cls(**specs)
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
@@ -95,12 +103,31 @@ class FieldSet:
         return FieldSet(**{**self.specs, **other.specs})
 
 
+def _must_be_spec(where: str, spec: object) -> None:
+    if not isinstance(spec, FieldSpec):
+        raise DefinitionError.of("ill_typed", field=where, expected="a FieldSpec", value=spec)
+    if type(spec.required) is not bool:
+        raise DefinitionError.of("ill_typed", field=f"{where}.required", expected="True or False", value=spec.required)
+    texts = spec.choices if isinstance(spec.choices, tuple) else (spec.choices,)
+    for part, said in (("choices", texts), ("label", () if spec.label is None else (spec.label,))):
+        for text in said:
+            if type(text) is not str or blank(text):
+                raise DefinitionError.of("ill_typed", field=f"{where}.{part}", expected="a text", value=text)
+    if len(set(texts)) < len(texts):
+        twice = next(text for text in texts if texts.count(text) > 1)
+        raise DefinitionError.of("duplicate", where=where, what="the choice", name=twice)
+    if texts and spec.type != "choice":
+        remedy = "Leave them out, or make it a choice."
+        raise DefinitionError.of("definition", where=where, text=f"a {spec.type} has no choices.", remedy=remedy)
+
+
 def _extra_type(name: str, spec: FieldSpec) -> FieldType:
     where = f"fields.{name}"
     if not name.isidentifier() or name.startswith("_") or "__" in name:
         raise DefinitionError.of("definition", where=where, text="the name is no identifier.", remedy="Use snake_case.")
     if name in RESERVED or name in PROTECTED:
         raise DefinitionError.of("reserved_name", record="the field set", field=name)
+    _must_be_spec(where, spec)
     if spec.type == "choice":
         if not spec.choices:
             raise DefinitionError.of("definition", where=where, text="a choice needs choices.", remedy="List them.")
@@ -139,6 +166,9 @@ class Shape:
     """The fields whose mappings are frozen."""
     _turned: frozenset[str] = attrs.field(init=False)
     _needed: frozenset[str] = attrs.field(init=False)
+    _converters: Mapping[str, Any] = attrs.field(init=False)
+    has_rules: bool = attrs.field(init=False)
+    """Whether the class has rules of its own, beside its types: validators, or code that runs when one is made."""
 
     def __attrs_post_init__(self) -> None:
         everything = {**self.fields, **self.extra.types}
@@ -160,6 +190,8 @@ class Shape:
         put(self, "mappings", needing_freeze(everything))
         put(self, "_turned", moments | self.mappings)
         put(self, "_needed", frozenset(needed))
+        put(self, "_converters", own_converters(self.record))
+        put(self, "has_rules", has_own_rules(self.record))
 
     def get(self, name: str) -> FieldType | None:
         """Return the type of a field of the class or of the extra fields."""
@@ -184,8 +216,10 @@ class Shape:
 
         An instant that a local clock shows twice equals nothing outside its own zone, so a record
         that kept it would differ from its stored form; a mapping that somebody else holds too could
-        change under the record.
+        change under the record. Converters of the class see what fits their field.
         """
+        if self._converters and not self._converters.keys().isdisjoint(values):
+            values = {name: self._converted(name, value) for name, value in values.items()}
         if self._turned.isdisjoint(values):
             return values
         told: dict[str, Any] = {
@@ -195,6 +229,27 @@ class Shape:
         }
         told |= {name: freeze(values[name]) for name in self.mappings if name in values}
         return {**values, **told} if told else values
+
+    def _converted(self, name: str, value: Any) -> Any:
+        convert = self._converters.get(name)
+        if convert is None or self.fields[name].check(name, value) is not None:
+            return value
+        try:
+            return convert(value)
+        except Exception as error:  # a rule of the host may raise anything
+            raise InvalidInput(broken_value(error, name, value)) from error
+
+    def invalid(self, record: Any) -> list[Reason]:
+        """Return what the rules of the class itself say against a record, as its constructor would."""
+        try:
+            made: Any = dataclasses.replace if dataclasses.is_dataclass(record) else attrs.evolve
+            made(record)
+        except ITIL4Error as error:
+            return list(error.reasons)
+        except Exception as error:  # a rule of the host may raise anything
+            held = {name: getattr(record, name) for name in self.fields}
+            return list(broken_values(error, type(record), held))
+        return []
 
     def problems(self, values: Mapping[str, Any], locked: Iterable[str] | None = None) -> list[Reason] | None:
         """Say what is wrong with `values` as new contents of fields: None, or the reasons.
@@ -273,14 +328,23 @@ class Shape:
     def _filled(self, values: Mapping[str, Any], checked: Collection[str]) -> Any:
         """Fill a copy of the blank record; whatever is wrong, the constructor says."""
         if self._blank is None or not self._needed.issubset(values):
-            return self.record(**values)
+            return self._constructed(values)
         fields = self.fields
         for name, value in values.items():
             if name not in checked and (name not in fields or fields[name].check(name, value) is not None):
-                return self.record(**values)
+                return self._constructed(values)
         if not self.mappings.isdisjoint(values):
             values = {name: freeze(value) if name in self.mappings else value for name, value in values.items()}
         return self._copy(self._blank, values)
+
+    def _constructed(self, values: Mapping[str, Any]) -> Any:
+        """Return what the constructor makes, or refuse as a rule of the class does."""
+        try:
+            return self.record(**values)
+        except (ITIL4Error, TypeError):  # the latter for a field that lacks
+            raise
+        except Exception as error:  # a rule of the host may raise anything
+            raise InvalidInput(*broken_values(error, self.record, values)) from error
 
 
 def _folded(record: Any, changes: Mapping[str, Any], extra: Mapping[str, FieldType]) -> Mapping[str, Any]:

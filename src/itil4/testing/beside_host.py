@@ -6,34 +6,17 @@ from typing import TYPE_CHECKING, Any
 from itil4.record import Actor
 from itil4.testing.checking import Finding
 from itil4.testing.driver import Answer, Seen
+from itil4.testing.judging import Judging
 from itil4.testing.local import seen
 from itil4.testing.story import Act
 from itil4.testing.values import written
 
 if TYPE_CHECKING:
-    from itil4.testing.playing import Held, Player
+    from itil4.testing.playing import Held
 
 
-class BesideHost:
+class BesideHost(Judging):
     """Looks at what the host of a player does, where it has one, and tells what is wrong."""
-
-    player: "Player"
-
-    def told(
-        self, code: str, text: str, act: Act, held: "Held | None" = None, diff: tuple[str, ...] = ()
-    ) -> Finding:  # fmt: skip
-        """Return a finding at a step of the story that is being played."""
-        player = self.player
-        named = player.subject.of_event.get(act.event)
-        lifecycle = named or player.subject.lifecycles[0]
-        record = held.record if held is not None else None
-        who = act.who.id if isinstance(act.who, Actor) else act.who
-        return Finding(
-            code, text, lifecycle=named.name if named else None, event=act.event,
-            state=getattr(record, lifecycle.field) if record is not None else None, role=who,
-            record=record.reference if record is not None else None, story=player.story, diff=diff,
-            practice=player.subject.name, given=player.given_besides,
-        )  # fmt: skip
 
     def hosted_birth(self, act: Act, held: "Held") -> Iterator[Finding]:
         """A host records what the library records."""

@@ -20,6 +20,8 @@ def births(player: "Player", act: Act) -> Iterator[Act]:
     for payload in subject.payloads.get(act.event, subject.payloads.get(BIRTH, ())):
         for who in people(subject, act.who, ("user",)):
             yield attrs.evolve(act, payload={**payload, **act.payload}, who=who)
+    if act.event != BIRTH and act.event in subject.payloads:
+        return  # a verb with words of its own, which were told: fields alone are no way to call it
     for who in people(subject, act.who, ("user",)):
         given = _needed_at_birth(player, who)
         yield attrs.evolve(act, payload={**given, **act.payload}, who=who)
@@ -40,4 +42,4 @@ def _needed_at_birth(player: "Player", who: Who) -> dict[str, Plain]:
         filled = desk.at_birth({}, player.actor(who, None), player.model.now())
     except ITIL4Error:
         filled = {}
-    return {name: subject.values(name)[0] for name in subject.shape.missing({}) if name not in filled}
+    return {name: subject.needed(name) for name in subject.shape.missing({}) if name not in filled}

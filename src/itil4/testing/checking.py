@@ -29,6 +29,10 @@ Tested = type[Practice[Any]] | Lifecycle
 """What is checked: a practice class, or a lifecycle alone."""
 
 
+_MENDED_BY_REFUSING = frozenset(("policy", "final"))
+"""Codes of findings that are mended by what makes their story impossible, too."""
+
+
 @attrs.frozen
 class Finding:
     """One thing that is wrong with a workflow, or with what it runs on.
@@ -64,12 +68,12 @@ class Finding:
     def paste(self) -> str | None:
         """The line that makes a regression test of it, or None where it has no story to play.
 
-        It fails as long as the fault is there. What breaks a policy may be mended by refusing the step, or one
-        before it, or by another way on: so that story is told as far as it is possible.
+        It fails as long as the fault is there. What breaks a policy, or leads on from an end, may be mended by
+        refusing the step, or one before it, or by another way on: so that story is told as far as it is possible.
         """
         if self.story is None or self.practice is None:
             return None
-        story = self.story.if_possible() if self.code == "policy" else self.story
+        story = self.story.if_possible() if self.code in _MENDED_BY_REFUSING else self.story
         return f"check_story({', '.join((self.practice, repr(str(story)), *self.given))})"
 
     @property
@@ -210,8 +214,8 @@ def from_path(path: Path) -> Story:
 def _broken(policy: Policy, tested: Tested, domains: Mapping[str, Any] | None) -> Iterator[Finding]:
     for lifecycle, verdict in on_all(policy, parts_of(tested)[0]):
         if verdict.holds is False and verdict.story is not None:
-            last = verdict.story.acts[-1]
             shown = None if isinstance(tested, Lifecycle) else _shown(policy, verdict.story, tested, domains)
+            last = (shown or verdict.story).acts[-1]
             yield Finding(
                 "policy", f"{policy} does not hold.", lifecycle=lifecycle.name,
                 event=last.event, role=last.who if isinstance(last.who, str) else None, story=shown or verdict.story,

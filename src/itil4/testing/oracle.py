@@ -285,7 +285,7 @@ class Oracle:
         shape = self.desk.shape
         changes, proposed = dict(payload), shape.copy(record, payload)
         for effect in step.effects:
-            delta = self.watch.effect(effect, proposed, context)
+            delta = self.watch.effect(effect, proposed, context, shape)
             changes |= delta
             proposed = shape.copy(proposed, delta)
         changes |= self.desk._derived(proposed)

@@ -4,7 +4,7 @@ A player resolves what a story leaves open (who, and with which values), so that
 complete and plays the same again.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from datetime import timedelta
 from functools import cache
@@ -16,11 +16,13 @@ from itil4.errors import InvalidInput, ITIL4Error, nearest
 from itil4.record import Actor, Entry
 from itil4.testing.births import births
 from itil4.testing.checking import Finding
+from itil4.testing.doors import beside
 from itil4.testing.driver import Answer, Driver
 from itil4.testing.local import seen
 from itil4.testing.oracle import Expected, Oracle
 from itil4.testing.policies import Policy
 from itil4.testing.promises import Promises
+from itil4.testing.recorder import Recorder
 from itil4.testing.rules_watched import Watch
 from itil4.testing.story import Act, Story
 from itil4.testing.subject import OTHERS, Subject
@@ -88,6 +90,7 @@ class Player:
         policies: what must hold in every history.
         watch: looks over guards and effects; shared by the players of one walk.
         checks: whether promises are looked at; without, a player only gets somewhere.
+        thorough: whether searches, subscribers and the records beside are looked at as well, after each step.
         sparing: whether steps that are possible in one way, in the same states, are explained once for all players.
     """
 
@@ -99,10 +102,15 @@ class Player:
         watch: Watch | None = None,
         *,
         checks: bool = True,
+        thorough: bool = False,
         sparing: bool = False,
     ) -> None:
         self.subject = subject
         self.model = subject.opened()
+        self.thorough = thorough
+        if thorough:
+            self.heard = Recorder(self.model.itsm)
+            """What subscribers were told."""
         self.host = driver
         self.oracle = Oracle(self.model.desk, watch or Watch(), subject.tables)
         self.policies = tuple(policies)
@@ -128,6 +136,9 @@ class Player:
         made.subject, made.model, made.host = self.subject, model, None
         made.oracle = Oracle(model.desk, self.oracle.watch, self.subject.tables)
         made.policies, made.checks, made.sparing, made.brought = self.policies, self.checks, self.sparing, self.brought
+        made.thorough = self.thorough
+        if made.thorough:
+            made.heard = Recorder(model.itsm)
         made.held = {label: copy(held) for label, held in self.held.items()}
         made.acts, made.read = list(self.acts), dict(self.read)
         made.promises = self.promises.copy(made)
@@ -163,10 +174,13 @@ class Player:
             InvalidInput: the step names a record, type or event that is not there.
         """
         try:
+            before = {label: held.record for label, held in self.held.items()}
             played = self._play(act)
             if played.answer.done or act.stale or act.late:
                 self.oracle.forget()
-            return played
+            if not self.thorough or len(before) < 2 or played.findings or act.event == "tick":
+                return played
+            return attrs.evolve(played, findings=tuple(beside(self.promises, act, before, self.held.get(act.on))))
         except InvalidInput:
             raise
         except Exception as error:  # a store that fails, a rule that raises, a record that cannot be read
@@ -245,7 +259,7 @@ class Player:
             if self.host is not None:
                 found += self.promises.hosted_birth(resolved, held)
             if self.checks:
-                found += self.promises.after_birth(act, held)
+                found += self.promises.after_birth(resolved, held, answer)
         elif self.checks:
             found += self.promises.unborn(act, answer)
         return Played(self.acts[-1], None, answer, None, record, tuple(found))
@@ -355,14 +369,17 @@ class Player:
 
     def _undone(self, act: Act, held: Held, payload: Mapping[str, Any], actor: Actor) -> Played:
         """Take a step and give it up, in a unit of work that commits a comment: only the comment may be there."""
-        before = held.record
+        before, links = held.record, self.model.desk.links(held.reference)
 
         def work() -> Any:
             with self.model.itsm.unit(by=actor) as desk:
                 try:
                     with desk.unit():
-                        fields = self._fields(act, before, payload)
-                        desk[self.subject.practice].fire(held.reference, act.event, **fields)
+                        if act.event in OTHERS:
+                            self._written(desk, act, held.reference, payload, actor)
+                        else:
+                            fields = self._fields(act, before, payload)
+                            desk[self.subject.practice].fire(held.reference, act.event, **fields)
                         raise _GivenUp
                 except _GivenUp:
                     desk[self.subject.practice].comment(held.reference, "Given up")
@@ -370,7 +387,7 @@ class Player:
 
         answer = self.model.attempt(work)
         after = self.model.record(held.reference)
-        found = list(self.promises.after_undone(act, held, answer, after)) if self.checks else []
+        found = list(self.promises.after_undone(act, held, links, answer, after)) if self.checks else []
         if after.version != before.version:
             held.older, held.record, held.drifted = before, after, True
         self._refresh(held)
@@ -421,15 +438,17 @@ class Player:
             return Played(act, None, Answer(seen(before)), before, before)
         if act.event == "tick":
             return self._ticked(act, held)
-        held.drifted = held.drifted or act.event != "update"
+        held.drifted = held.drifted or act.event != "update" or act.late or act.undone
         payload = self.given(act.payload)
+        if act.undone:
+            return self._undone(act, held, payload, actor)
         state = self.promises.before_other() if self.checks else None
         answer = self.model.attempt(lambda: self._done(act, held, payload, actor))
         after = self.model.record(held.reference)
         found: list[Finding] = []
         if state is not None:
             found += self.promises.after_other(act, held, state, answer, after)
-        if self.host is not None and act.event == "update":
+        if self.host is not None and act.event == "update" and not act.late:
             found += self.promises.hosted_step(act, held, payload, actor, answer, after)
         if act.event in ("link", "unlink") and answer.done:  # a driver has no word for links: the host lacks it
             for each in self.held.values():
@@ -442,23 +461,31 @@ class Player:
 
     def _ticked(self, act: Act, held: Held) -> Played:
         """Do what fell due, and see whether it was that and nothing else."""
-        before, held.drifted = held.record, True
-        due, wrong = timers_due(self, held), list(due_wrong(self, held))
+        before, every = held.record, list(self.held.values())
+        due = [timers_due(self, each) for each in every]
+        wrong = [(each, text) for each in every for text in due_wrong(self, each)]
         answer = self.model.attempt(lambda: (self.model.itsm.tick(), self.model.record(held.reference))[1])
-        after = self.model.record(held.reference)
-        found = [self.promises.told("due", text, act, held) for text in wrong]
-        found += self.promises.after_tick(act, held, due, answer, after) if self.checks else []
-        if after.version != before.version:
-            held.older, held.record = before, after
-        self._refresh(held)
-        return Played(act, None, answer, before, after, tuple(found))
+        found = [self.promises.told("due", text, act, each) for each, text in wrong]
+        for each, moments in zip(every, due, strict=True):
+            after = self.model.record(each.reference)
+            found += self.promises.after_tick(act, each, moments, answer, after) if self.checks else []
+            each.drifted = True
+            if after.version != each.record.version:
+                each.older, each.record = each.record, after
+        return Played(act, None, answer, before, held.record, tuple(found))
 
     def _done(self, act: Act, held: Held, payload: dict[str, Any], actor: Actor) -> Any:
-        work: Callable[..., Any]
         reference: Any = held.older if act.stale else held.reference
-        if act.event in ("link", "unlink"):
-            work = getattr(self.model.itsm, act.event)
-            work(reference, payload["relation"], payload["to"], by=actor)
+        if act.late:
+            with self.model.itsm.unit(by=actor) as desk:
+                self._written(desk, act, reference, payload, actor)
+                self._meddle(act, held)
             return self.model.record(held.reference)
-        work = getattr(self.model.desk, act.event)
-        return work(reference, by=actor, **payload)
+        done = self._written(self.model.itsm, act, reference, payload, actor)
+        return self.model.record(held.reference) if act.event in ("link", "unlink") else done
+
+    def _written(self, desk: Any, act: Act, reference: Any, payload: Mapping[str, Any], actor: Actor) -> Any:
+        """Change fields, say something, link or unlink, on a desk or inside a unit of work."""
+        if act.event in ("link", "unlink"):
+            return getattr(desk, act.event)(reference, payload["relation"], payload["to"], by=actor)
+        return getattr(desk[self.subject.practice], act.event)(reference, by=actor, **payload)

@@ -13,7 +13,7 @@ broken: log -> resolve
 Events are those of the lifecycles; `log` is the birth of a record.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -131,47 +131,56 @@ class Policy:
 
     # on histories
 
-    def violations(self, history: Iterable[Entry], lifecycle: Lifecycle | None = None) -> tuple[Violation, ...]:
+    def violations(
+        self, history: Iterable[Entry], lifecycle: Lifecycle | Sequence[Lifecycle] = ()
+    ) -> tuple[Violation, ...]:  # fmt: skip
         """Return where the history of one record breaks it.
 
         Args:
             history: its entries, oldest first.
-            lifecycle: the main lifecycle; with it, what can never come any more counts as broken too.
+            lifecycle: the main lifecycle, or all of them, the main one first; with it, what can never come any
+                more counts as broken too.
         """
-        memory = self.begin()
-        for entry in history:
-            memory, violation = self.watched(memory, entry, lifecycle)
-            if violation is not None:
-                return (violation,)
-        return ()
+        lifecycles = (lifecycle,) if isinstance(lifecycle, Lifecycle) else tuple(lifecycle)
+        found = self.watched(history, lifecycles).violation
+        return () if found is None else (found,)
 
     def watched(
-        self, memory: Memory, entry: Entry, lifecycle: Lifecycle | None = None
-    ) -> tuple[Memory, Violation | None]:
-        """Return what it remembers after one more entry of a history, and whether that one breaks it.
+        self, entries: Iterable[Entry], lifecycles: tuple[Lifecycle, ...], before: "Watched | None" = None
+    ) -> "Watched":
+        """Return what it remembers of the history of a record up to its first violation.
 
         Args:
-            memory: what it remembers of the entries before; `begin()` of none.
-            entry: the next one.
-            lifecycle: as in `violations`.
+            entries: the entries that are not looked at yet, oldest first.
+            lifecycles: all of them, the main one first; without any, nothing is said of what can never come.
+            before: what it remembers of the entries before these.
         """
-        step = happened(entry)
-        if step is None:
-            return memory, None
-        text = self.broken(memory, step)
-        memory = self.after(memory, step)
-        if text is None and lifecycle is not None and (owed := self.owes(memory)) is not None:
-            text = self._stuck(lifecycle, step, owed)
-        return memory, None if text is None else Violation(self, entry, text)
+        seen = Watched(self.begin()) if before is None else before
+        for entry in entries:
+            step = happened(entry)
+            if step is None or seen.violation is not None:
+                continue
+            text = self.broken(seen.memory, step)
+            memory, states = self.after(seen.memory, step), {**seen.states, **_moved(entry, lifecycles)}
+            if text is None and (owed := self.owes(memory)) is not None:
+                text = _stuck(states, lifecycles, owed)
+            seen = Watched(memory, states, None if text is None else Violation(self, entry, text))
+        return seen
 
-    def _stuck(self, lifecycle: Lifecycle, step: Happened, owed: str) -> str | None:
-        from itil4.testing.graphs import still_comes
 
-        if step.target is None or step.target not in lifecycle.by_name or owed not in lifecycle.events:
-            return None
-        if still_comes(lifecycle, step.target, owed):
-            return None
-        return f"{owed!r} can never come any more."
+@attrs.frozen
+class Watched:
+    """What a policy remembers of the history of one record.
+
+    Attributes:
+        memory: what its monitor remembers.
+        states: lifecycle -> the state that the record is in; None where no entry told it.
+        violation: where the history broke it first.
+    """
+
+    memory: Memory
+    states: Mapping[str, str | None] = attrs.field(factory=dict)
+    violation: Violation | None = None
 
 
 def happened(entry: Entry) -> Happened | None:
@@ -181,6 +190,25 @@ def happened(entry: Entry) -> Happened | None:
     if entry.op != "step" or entry.event is None:
         return None
     return Happened(entry.event, entry.from_state, entry.to_state, frozenset(entry.roles), entry.by, entry.at)
+
+
+def _moved(entry: Entry, lifecycles: tuple[Lifecycle, ...]) -> dict[str, str | None]:
+    """Return the states that a record is in since an entry, by lifecycle; None where the entry cannot tell."""
+    if entry.op == "step":
+        return {each.name: entry.to_state for each in lifecycles if entry.event in each.events}
+    born = {each.name: each.initial[0] if len(each.initial) == 1 else None for each in lifecycles[1:]}
+    return {**{each.name: entry.to_state for each in lifecycles[:1]}, **born}
+
+
+def _stuck(states: Mapping[str, str | None], lifecycles: tuple[Lifecycle, ...], owed: str) -> str | None:
+    """Say that an event can never come any more from where a record is, or return None."""
+    from itil4.testing.graphs import still_comes
+
+    for each in lifecycles:
+        state = states.get(each.name)
+        if owed in each.events and state in each.by_name and not still_comes(each, str(state), owed):
+            return f"{owed!r} can never come any more."
+    return None
 
 
 @attrs.frozen

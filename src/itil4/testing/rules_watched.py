@@ -13,10 +13,11 @@ from typing import Any
 
 import attrs
 
-from itil4.errors import ITIL4Error
+from itil4.errors import BrokenRule, ITIL4Error
 from itil4.lifecycle.context import Context
 from itil4.lifecycle.definition import Transition, name_of
 from itil4.lifecycle.rules import Guard, broken
+from itil4.record import Shape
 
 _FORBIDDEN: Mapping[str, tuple[str, str]] = {
     "now": ("reads the wall clock", "Use context.at."),
@@ -72,22 +73,35 @@ class Watch:
         """Return what a guard answers.
 
         Raises:
-            BrokenRule: it raised.
+            BrokenRule: it raised, or answered neither a truth nor a sentence.
         """
-        return self._run(rule, rule.check, _guard_in_words(rule), proposed, context)
+        what = _guard_in_words(rule)
+        verdict = self._run(rule, rule.check, what, proposed, context)
+        if not isinstance(verdict, (bool, str)):
+            raise self.broke(what, proposed, f"it answered {verdict!r}, not True, False or a sentence")
+        return verdict
 
-    def effect(self, rule: Callable[..., Any], proposed: Any, context: Context) -> Mapping[str, Any]:
+    def effect(
+        self, rule: Callable[..., Any], proposed: Any, context: Context, shape: Shape | None = None
+    ) -> Mapping[str, Any]:  # fmt: skip
         """Return the changes of an effect.
 
         Raises:
-            BrokenRule: it raised, or answered no mapping of fields.
+            BrokenRule: it raised, or answered no mapping of fields that an effect may set.
         """
         what = _effect_in_words(rule)
         made = self._run(rule, rule, what, proposed, context)
         if not isinstance(made, Mapping):
-            self.note(what, "crash", f"it answered {made!r}, not a mapping of fields")
-            raise broken(what, proposed, f"it answered {made!r}, not a mapping of fields")
+            raise self.broke(what, proposed, f"it answered {made!r}, not a mapping of fields")
+        wrong = None if shape is None else shape.problems(made)
+        if wrong:
+            raise self.broke(what, proposed, str(wrong[0]))
         return made
+
+    def broke(self, what: str, proposed: Any, text: str) -> BrokenRule:
+        """Remember that a rule answered what it must not, and return the error that says so."""
+        self.note(what, "crash", text)
+        return broken(what, proposed, text)
 
     def note(self, what: str, code: str, text: str) -> None:
         """Remember what is wrong with a rule."""

@@ -72,7 +72,7 @@ def options(
     needed = [name for name in needs(player, lifecycle, step, target, record) if name not in act.without]
     values = _guessed(player, step.event, [name for name in needed if name not in act.payload], record)
     first = {name: several[0] for name, several in values.items()}
-    for who in whos:
+    for who in (*whos, *_others(subject, step, whos if act.who is None else ())):
         yield attrs.evolve(act, payload={**own, **first, **act.payload}, who=who)
     names = list(values)
     for combination in itertools.islice(itertools.product(*values.values()), 1, 48):
@@ -111,6 +111,13 @@ def _takers(subject: Subject, step: Transition, who: Who) -> Iterable[Who]:
     return sorted(step.roles, key=lambda role: (role in relative, role))
 
 
+def _others(subject: Subject, step: Transition, whos: Iterable[Who]) -> Iterator[Actor]:
+    """Yield somebody else with each role of a step with guards, which may want another person than before."""
+    for who in whos if step.guards and step.roles is not None and not step.internal else ():
+        if isinstance(who, str) and who not in subject.practice.relative_roles:
+            yield Actor(f"another {who}", {who})
+
+
 def _more(subject: Subject, step: Transition, known: Mapping[str, Any]) -> list[str]:
     """Return further fields whose values may decide: those that guards read, and those with few values."""
     read = [name for rule in step.guards for name in rule.reads]
@@ -147,13 +154,17 @@ def judged(
 
     at = player.model.now() + wait
     records = {label: held.reference for label, held in player.held.items()}
+    payload: dict[str, Any] = {}
+    name = ""
     try:
-        payload = {name: played(value, at, player.subject.types, records) for name, value in act.payload.items()}
+        for name, value in act.payload.items():
+            payload[name] = played(value, at, player.subject.types, records)
+        name = ""
         actor = player.actor(act.who, record)
         fields = player._fields(act, record, payload)
         return player.oracle.asked(record, act.event, fields, actor, at, facts, fully=fully)
     except (ITIL4Error, TypeError) as error:
-        player.oracle.watch.error = str(error)
+        player.oracle.watch.error = f"{name}: {error}" if name else str(error)
         return None
 
 

@@ -53,7 +53,9 @@ def shrunk(found: Finding, player: Callable[[], Player]) -> Finding:
     best = [whole]
 
     def fails(acts: Sequence[Act]) -> bool:
-        again = first_finding(player(), Story(acts))
+        anew = player()
+        anew.oracle.watch.asked.clear()  # what was looked at once is looked at again
+        again = first_finding(anew, Story(acts))
         if again is None or (again.code, again.event, again.state) != (whole.code, whole.event, whole.state):
             return False
         best[0] = again

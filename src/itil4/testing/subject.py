@@ -46,7 +46,8 @@ class Subject:
         practice: the class.
         domains: what the kit cannot guess: field -> values, or event -> payloads (`log` for births), or
             stories of what has to be done before the event. A payload of an event may say `by`: the role, or
-            the `Actor`, that takes it so. A practice may have the same as a class attribute `examples`.
+            the `Actor`, that takes it so. A practice may have the same as a class attribute `examples`, and
+            `births`, the names of further verbs by which its records are born.
         settings: what `itil4.connect` is given besides the practice: policies, a directory, other practices;
             and `prepare`, a function that is given the service management before each story, to put there
             what stories need.
@@ -88,7 +89,13 @@ class Subject:
         self.hands: dict[str, tuple[Who, ...]] = {}
         self.ways: dict[str, tuple[Story, ...]] = {}
         self.accept = frozenset((*accept, *built_in(practice, ACCEPTED)))
-        self.births = (BIRTH, *built_in(practice, BIRTH_VERBS))
+        self.births = tuple(dict.fromkeys((BIRTH, *built_in(practice, BIRTH_VERBS), *getattr(practice, "births", ()))))
+        for verb in self.births:
+            if not callable(getattr(practice, verb, None)):
+                raise InvalidInput.of(
+                    "unknown_name", where=f"births of {self.name}", what="verb", name=verb,
+                    nearest=nearest(verb, dir(practice)),
+                )  # fmt: skip
         for given in (built_in(practice, EXAMPLES), getattr(practice, "examples", {}), domains or {}):
             self._take(given)
 
@@ -105,7 +112,7 @@ class Subject:
         )
 
     def _take(self, given: Mapping[str, Any]) -> None:
-        known = (*self.shape.fields, *self.shape.extra.types, *self.of_event, BIRTH, *OTHERS)
+        known = (*self.shape.fields, *self.shape.extra.types, *self.of_event, *self.births, *OTHERS)
         for name, several in given.items():
             values = several
             if name not in known:
@@ -129,7 +136,7 @@ class Subject:
             if stories and not listed:
                 continue
             is_payload = all(isinstance(value, Mapping) for value in listed) and (
-                name in self.of_event or name in (BIRTH, *OTHERS)
+                name in self.of_event or name in (*self.births, *OTHERS)
             )
             if is_payload:
                 self.payloads[name] = tuple(listed)
@@ -186,10 +193,20 @@ class Subject:
         if made is None:
             raise DefinitionError.of("no_values", record=self.shape.record.__name__, field=name)
         said = [told(value) for value in (*guarded, *conditions) if field.check(name, value) is None]
-        found = tuple(filter(self._is_made, dict.fromkeys([*said, *made])))
-        if not found:
+        every = tuple(dict.fromkeys([*said, *made]))
+        return tuple(filter(self._is_made, every)) or every
+
+    def needed(self, name: str) -> Plain:
+        """Return the plainest value of a field without which no record can be made.
+
+        Raises:
+            DefinitionError: nothing is known about its type, or the type refuses all that is; the message names
+                field and remedy.
+        """
+        value = self.values(name)[0]
+        if not self._is_made(value):
             raise DefinitionError.of("no_values", record=self.shape.record.__name__, field=name)
-        return found
+        return value
 
     def _is_made(self, value: Plain) -> bool:
         """Whether the types of the host let a value be made: their own rules may refuse what the kit guesses."""

@@ -53,7 +53,7 @@ def check_story(
     """
     told = Story.parse(story)
     subject = Subject(practice, domains, settings, store)
-    player = Player(subject, driver() if driver else None, as_policies(policies))
+    player = Player(subject, driver() if driver else None, as_policies(policies), thorough=True)
     sure_from = max((place for place, act in enumerate(told, 1) if act.if_possible), default=0)
     for place, act in enumerate(told):
         is_sure = place >= sure_from or act.refused is not None

@@ -5,13 +5,18 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from itil4.lifecycle.definition import Lifecycle
+from itil4.lifecycle.timers import Timer
 from itil4.record import Entry
-from itil4.service_level import Target
+from itil4.service_level import Reading, Target
 
 if TYPE_CHECKING:
     from itil4.testing.playing import Held, Player
 
-_RUNS, _WAITS = ("new", "active"), ("waiting",)
+_RUNS = ("new", "active")
+_AHEAD = timedelta(days=8)
+"""So far ahead the opening and closing times of a service are moments to come."""
+_FARTHEST = timedelta(days=800)
+"""What lies farther away is not waited for."""
 
 
 def clocks_wrong(player: "Player", held: "Held", history: Sequence[Entry]) -> Iterator[str]:
@@ -65,22 +70,68 @@ def _consumed(lifecycle: Lifecycle, history: Sequence[Entry], calendar: Any, now
 
 
 def timers_due(player: "Player", held: "Held") -> dict[str, datetime]:
-    """Return event -> when a timer of the record's states asks for it, for timers in calendar time."""
+    """Return event -> when a timer of the record's states asks for it."""
     found: dict[str, datetime] = {}
     history = player.model.history(held.reference)
     for lifecycle in player.subject.lifecycles:
         state = lifecycle.by_name[getattr(held.record, lifecycle.field)]
+        entered = _entered(lifecycle, state.name, history)
         for timer in state.timers:
-            if timer.at is not None:
-                at = player.subject.shape.read(held.record, timer.at)
-            elif timer.after is None or timer.time != "calendar" or timer.since != "entered":
-                continue
-            else:
-                at = _entered(lifecycle, state.name, history) + timer.after
-            taken = [entry.at for entry in history if entry.event == timer.event and entry.op == "step"]
+            at = _asked(player, held, lifecycle, timer, history)
+            taken = [entry.at for entry in history if entry.event == timer.event and entry.at >= entered]
             if isinstance(at, datetime) and not any(each >= at for each in taken):
                 found[timer.event] = at
     return found
+
+
+def _asked(
+    player: "Player", held: "Held", lifecycle: Lifecycle, timer: Timer, history: Sequence[Entry]
+) -> datetime | None:  # fmt: skip
+    """Return when a timer falls due, by its definition; None where it does not run, or its hours are not known."""
+    if timer.at is not None:
+        moment = player.subject.shape.read(held.record, timer.at)
+        return moment if isinstance(moment, datetime) else None
+    assert timer.after is not None, "a timer has one of both"
+    start = _since(lifecycle, timer, getattr(held.record, lifecycle.field), history)
+    if timer.time == "calendar":
+        return start + timer.after
+    calendars = {reading.calendar for reading in _readings(player, held)}
+    return calendars.pop().due(start, timer.after) if len(calendars) == 1 else None
+
+
+def _since(lifecycle: Lifecycle, timer: Timer, state: str, history: Sequence[Entry]) -> datetime:
+    if timer.since == "entered":
+        return _entered(lifecycle, state, history)
+    if timer.since == "entry":
+        return history[-1].at
+    steps = [entry.at for entry in history if entry.lifecycle == lifecycle.name and entry.to_state is not None]
+    return steps[-1] if steps else history[0].at
+
+
+def _readings(player: "Player", held: "Held") -> tuple[Reading, ...]:
+    itsm = player.model.itsm
+    if "service_level" not in itsm.house.policies:
+        return ()
+    return itsm.service_levels.readings(held.reference)
+
+
+def moments_ahead(player: "Player") -> list[datetime]:
+    """Return the moments to come at which something may change of its own accord, the next one first.
+
+    They are when a timer is due, when a service clock reaches its target or a warning, when its hours begin or
+    end, and the moments that the records themselves hold.
+    """
+    now, found = player.model.now(), set[datetime]()
+    for held in player.held.values():
+        found.update(timers_due(player, held).values())
+        for reading in _readings(player, held):
+            found.update(
+                each for each in (reading.due_at, reading.late_from, reading.next_warning_at, reading.deadline) if each
+            )
+            found.update(each for window in reading.calendar.windows(now, now + _AHEAD) for each in window)
+        values = (player.subject.shape.read(held.record, name) for name in player.subject.shape.checks)
+        found.update(value for value in values if isinstance(value, datetime))
+    return sorted(each for each in found if now < each <= now + _FARTHEST)
 
 
 def due_wrong(player: "Player", held: "Held") -> Iterator[str]:
@@ -90,11 +141,11 @@ def due_wrong(player: "Player", held: "Held") -> Iterator[str]:
     for lifecycle in player.subject.lifecycles:
         state = lifecycle.by_name[getattr(held.record, lifecycle.field)]
         if any(timer.time != "calendar" for timer in state.timers):
-            continue
+            continue  # the lifecycle alone knows no hours
         said = {each.event for each in lifecycle.due(held.record, history, now)}
         for timer in state.timers:
             wanted = timer.event in asked and asked[timer.event] <= now
-            if timer.since == "entered" and (timer.event in said) != wanted:
+            if (timer.event in said) != wanted:
                 yield f"the lifecycle says that {timer.event!r} is {'' if not wanted else 'not '}due at {now}."
 
 

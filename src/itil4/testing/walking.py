@@ -111,7 +111,15 @@ class Walk:
         """Walk until everything was exercised, or enough was found."""
         started = perf_counter()
         try:
-            rest = (self._follow_ups, self._facts, self._links, self._timers, self._texts, self._candidates)
+            rest = (
+                self._births,
+                self._follow_ups,
+                self._facts,
+                self._links,
+                self._timers,
+                self._texts,
+                self._candidates,
+            )
             for part in (self._explore, self._pairs, self._misses, self._loops, *rest):
                 part()
                 self._rules()
@@ -191,6 +199,37 @@ class Walk:
         for key in self.explorer.open():
             if (key.lifecycle, key.source) in self.explorer.states and not self._is_told(key):
                 self._unreached(key)
+        for lifecycle in self.subject.lifecycles:
+            for state in lifecycle.initial:
+                reached = (lifecycle.name, state) in self.explorer.states
+                if not reached and f"{BIRTH}@{state}" not in self.subject.accept:
+                    self._unborn(lifecycle.name, state)
+
+    def _unborn(self, lifecycle: str, state: str) -> None:
+        text = (
+            f"records may begin in {state!r}, and the kit found no way to one. Name the verb that makes them in births "
+            f"of the practice, or accept=[{f'{BIRTH}@{state}'!r}] if only an import does."
+        )
+        self._not_taken(text, BIRTH, lifecycle=lifecycle, state=state)
+
+    def _births(self) -> None:
+        """Let records be born by every verb that makes them."""
+        for verb in self.subject.births[1:]:
+            player = self.player()
+            self.coverage.stories += 1
+            played = player.play(Act(verb))
+            self.coverage.note(played)
+            if not self.note(played.findings) and not played.answer.done:
+                text = (
+                    f"nothing can be recorded by {verb!r}: {played.answer.text} Give domains={{{verb!r}: [{{...}}]}}."
+                )
+                self._not_taken(text, verb, story=Story((Act(verb),)))
+
+    def _not_taken(self, text: str, event: str, **where: Any) -> None:
+        self.found.append(
+            Finding("never_taken", text, severity="warning", event=event, practice=self.subject.name,
+                    given=self.subject.given, **where)
+        )  # fmt: skip
 
     def _nothing(self) -> None:
         here = [key for key in self.explorer.keys if (key.lifecycle, key.source) in self.explorer.states]
@@ -215,10 +254,7 @@ class Walk:
             f"accept=[{key.place_in_words!r}] if it is meant so."
         )
         story = Story((*self.explorer.states[key.lifecycle, key.source], Act(key.event)))
-        self.found.append(
-            Finding("never_taken", text, severity="warning", lifecycle=key.lifecycle, event=key.event,
-                    state=key.source, story=story, practice=self.subject.name, given=self.subject.given)
-        )  # fmt: skip
+        self._not_taken(text, key.event, lifecycle=key.lifecycle, state=key.source, story=story)
 
     def _pairs(self) -> None:
         """Go on from every arrow by every other one that its end allows, in tours that are as long as they may be."""

@@ -6,7 +6,7 @@ Histories are long: each row is looked at once, and what it says is kept in colu
 from bisect import bisect
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import chain, compress, count, islice
 from operator import le, ne
@@ -73,8 +73,8 @@ def by_case(observations: Iterable[Row]) -> Seen:
     """Return the observations by case, checked, in UTC and in the order of time.
 
     Raises:
-        InvalidInput: a row is no tuple (case, place, at), a place is no text, a time has no time zone, or there is
-            no row.
+        InvalidInput: a row is no tuple (case, place, at), a place is no text, a time has no time zone, hands-on time
+            is negative, or there is no row.
     """
     if isinstance(observations, SimulatedHistory):
         given: Sequence[Row] = observations
@@ -115,16 +115,30 @@ def _columns(rows: Iterable[Row]) -> tuple[list[str], list[datetime], list[int],
         else:
             told = row if type(row) is Observation else _whole(row)
             case, sign, at, category, kind, by, accepted, practice, touched = told
-            rich = rich or not (by is accepted is touched is None)
+            if not (by is accepted is touched is None):
+                rich = True
+                _check_told(accepted, touched)
             if not (category is kind is practice is None):
                 sign = (sign, category, kind, practice)
         if type(at) is not datetime or at.tzinfo is not UTC:
             # two times of one zone with daylight saving subtract as wall clocks do, so all are brought to UTC
             at = instant(at)
+        try:
+            to_ways(numbers[sign])
+        except TypeError:  # a place that cannot even be looked up
+            raise InvalidInput.of("ill_typed", field="place", expected="a text", value=row[1]) from None
         to_cases(case)
         to_times(at)
-        to_ways(numbers[sign])
     return cases, times, ways, list(map(_sign, numbers)), rich
+
+
+def _check_told(accepted: Any, touched: Any) -> None:
+    if accepted is not None and not isinstance(accepted, bool):
+        raise InvalidInput.of("ill_typed", field="accepted", expected="True, False or None", value=accepted)
+    if touched is not None and not isinstance(touched, timedelta):
+        raise InvalidInput.of("ill_typed", field="touched", expected="a timedelta or None", value=touched)
+    if touched is not None and touched < timedelta(0):
+        raise InvalidInput.of("negative", field="touched", value=touched)
 
 
 def _whole(row: Any) -> Row:

@@ -195,11 +195,13 @@ def reader_of(
     """Return a reader for the cases that were seen.
 
     Raises:
-        InvalidInput: the stream is not sound, or a category is unknown.
+        InvalidInput: the stream is not sound, a category is unknown, or the ends are one text.
     """
     if stream is not None:
         must(ValueStream, "stream", stream)
         stream.check({*stream.practices, *stream.watched})
+    if isinstance(ends, str):
+        raise InvalidInput.of("ill_typed", field="ends", expected="a list or set of places", value=ends)
     silent = seen.silent and not categories and not ends
     return TraceReader(stream, categories or {}, kinds or {}, frozenset(ends), silent, seen.signs)
 

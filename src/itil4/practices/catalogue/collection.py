@@ -26,7 +26,7 @@ class PracticeCatalogue(Collection[PracticeProfile]):
     Traceback (most recent call last):
         ...
     itil4.errors.NotFound: There is no practice 'change management'. Did you mean 'change_enablement' \
-(Change enablement)?
+(Change enablement)? Name one that is there, or give its class to connect(practices=...).
     >>> ours = known.extended(PracticeProfile(
     ...     id="fleet_management", name="Fleet management", category="technical",
     ...     purpose="Keep the vessels able to sail."))

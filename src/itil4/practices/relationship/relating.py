@@ -28,8 +28,12 @@ SALES = MANAGERS | {"sales"}
 STAFF = SALES | {"service_desk"}
 """Those who are in touch with customers."""
 
-FOR_ACCOUNT = Relation("for_account", "account_of", {(SELF, "account")}, single=True, lasting=True)
-"""The account that a record belongs to, from its birth on."""
+FOR_ACCOUNT = Relation("for_account", "account_of", {(SELF, "account")}, lasting=True)
+"""The account that a record belongs to, one at most.
+
+It is no `single` relation: that would let a new link rest on the account, and of two people who log something for the
+same account at once one would have to give way. The record's own version guards it (see `Relating.link_objections`).
+"""
 
 INVOLVES = "involves", "involved_in"
 """The people that a record is about: contacts, and leads or stakeholders where it says so."""
@@ -95,9 +99,21 @@ class Relating(Practice[R]):
             if openers is not None and openers.isdisjoint(context.roles) and not context.actor.is_system:
                 has = sorted(context.actor.roles)
                 yield Reason.of("role", event="log", actor=context.actor.id, has=has, needs=sorted(openers))
-        elif getattr(before, "customer", None) != getattr(after, "customer", None):
-            remedy = "Leave it as it is, or log a new record for the other account."
-            yield Reason.of("field_rule", field="customer", rule="settled at birth", remedy=remedy)
+        elif (settled := getattr(before, "customer", None)) not in (None, getattr(after, "customer", None)):
+            yield _settled(settled)
+
+    def link_objections(
+        self, unit: Unit, op: str, relation: Relation, source: Any, target: Any, context: Context
+    ) -> Iterable[Reason]:
+        """A record belongs to one account at most, and to none but that of its customer."""
+        yield from super().link_objections(unit, op, relation, source, target, context)
+        if op != "link" or relation.name != FOR_ACCOUNT.name or not isinstance(source, self.record):
+            return
+        if any(row.relation == relation.name for row in unit.links(source.id)):
+            yield Reason.of("account_settled", record=source.reference)
+        customer = getattr(source, "customer", None)
+        if customer not in (None, target.customer):
+            yield _settled(customer)
 
     # birth
 
@@ -169,6 +185,11 @@ class Relating(Practice[R]):
         from itil4.practices.relationship.figures import TABLES  # read when first asked for
 
         return measure(self, TABLES[self.measured], since=since, until=until, split=split, by=by, excluding=excluding)
+
+
+def _settled(customer: str | None) -> Reason:
+    remedy = "Leave it as it is, or log a new record for the other account."
+    return Reason.of("field_rule", field="customer", rule=f"settled as {customer!r}", remedy=remedy)
 
 
 def as_stored(unit: Unit, value: Any) -> Any:

@@ -119,14 +119,14 @@ def test_whoever_listens_to_a_story_hears_of_it() -> None:
 
 def test_a_finding_is_shown_by_a_story_from_the_birth_of_its_record(monkeypatch: pytest.MonkeyPatch) -> None:
     """What only shows in a copy would say so in its text."""
-    kept = Promises._kept
+    looked = Promises.after_step
 
-    def strict(self: Promises, act: Any, held: Any, record: Any, history: Any) -> Any:
-        yield from kept(self, act, held, record, history)
-        if record.state == "open" and len(history) > 4:
-            yield self.told("version", "too many.", act, held)
+    def strict(self: Promises, was: Any, expected: Any, answer: Any, after: Any) -> Any:
+        yield from looked(self, was, expected, answer, after)
+        if answer.done and after.state == "open" and after.version > 4:
+            yield self.told("version", "too many.", was.act, was.held)
 
-    monkeypatch.setattr(Promises, "_kept", strict)
+    monkeypatch.setattr(Promises, "after_step", strict)
     with pytest.raises(Found) as caught:
         walk(kit.Permits)
     (finding, *_) = caught.value.findings

@@ -49,6 +49,7 @@ KINDS = {
     "unsteady": "a rule answers in two ways, reads a clock, waits, or changes what it is given",
     "lost_update": "what somebody wrote is gone",
     "link": "a link is there from one end only, or not to be",
+    "search": "a search says otherwise than the record does",
     "number": "numbers repeat or leave gaps",
     "follow_up": "a step that must follow does not",
 }

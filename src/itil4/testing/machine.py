@@ -145,8 +145,10 @@ class LifecycleMachine(RuleBasedStateMachine):
         acts = [attrs.evolve(act, on=label, who=act.who if one is None else one) for act in prefix]
         if pick % 2:
             self._play(attrs.evolve(acts[0], payload={**acts[0].payload, **self._edge(pick // 2)}))
-        for act in acts[1:] if label in self.player.held else acts:
-            self._play(act)
+        rest = acts[1:] if label in self.player.held else acts
+        for place, act in enumerate(rest):
+            late = pick % 3 == 0 and place == len(rest) - 1  # its last state is entered some time after its birth
+            self._play(attrs.evolve(act, after=act.after + _SPANS[pick % len(_SPANS)]) if late else act)
 
     def _edge(self, pick: int, names: Sequence[str] = ()) -> dict[str, Plain]:
         """Return a field, one of `names` or any, with a value at the edges of what it lets in."""

@@ -3,6 +3,7 @@
     nice python benchmarks/mutation.py --rooms lifecycle --log lifecycle.jsonl        # all of one room
     nice python benchmarks/mutation.py --sample 300 --minutes 60 --log sample.jsonl   # goes on where it was
     nice python benchmarks/mutation.py --rooms lifecycle --again --log lifecycle.jsonl      # only what survived
+    nice python benchmarks/mutation.py --rooms storage --again --tests tests/storage/test_unit.py --log storage.jsonl
     python benchmarks/mutation.py --rooms lifecycle --report --log lifecycle.jsonl    # figures and survivors
 
 Mutants are made of the syntax tree, drawn with a seed, and put into the running functions of a fork, or loaded
@@ -45,8 +46,7 @@ def judge(room: Room, place: Place, mutant: Mutant, chosen: argparse.Namespace) 
     if mutant.swaps is not None and not tests and not at_import:
         return Told("uncovered", "", 0), "measured"
     if mutant.swaps is not None and tests and not chosen.afresh:
-        order = tests[::-1] if chosen.slow else tests
-        told = room.run(place, room.map.within(order, chosen.budget))
+        told = room.run(place, room.map.within(tests, chosen.budget))
         if told is not None and (told.verdict != "survived" or not at_import):
             return told, "in place"
     return run_afresh(mutant, room.map.within(room.map.every_test(mutant), chosen.budget), room.map.seconds), "afresh"
@@ -64,6 +64,8 @@ def campaign(room: Room, picked: list[Place], known: Known, chosen: argparse.Nam
             continue
         started = time.perf_counter()
         told, way = judge(room, place, mutant, chosen)
+        if chosen.tests and told.verdict not in KILLED:
+            continue
         keys = ("room", "module", "line", "column", "was", "now")
         about = dict(zip(keys, (mutant.room, *mutant.mark), strict=True))
         yield {**about, **told._asdict(), "way": way, "seconds": round(time.perf_counter() - started, 2)}
@@ -91,7 +93,7 @@ def main() -> None:
     parser.add_argument("--log", type=Path, help="where each result is kept as a line of JSON, and read from again")
     parser.add_argument("--minutes", type=float, default=1e9, help="begin no mutant of a room after so long")
     parser.add_argument("--budget", type=float, default=1e9, help="seconds of tests, fastest first, for a mutant")
-    parser.add_argument("--slow", action="store_true", help="slowest tests first: for what the fast ones left over")
+    parser.add_argument("--tests", nargs="*", help="with --again: only these files of tests, and only what they kill")
     parser.add_argument("--again", action="store_true", help="run those again that survived, and those not yet run")
     parser.add_argument("--afresh", action="store_true", help="put in every mutant by importing it, and run all tests")
     parser.add_argument("--report", action="store_true", help="run nothing and report what the log has")
@@ -103,6 +105,7 @@ def main() -> None:
         picked = random.Random(chosen.seed).sample(every, min(chosen.sample or len(every), len(every)))
         if not chosen.report:
             started = time.perf_counter()
+            ROOMS[name] = chosen.tests or ROOMS[name]
             room = Room(name)
             tests, took = room.map.seconds, time.perf_counter() - started
             print(f"{name}: {len(tests)} tests take {sum(tests.values()):.0f} s; measured in {took:.0f} s", flush=True)

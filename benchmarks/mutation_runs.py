@@ -32,12 +32,12 @@ from hypothesis import Phase, settings
 from mutants import ROOT, SOURCE, Mutant, Place, module_of, mutant_at
 
 ROOMS = {
-    "lifecycle": ("tests/lifecycle",),
-    "service_level": ("tests/service_level",),
-    "storage": ("tests/storage", "tests/record"),
-    "testing": ("tests/testing",),
+    "lifecycle": ["tests/lifecycle", "src/itil4/lifecycle"],
+    "service_level": ["tests/service_level", "src/itil4/service_level"],
+    "storage": ["tests/storage", "tests/record", "src/itil4/storage"],
+    "testing": ["tests/testing", "src/itil4/testing"],
 }
-"""The rooms and the tests that are run for them, besides the examples in their own docstrings."""
+"""The rooms, and the tests that are run for them; examples in docstrings are tests too."""
 
 LEFT_OUT = (
     "crashes", "races", "processes", "golden", "browser", "real_history", "planted", "broken_calendar",
@@ -50,9 +50,6 @@ LONGEST = 10.0
 
 MEMORY = 6 * 2**30
 """Bytes of addresses that a process may ask for."""
-
-
-_KEPT = Path(tempfile.gettempdir())
 
 
 class Told(NamedTuple):
@@ -176,7 +173,7 @@ def _collect(room: str, work: Callable[[pytest.Session, _Tests], object]) -> Non
         options = ["-q", "-p", "no:cacheprovider", "--capture=no", "--tb=native", f"--basetemp={folder}/tests"]
         options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # Hypothesis is there before pytest starts
         left_out = " and ".join(f"not {word}" for word in LEFT_OUT)
-        pytest.main([*options, "-k", left_out, *ROOMS[room], f"src/itil4/{room}"], plugins=[_Tests(work)])
+        pytest.main([*options, "-k", left_out, *ROOMS[room]], plugins=[_Tests(work)])
 
 
 def _serve(room: str, session: pytest.Session, tests: _Tests, watch: Coverage, asks: Connection) -> None:
@@ -223,13 +220,18 @@ def _measure(room: str, session: pytest.Session, tests: _Tests, name: str) -> tu
 
 def _kept(room: str) -> dict[str, tuple[str, Any]]:
     """Return what was measured before, by the test's name, with the digest of its file."""
-    digest, file = _everything_but_tests(room), _KEPT / f"itil4-mutation-{room}.pickle"
+    file = _kept_in(room)
     read = pickle.loads(file.read_bytes()) if file.exists() else ("", {})
-    return read[1] if read[0] == digest else {}
+    return read[1] if read[0] == _everything_but_tests(room) else {}
 
 
 def _keep(room: str, measured: dict[str, tuple[str, Any]]) -> None:
-    (_KEPT / f"itil4-mutation-{room}.pickle").write_bytes(pickle.dumps((_everything_but_tests(room), measured)))
+    _kept_in(room).write_bytes(pickle.dumps((_everything_but_tests(room), measured)))
+
+
+def _kept_in(room: str) -> Path:
+    of = blake2b(" ".join(ROOMS[room]).encode(), digest_size=4).hexdigest()
+    return Path(tempfile.gettempdir()) / f"itil4-mutation-{room}-{of}.pickle"
 
 
 def _everything_but_tests(room: str) -> str:

@@ -184,5 +184,5 @@ def test_every_event_has_a_rule_of_its_own_whatever_it_is_called() -> None:
             fired.add(event)
             super()._event(event, *given)
 
-    run_state_machine_as_test(Told, settings=settings(machine.TestCase.settings, max_examples=30, derandomize=True))
+    run_state_machine_as_test(Told, settings=settings(machine.TestCase.settings, max_examples=120, derandomize=True))
     assert fired >= set(events)

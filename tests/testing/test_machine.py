@@ -184,18 +184,16 @@ def test_every_event_has_a_rule_of_its_own_whatever_it_is_called() -> None:
             fired.add(event)
             super()._event(event, *given)
 
-    run_state_machine_as_test(Told, settings=settings(machine.TestCase.settings, max_examples=60, derandomize=True))
+    run_state_machine_as_test(Told, settings=settings(machine.TestCase.settings, max_examples=120, derandomize=True))
     assert fired >= set(events)
 
 
-def test_a_machine_that_is_run_straight_with_plain_settings_ends_with_its_finding_in_moments() -> None:
+def test_a_machine_that_is_run_straight_with_plain_settings_ends_with_its_finding() -> None:
     """Deadlines, health checks and all phases on: exploring and what rules do is held against nobody."""
     run_state_machine_as_test(lifecycle_machine(kit.Permits), settings=settings(max_examples=10, database=None))
-    started = time.monotonic()
     with pytest.raises(Found) as caught:
         run_state_machine_as_test(
             lifecycle_machine(kit.Permits, policies=[at_most("pause", 1)]),
             settings=settings(max_examples=60, database=None, phases=list(Phase), print_blob=True),
         )
     assert caught.value.findings[0].code == "policy"
-    assert time.monotonic() - started < 120, "without a short end it takes Hypothesis five minutes"

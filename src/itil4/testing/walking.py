@@ -31,6 +31,7 @@ from itil4.testing.showing import one_person
 from itil4.testing.shrinking import shrunk
 from itil4.testing.story import Act, Story
 from itil4.testing.subject import BIRTH, Subject
+from itil4.testing.untaken import Untaken
 from itil4.testing.values import Ref
 from itil4.testing.worlds import Worlds
 
@@ -87,7 +88,7 @@ def walk(
     return walked.coverage
 
 
-class Walk:
+class Walk(Untaken):
     """One walk; `found` has what was wrong, `coverage` what was exercised."""
 
     def __init__(self, subject: Subject, policies: Sequence[Policy] = (), driver: MakeDriver | None = None) -> None:
@@ -168,10 +169,6 @@ class Walk:
                             practice=self.subject.name, given=self.subject.given)
                 )  # fmt: skip
 
-    def _is_told(self, key: ArrowKey) -> bool:
-        """Whether what holds an arrow back is a rule that is named for what it does."""
-        return not {rule for rule, _ in self.watch.found}.isdisjoint(rules_in_words(self.explorer.steps[key]))
-
     def _story_before(self, event: str | None) -> Story | None:
         keys = [key for key in self.explorer.keys if key.event == event]
         for key in keys:
@@ -205,13 +202,6 @@ class Walk:
                 if not reached and f"{BIRTH}@{state}" not in self.subject.accept:
                     self._unborn(lifecycle.name, state)
 
-    def _unborn(self, lifecycle: str, state: str) -> None:
-        text = (
-            f"records may begin in {state!r}, and the kit found no way to one. Name the verb that makes them in births "
-            f"of the practice, or accept=[{f'{BIRTH}@{state}'!r}] if only an import does."
-        )
-        self._not_taken(text, BIRTH, lifecycle=lifecycle, state=state)
-
     def _births(self) -> None:
         """Let records be born by every verb that makes them."""
         for verb in self.subject.births[1:]:
@@ -224,37 +214,6 @@ class Walk:
                     f"nothing can be recorded by {verb!r}: {played.answer.text} Give domains={{{verb!r}: [{{...}}]}}."
                 )
                 self._not_taken(text, verb, story=Story((Act(verb),)))
-
-    def _not_taken(self, text: str, event: str, **where: Any) -> None:
-        self.found.append(
-            Finding("never_taken", text, severity="warning", event=event, practice=self.subject.name,
-                    given=self.subject.given, **where)
-        )  # fmt: skip
-
-    def _nothing(self) -> None:
-        here = [key for key in self.explorer.keys if (key.lifecycle, key.source) in self.explorer.states]
-        if here and all(map(self._is_told, here)):
-            return
-        why = "; ".join(f"{key}: {reason}" for key, reason in list(self.explorer.lost.items())[:5])
-        text = f"no step can be taken by anybody. Held back: {why or 'no step leads on from where records are born'}."
-        remedy = "Give domains={...} with values that the guards accept, or widen the roles."
-        first = next(iter(here), None)
-        story = None if first is None else (*self.explorer.states[first.lifecycle, first.source], Act(first.event))
-        self._none(f"{text} {remedy}", None if story is None else Story(story))
-
-    def _none(self, text: str, story: Story | None) -> None:
-        self.found.append(
-            Finding("nothing_fireable", text, story=story, practice=self.subject.name, given=self.subject.given)
-        )
-
-    def _unreached(self, key: ArrowKey) -> None:
-        held = self.explorer.lost.get(key, "nothing that the kit could name").rstrip(".")
-        text = (
-            f"the kit found no way to take {key}. Held back by: {held}. Give values with domains={{...}}, or "
-            f"accept=[{key.place_in_words!r}] if it is meant so."
-        )
-        story = Story((*self.explorer.states[key.lifecycle, key.source], Act(key.event)))
-        self._not_taken(text, key.event, lifecycle=key.lifecycle, state=key.source, story=story)
 
     def _pairs(self) -> None:
         """Go on from every arrow by every other one that its end allows, in tours that are as long as they may be."""

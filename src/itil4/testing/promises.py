@@ -108,6 +108,8 @@ class Promises(Keeping, BesideHost):
                 steps = self._buttons(held, actor, len(contents))
         except (NotFound, InvalidInput) as error:
             against = frozenset(reason.code for reason in error.reasons)
+            if "tampered" in against:  # what the kit holds is what the library returned
+                failed = f"{type(error).__name__}: {error}"
         except Exception as error:  # whatever a rule of the host raises is what is looked for
             failed = f"{type(error).__name__}: {error}"
         return Before(act, held, actor, held.record, contents, decision, steps, failed, against)

@@ -586,3 +586,29 @@ def test_what_is_seldom_said_is_said_by_name(make: Any) -> None:
     """A definition can be read without the reference beside it."""
     with pytest.raises(TypeError):
         make()
+
+
+@pytest.mark.parametrize(
+    ("state", "step"),
+    [
+        (State("a", timers=[Timer("end", at="prot")]), {}),
+        (State("a", fields={"prot": "hidden"}), {}),
+        (State("a", fields={"port": FieldRule("hidden", when={"prot": ["x"]})}), {}),
+        (A, {"requires": "prot"}),
+        (A, {"guards": [Guard("g", lambda ticket, ctx: True, reads=("prot",))]}),
+        (A, {"fields": {"prot": "must_prompt"}}),
+        (A, {"fields": {"port": FieldRule("hidden", when={"prot": ["x"]})}}),
+    ],
+)
+def test_every_field_that_a_definition_names_must_exist(state: State, step: dict[str, Any]) -> None:
+    """Wherever it is named: by a timer, a rule, a condition, a guard or a step."""
+    found = Lifecycle("t", "a", [state, C], [Transition("end", "a", "c", **step)]).verify(Ticket)
+    assert [each.text for each in found] == ["Ticket has no field 'prot'. Did you mean 'port'?"]
+
+
+@pytest.mark.parametrize("roles", [200, 201])
+def test_many_roles_are_not_compared_with_one_another(roles: int) -> None:
+    """Up to two hundred are; beyond, slips are not looked for."""
+    names = {f"r{number}" for number in range(roles - 1)} | {"asignee"}
+    flow = Lifecycle("t", "a", [A, C], [Transition("end", "a", "c", roles=names)])
+    assert [each.code for each in flow.verify()] == (["near_miss_role"] if roles == 200 else [])

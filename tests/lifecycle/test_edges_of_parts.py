@@ -586,3 +586,69 @@ def test_what_is_seldom_said_is_said_by_name(make: Any) -> None:
     """A definition can be read without the reference beside it."""
     with pytest.raises(TypeError):
         make()
+
+
+@pytest.mark.parametrize(
+    ("state", "step"),
+    [
+        (State("a", timers=[Timer("end", at="prot")]), {}),
+        (State("a", fields={"prot": "hidden"}), {}),
+        (State("a", fields={"port": FieldRule("hidden", when={"prot": ["x"]})}), {}),
+        (A, {"requires": "prot"}),
+        (A, {"guards": [Guard("g", lambda ticket, ctx: True, reads=("prot",))]}),
+        (A, {"fields": {"prot": "must_prompt"}}),
+        (A, {"fields": {"port": FieldRule("hidden", when={"prot": ["x"]})}}),
+    ],
+)
+def test_every_field_that_a_definition_names_must_exist(state: State, step: dict[str, Any]) -> None:
+    """Wherever it is named: by a timer, a rule, a condition, a guard or a step."""
+    found = Lifecycle("t", "a", [state, C], [Transition("end", "a", "c", **step)]).verify(Ticket)
+    assert [each.text for each in found] == ["Ticket has no field 'prot'. Did you mean 'port'?"]
+
+
+@pytest.mark.parametrize("roles", [200, 201])
+def test_many_roles_are_not_compared_with_one_another(roles: int) -> None:
+    """Up to two hundred are; beyond, slips are not looked for."""
+    names = {f"r{number}" for number in range(roles - 1)} | {"asignee"}
+    flow = Lifecycle("t", "a", [A, C], [Transition("end", "a", "c", roles=names)])
+    assert [each.code for each in flow.verify()] == (["near_miss_role"] if roles == 200 else [])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda name: Lifecycle("t", name, [State(name)]),
+        lambda name: Lifecycle(name, "a", [A]),
+        lambda name: Lifecycle("t", "a", [A], events=[name]),
+        lambda name: Lifecycle("t", "a", [A, B], [Transition(name, "a", "b")]),
+        lambda name: Lifecycle("t", "a", [A, B], [Transition("go", "a", "b", roles={name})]),
+        lambda name: Lifecycle("t", "a", [A, B], [Transition("go", "a", "b", denied={name})]),
+    ],
+)
+def test_every_name_can_be_printed_and_has_up_to_255_letters(make: Any) -> None:
+    """Of lifecycles, states, events and roles; an empty one, and one with a line's end, names nothing."""
+    assert make("n" * 255)
+    for name in ("", "n" * 256, "a\nb", "a\x00"):
+        with pytest.raises(DefinitionError):
+            make(name)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: State("a", "new", None, None),
+        lambda: Transition("go", "a", "b", None),
+        lambda: FieldRule("hidden", None),
+    ],
+)
+def test_a_definition_names_its_parts(make: Any) -> None:
+    """What stands after the name, the category, the source and the target is given by name."""
+    with pytest.raises(TypeError):
+        make()
+
+
+def test_nothing_is_said_of_alternatives_that_nobody_reaches() -> None:
+    """A single one has no other to be held against, and those of a lost state are not looked at."""
+    steps = [Transition("go", "a", "c"), Transition("on", "lost", "a"), Transition("on", "lost", "c")]
+    flow = Lifecycle("t", "a", [A, State("lost"), C], steps)
+    assert [each.code for each in flow.verify()] == ["unreachable_state"]

@@ -100,6 +100,17 @@ def test_a_single_link_stays_single(itsm: itil4.ServiceManagement) -> None:
         assert len(itsm.incidents.links(child)) == 1
 
 
+def test_a_relation_that_reads_the_same_both_ways_is_linked_once(itsm: itil4.ServiceManagement) -> None:
+    """Two people link one pair, each from the other end: one link is made."""
+    one, other = log(itsm), log(itsm)
+    unit = itsm.unit(by=SAM)
+    unit.__enter__().link(one.id, "relates_to", other.id)
+    itsm.link(other.id, "relates_to", one.id, by=SAM)
+    with pytest.raises(StaleRecord):
+        unit.__exit__(None, None, None)
+    assert len(itsm.incidents.links(one.id)) == 1
+
+
 def test_a_cascade_sees_every_child_or_none_of_its_work_is_kept(itsm: itil4.ServiceManagement) -> None:
     """The children are a fact of the parent's step: one that is linked meanwhile makes the step stale."""
     relation = next(each for each in itsm.house.relations if each.name == "child_of")

@@ -218,7 +218,7 @@ def _allow(unit: Unit, desk: Desk, row: LinkRow, start: Any, stop: Any, relation
         raise Refused.of("link_single", **shown)
     if relation.acyclic and row.source in unit.trail(row.target, row.relation):
         raise Refused.of("link_cycle", **shown)
-    if relation.single or relation.acyclic:
+    if relation.single or relation.acyclic or relation.name == relation.inverse:
         unit.depend([row.source] if isinstance(stop, str) else [row.source, row.target])
 
 

@@ -282,10 +282,10 @@ def _reached(timeline: Timeline, counted: list[tuple[int, int, bool, int]], amou
     """
     total = 0
     for start, end, ran, served in counted:
-        if total + served >= amount:
-            return (timeline.due(start, amount - total), True) if ran else (end, False)
         total += served
-    return counted[-1][1], False
+        if total >= amount:
+            break
+    return (timeline.due(start, amount - (total - served)), True) if ran else (end, False)
 
 
 def _passed(timeline: Timeline, counted: list[tuple[int, int, bool, int]], deadline: int) -> tuple[int, bool]:

@@ -21,7 +21,7 @@ from change_kit import (
 )
 
 import itil4
-from itil4 import ChangeModel, ChangePolicy, InvalidInput, Refused
+from itil4 import Actor, ChangeModel, ChangePolicy, InvalidInput, Refused
 from itil4.errors import DefinitionError
 from itil4.practices.change_models import BUILT_IN, NORMAL_WAYS
 from itil4.practices.change_values import AuthorityRule, Question, RiskCase, RiskRule
@@ -222,3 +222,16 @@ def test_a_failed_assessment_says_which_answers_there_are(itsm: Any) -> None:
     with pytest.raises(Refused) as caught:
         itsm.changes.assess_risk(change, by=ASSESSOR)
     assert codes(caught) == ["missing"]
+
+
+@pytest.mark.parametrize("wanted", [{"type": "nonsense"}, {"model": "no such model"}, {"type": "standard"}])
+def test_who_may_not_reclassify_hears_nothing_of_models(itsm: Any, wanted: dict[str, str]) -> None:
+    """Who may not take the step is told that, whatever else is wrong, and explain says the same."""
+    change = itsm.changes.log(summary="Swap the relay", by=REQUESTER)
+    stranger = Actor("eve", {"visitor"})
+    with pytest.raises(Refused) as caught:
+        itsm.changes.reclassify(change, by=stranger, **wanted)
+    assert codes(caught) == ["role"]
+    assert itsm.changes.explain(change, "reclassify", by=stranger, **wanted).codes == ("role",)
+    with pytest.raises(InvalidInput):
+        itsm.changes.reclassify(change, by=REQUESTER, **wanted)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import itil4
-from itil4 import Actor, InvalidInput, Refused
+from itil4 import Actor, InvalidInput, ITIL4Error, Refused
 from itil4.clock import FrozenClock
 from itil4.practices.continual_improvement import LIFECYCLE, ContinualImprovement, Improvement
 from itil4.value.improvement import IMPROVEMENT_STEPS
@@ -156,3 +156,16 @@ def test_the_lifecycle_has_no_hole() -> None:
     """Every state is reached and left, every rule names fields that there are."""
     roles = {"improvement_manager", "owner", "team_member"}
     assert [str(each) for each in ContinualImprovement.lifecycle.verify(Improvement, roles)] == []
+
+
+def test_what_steps_count_and_stamp_is_set_by_them_alone(itsm: Any) -> None:
+    """Nobody writes down a cycle that nobody went through, or an end before it; the same again is no change."""
+    for name, value in (("cycle", 2**63 - 1), ("ended_at", MONDAY)):
+        with pytest.raises(ITIL4Error, match="It is set by") as caught:
+            itsm.improvements.log(summary="Answer faster", by=IDA, **{name: value})
+        assert caught.value.code == "own_step"
+    item = itsm.improvements.log(summary="Answer faster", by=IDA, **WANTED)
+    for name, value in (("cycle", 3), ("ended_at", MONDAY)):
+        with pytest.raises(ITIL4Error, match="It is set by"):
+            itsm.improvements.update(item, by=IDA, **{name: value})
+    assert itsm.improvements.update(item, cycle=0, ended_at=None, by=IDA) == item

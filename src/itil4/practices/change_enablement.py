@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from itil4.errors import InvalidInput, Reason, Refused
+from itil4.errors import InvalidInput, ITIL4Error, Reason, Refused
 from itil4.lifecycle import Context
 from itil4.practices.approval import ApprovalPolicy, Approving, approval_lifecycle
 from itil4.practices.change_lifecycle import COMPUTED_BY_STEPS, COVERED, LIFECYCLE, SET_BY, Change
@@ -268,7 +268,14 @@ class ChangeEnablement(Approving[C]):
         if event == "reclassify" and any(
             each.event == event and source == current.state for source, each in self.lifecycle.arrows
         ):
-            payload = taken_up(self, unit, payload, actor, current)
+            try:
+                payload = taken_up(self, unit, payload, actor, current)
+            except ITIL4Error:  # who may not take the step at all is told that, and nothing about models
+                context = self._context(unit, actor, current, event, payload, at, reason, cause)
+                decision = self._moves.explain(current, event, context)
+                if not decision:
+                    raise Refused(*decision.reasons) from None
+                raise
         new = super()._step(unit, current, event, actor, payload, at, reason, cause, seen)
         if event in TIMED and (against := tuple(self.schedule_objections(new, unit))):
             raise Refused(*against)

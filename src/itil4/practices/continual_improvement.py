@@ -78,6 +78,9 @@ _STEPS = {
 }  # fmt: skip
 """State -> the number of its step in the improvement model."""
 
+_BY_STEPS = {"cycle": ("start",), "ended_at": ("embed", "reject")}
+_AT_BIRTH = {"cycle": 0, "ended_at": None}
+
 MANAGER = frozenset({"improvement_manager"})
 PEOPLE = MANAGER | {"owner", "team_member"}
 
@@ -184,6 +187,13 @@ class ContinualImprovement(Practice[M]):
         """A priority counts from 1."""
         if record.priority is not None and record.priority < 1:
             yield Reason.of("ill_typed", field="priority", expected="a number from 1 on", value=record.priority)
+
+    def objections(self, before: M | None, after: M, context: Context, event: str) -> Iterable[Reason]:
+        """What steps count and stamp is set by them alone."""
+        yield from super().objections(before, after, context, event)
+        for name, value in context.payload.items():
+            if name in _BY_STEPS and value != (_AT_BIRTH[name] if before is None else getattr(before, name)):
+                yield Reason.of("own_step", event=event, field=name, steps=_BY_STEPS[name])
 
     def editors(self) -> frozenset[str]:
         """Items are changed by who answers for them, who works on them, and who keeps the register."""

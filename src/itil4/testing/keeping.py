@@ -74,14 +74,22 @@ class Keeping(Judging):
         elif differing or told.state != now.state:
             yield self.told("round_trip", "what is read is not what was returned.", act, held, differing)
 
-    def as_given(self, act: Act, held: "Held", given: Mapping[str, Any], after: Any) -> Iterator[Finding]:
-        """What somebody gives for a field stands in it afterwards, to the last sign."""
+    def as_given(
+        self, act: Act, held: "Held", given: Mapping[str, Any], after: Any, before: Any = None
+    ) -> Iterator[Finding]:  # fmt: skip
+        """What somebody gives for a field stands in it afterwards, to the last sign; what equals it was no change."""
         shape = self.player.subject.shape
         computed = self.player.model.desk._derived(after)
-        told = tuple(
-            f"{name}: must be {shown(value)}, is {shown(shape.read(after, name))}"
+        fields = {
+            name: (value, shape.read(after, name))
             for name, value in shape.in_utc(given).items()
-            if shape.get(name) is not None and name not in computed and not is_same(value, shape.read(after, name))
+            if shape.get(name) is not None and name not in computed
+        }
+        told = tuple(
+            f"{name}: must be {shown(value)}, is {shown(found)}"
+            for name, (value, found) in fields.items()
+            if not is_same(value, found)
+            and (before is None or value != found or not is_same(shape.read(before, name), found))
         )
         if told:
             yield self.told("round_trip", "what is read is not what was given.", act, held, told)

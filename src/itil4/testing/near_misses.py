@@ -47,6 +47,12 @@ class NearMisses:
         if plain is not None:
             yield from self._beside(lifecycle, keys, plain, told)
 
+    def held_back(self, key: ArrowKey) -> Iterator[Act]:
+        """Yield what a guard of an arrow that can be taken here holds back, if anything does."""
+        legal = self.legal([key])
+        lifecycle = next(each for each in self.subject.lifecycles if each.name == key.lifecycle)
+        yield from self._held(lifecycle, [key], None if legal is None else self.plain(legal))
+
     def all(self, told: set[tuple[str, str]]) -> Iterator[Act]:
         """Yield every near-miss; those that do not depend on the state only until `told` has them.
 
@@ -218,7 +224,8 @@ class NearMisses:
             return
         history = self.player.model.history(self.player.held[""].reference)
         roles = {role for role in step.roles or () if role not in self.subject.practice.relative_roles}
-        for person in dict.fromkeys([entry.by for entry in history] + self._named()):
+        known = [entry.by for entry in history] + self._named()
+        for person in dict.fromkeys([*known, *(f"another {role}" for role in sorted(roles))]):
             yield attrs.evolve(legal, who=Actor(person, roles))
         for name in dict.fromkeys(name for rule in step.guards for name in rule.reads):
             for value in (*self._values(name), *self._said(name)):

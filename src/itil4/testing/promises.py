@@ -462,7 +462,7 @@ class Promises(Keeping, BesideHost):
         if answer.done:
             yield from self.as_returned(act, held, answer, after)
             if act.event == "update":
-                yield from self.as_given(act, held, self.player.given(act.payload), after)
+                yield from self.as_given(act, held, self.player.given(act.payload), after, held.record)
             yield from self.kept(act, held, after, self.player.model.history(held.reference))
             if act.event == "comment":
                 yield from self._said(act, held)

@@ -32,6 +32,12 @@ def is_somebody_else(defect: Defect, context: Context) -> bool:
     return defect.proposed_by != context.actor.id
 
 
+@guard(text="somebody else proposes its fixes.", remedy="Ask whoever proposed the first one.")
+def is_the_proposer(defect: Defect, context: Context) -> bool:
+    """Whoever proposed a fix goes on with it, so that nobody who proposed one is left to approve another."""
+    return defect.proposed_by in (None, context.actor.id)
+
+
 @guard(text="it was reopened twice.", remedy="Record a new defect.")
 def was_seldom_reopened(defect: Defect, context: Context) -> bool:
     """What comes back a third time is another defect."""
@@ -56,12 +62,12 @@ def note_approver(defect: Defect, context: Context) -> Mapping[str, Any]:
 
 def forget_fix(defect: Defect, context: Context) -> Mapping[str, Any]:
     """What was declined counts no more."""
-    return {"fix": None, "proposed_by": None}
+    return {"fix": None}
 
 
 def count_return(defect: Defect, context: Context) -> Mapping[str, Any]:
     """It came back once more."""
-    return {"reopened": defect.reopened + 1, "fix": None, "proposed_by": None, "approved_by": None}
+    return {"reopened": defect.reopened + 1, "fix": None, "approved_by": None}
 
 
 _BY_STEPS = {"proposed_by": "read_only", "approved_by": "read_only", "reopened": "read_only"}
@@ -80,7 +86,10 @@ LIFECYCLE = Lifecycle(
     ],
     transitions=[
         Transition("analyse", "reported", "analysed", roles={"engineer"}, requires="root_cause"),
-        Transition("propose", "analysed", "proposed", roles={"engineer"}, requires="fix", effects=[note_proposer]),
+        Transition(
+            "propose", "analysed", "proposed", roles={"engineer"}, requires="fix", guards=[is_the_proposer],
+            effects=[note_proposer],
+        ),
         Transition(
             "approve", "proposed", "approved", roles={"lead"}, guards=[is_somebody_else], effects=[note_approver]
         ),

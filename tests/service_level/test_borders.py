@@ -117,6 +117,17 @@ def test_the_written_form_of_a_calendar_is_indented_by_two() -> None:
     assert OFFICE.to_json() == json.dumps(OFFICE.to_dict(), indent=2)
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("Monday", "mon"), ("TUESDAY", "tue"), ("wednesday", "wed"), ("Thurs", "thu"), ("Sun", "sun"), ("frid", "fri")],
+)
+def test_a_weekday_that_is_written_out_is_told_its_short_name(written: str, meant: str) -> None:
+    """Its own, not that of a day that is spelt like it."""
+    with pytest.raises(InvalidInput) as caught:
+        ServiceCalendar(zone="UTC", weekly={written: [("09:00", "17:00")]})
+    assert caught.value.detail["nearest"] == repr(meant)
+
+
 def test_exceptions_are_a_mapping() -> None:
     """A list of dates does not say when the service is open then."""
     with pytest.raises(InvalidInput) as caught:
@@ -161,7 +172,7 @@ def test_working_days_lie_within_the_years_of_a_calendar(year: int, days: int) -
 def test_the_first_and_the_last_day_of_a_calendar_are_working_days(day: datetime, days: int) -> None:
     """They can be counted from and counted to, and nothing lies behind them."""
     assert ALWAYS.due_days(day, 0) == day
-    assert ALWAYS.due_days(day + days * DAY, -days) == day
+    assert (ALWAYS.due_days(day + days * DAY, -days), ALWAYS.due_days(day, days)) == (day, day + days * DAY)
     with pytest.raises(InvalidInput):
         ALWAYS.due_days(day, -days)
 
@@ -313,6 +324,14 @@ def test_a_clock_reads_a_target_and_nothing_else() -> None:
     with pytest.raises(InvalidInput) as caught:
         clock(HOUR, ALWAYS, [(at(2), "start")], at(3))  # type: ignore[arg-type]  # refused
     assert (caught.value.detail["field"], caught.value.detail["expected"]) == ("target", "a Target")
+
+
+def test_a_target_that_is_reached_after_a_pause_is_reached_by_what_ran_before_it_too() -> None:
+    """One hour before the pause and two after it make three."""
+    history = [(at(2), "start"), (at(2, 1), "pause"), (at(2, 2), "resume")]
+    reading = clock(Target(duration=3 * HOUR, warnings=(0.5,)), ALWAYS, history, at(2, 6))
+    assert (reading.breached, reading.reached_target_at) == (True, at(2, 4))
+    assert [each.at for each in reading.warnings] == [at(2, 2.5)]
 
 
 def test_a_clock_that_is_retargeted_to_nothing_promises_nothing() -> None:

@@ -268,13 +268,13 @@ class ServiceCalendar:
         if left and not self.weekly and not any(self.exceptions.values()):
             raise self._never(start)
         first, last = number(date(FIRST_YEAR, 1, 1)), number(date(LAST_YEAR, 12, 31))
-        while left:
+        while left and first <= day + step <= last:
             day += step
-            if not first <= day <= last:
-                if not self.weekly:
-                    raise self._never(start)
-                raise InvalidInput.of("out_of_years", field="days", value=days, first=FIRST_YEAR, last=LAST_YEAR)
             left -= self.timeline.begins(day)
+        if left or not first <= day <= last:
+            if not self.weekly:
+                raise self._never(start)
+            raise InvalidInput.of("out_of_years", field="days", value=days, first=FIRST_YEAR, last=LAST_YEAR)
         return day
 
     def _end_of(self, day: int) -> int:

@@ -137,7 +137,7 @@ class Condition:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plain form, without the parts that are not given."""
-        form = {name: list(getattr(self, name)) for name in _PARTS[:-1] if getattr(self, name)}
+        form = {name: list(getattr(self, name)) for name in _PARTS[:-2] if getattr(self, name)}
         if self.fields:
             form["fields"] = {name: list(values) for name, values in self.fields}  # type: ignore[assignment]  # plain data
         return form | ({"comment": self.comment} if self.comment else {})

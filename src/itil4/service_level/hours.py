@@ -30,7 +30,7 @@ def weekly_hours(value: object) -> Mapping[str, Hours]:
         raise _ill_typed("weekly", "a mapping from mon ... sun to windows", value)
     for day in value:
         if day not in WEEKDAYS:
-            known = nearest(day, WEEKDAYS) or nearest(str(day)[:3].lower(), WEEKDAYS)
+            known = repr(short) if (short := str(day)[:3].lower()) in WEEKDAYS else nearest(day, WEEKDAYS)
             raise InvalidInput.of("not_a_choice", field="weekly", value=day, nearest=known, choices=WEEKDAYS)
     found = {day: hours(value[day], f"weekly.{day}") for day in WEEKDAYS if day in value}
     return MappingProxyType({day: windows for day, windows in found.items() if windows})

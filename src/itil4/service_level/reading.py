@@ -4,7 +4,9 @@ Nothing ticks. What a clock says at an instant follows from the marks up to then
 no job, a change of priority loses no pause, and any figure can be explained from its history.
 """
 
+from bisect import bisect_left
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from typing import Any, Literal, TypeAlias
 
 import attrs
@@ -280,12 +282,10 @@ def _reached(timeline: Timeline, counted: list[tuple[int, int, bool, int]], amou
 
     A stopped spell that counts was added as a whole when the record was reopened, at its end.
     """
-    total = 0
-    for start, end, ran, served in counted:
-        if total + served >= amount:
-            return (timeline.due(start, amount - total), True) if ran else (end, False)
-        total += served
-    return counted[-1][1], False
+    totals = list(accumulate(served for *_, served in counted))
+    i = bisect_left(totals, amount)
+    start, end, ran, served = counted[i]
+    return (timeline.due(start, amount - (totals[i] - served)), True) if ran else (end, False)
 
 
 def _passed(timeline: Timeline, counted: list[tuple[int, int, bool, int]], deadline: int) -> tuple[int, bool]:

@@ -175,7 +175,7 @@ class Target:
         Traceback (most recent call last):
         ...
         itil4.errors.DefinitionError: The target resolve (stop) names the state 'solved', which is not there. \
-Did you mean 'resolved'?
+Did you mean 'resolved'? Use one that is there, or define it.
         """
         faults: list[Reason] = []
         for name in CONDITIONS:

@@ -304,6 +304,13 @@ def test_a_cancelled_record_stays_cancelled_from_when_it_was() -> None:
     assert (reading.state, reading.stopped_at) == ("cancelled", at(3))
 
 
+def test_a_second_mark_of_a_cancellation_has_no_effect() -> None:
+    """It does not fit a clock that is cancelled, as a second start does not fit one that runs."""
+    marks = [(at(2), "start"), (at(3), "cancel"), (at(4), "cancel"), (at(4), "stop")]
+    reading = clock(Target(duration=9 * DAY), ALWAYS, marks, at(5))
+    assert (reading.state, reading.stopped_at) == ("cancelled", at(3))
+
+
 def test_a_history_may_be_lists_of_lists() -> None:
     """As it comes out of JSON, with aware instants."""
     history = [[at(2), "start"], [at(2, 1), "stop"]]

@@ -173,7 +173,7 @@ class _Fold:
             self._turn(at, "paused" if holders else "running", holders)
         elif event == "stop" and state in ("running", "paused"):
             self._turn(at, "stopped")
-        elif event == "cancel" and state != "not_started":
+        elif event == "cancel" and state not in ("not_started", "cancelled"):
             self._turn(at, "cancelled")
         elif event == "reopen" and state == "stopped":
             self._turn(at, "running")

@@ -212,7 +212,7 @@ def _plain(value: Any, depth: int = 0) -> Any:
         return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"
     if type(value) is int and value.bit_length() > _LONGEST:
         return f"a whole number of {value.bit_length()} bits"
-    if type(value) in (float, Decimal) and not math.isfinite(value):
+    if (type(value) is float and not math.isfinite(value)) or (type(value) is Decimal and not value.is_finite()):
         return repr(value)  # neither equal to itself nor JSON
     if type(value) in _PLAIN:
         return value

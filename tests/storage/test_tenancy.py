@@ -213,12 +213,13 @@ def said(call: Callable[[str], Any], reference: str) -> str:
 
 @pytest.fixture
 def watched(store: Any) -> tuple[ServiceManagement, Any, Any]:
-    """A desk with a confidential incident, and one that Ana may see and that is its child."""
+    """A desk with an incident that became confidential, and one that Ana may see and that was resolved with it."""
     itsm = opened(store, "")
-    hidden, problem = work(itsm, SECRET, confidential=True)
+    hidden, problem = work(itsm, SECRET)
     seen = itsm.incidents.log(summary="Mail", impact="low", urgency="low", by=ANA)
     itsm.link(seen, "child_of", hidden, by=SAM)
     itsm.incidents.resolve(hidden.id, resolution="Restarted", by=SAM)
+    itsm.incidents.update(hidden.id, confidential=True, by=SAM)
     itsm.problems.redact(
         problem.id, "summary", "service", "item", "category", "causes.text", "causes.name", reason="r", by=OFFICER
     )

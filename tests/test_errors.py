@@ -6,6 +6,7 @@ import math
 import pickle
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from enum import Enum
 from string import Formatter
 from typing import Any
@@ -36,7 +37,7 @@ class Touchy:
 
 VALUES = [
     None, True, 7, 10**5000, math.nan, math.inf, "x" * 1000, "\ud800", "\x1b[31m", datetime(2026, 3, 2, tzinfo=UTC),
-    {"b", "a"}, ["a", ["b"]], {"a": object()}, Colour.RED, Touchy(), object, b"x",
+    {"b", "a"}, ["a", ["b"]], {"a": object()}, Colour.RED, Touchy(), object, b"x", Decimal("sNaN"), Decimal("Infinity"),
 ]  # fmt: skip
 
 

@@ -1,7 +1,8 @@
-"""What stores answer to the same calls in the same order: the same, whatever they are asked and whatever they refuse."""
+"""What stores answer to the same calls in the same order: the same, whatever they are asked and what they refuse."""
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -97,7 +98,7 @@ def test_batches_meet_the_same_fate_in_every_store(stores: Callable[[], Any], so
     """Written with the same numbers, or refused for the same reason; and all that is stored is the same then."""
     tenant, every = stores()
     for batch in some:
-        fates = [told(lambda store=store: store.write(tenant, batch)) for store in every]  # type: ignore[misc]  # bound
+        fates = [told(partial(store.write, tenant, batch)) for store in every]
         assert fates[0] == fates[1] == fates[2]
         held = [store_rows.everything(store, tenant) for store in every]
         assert held[0] == held[1] == held[2]
@@ -141,7 +142,7 @@ _ROWS = st.lists(
 def test_pages_of_any_question_are_those_of_a_plain_look(
     stores: Callable[[], Any], bodies: list[Any], where: Any, order: Any, size: int
 ) -> None:
-    """What is found, counted, and in what order, page by page from mark to mark, follows from `holds` and `sort_key`."""
+    """What is found, counted, and in what order, page by page from mark to mark: as `holds` and `sort_key` say."""
     tenant, every = stores()
     made = [
         store_rows.record(

@@ -16,10 +16,11 @@ import itil4
 from itil4 import Actor, InvalidInput, MemoryStore, Refused, SchemaTooNew, SqliteStore, StaleRecord
 from itil4.clock import FrozenClock
 from itil4.errors import DefinitionError, StoreError
-from itil4.record import PROTECTED, REDACTED, FieldSet, Record, make_shape
+from itil4.record import PROTECTED, REDACTED, FieldSet, Frozen, Record, make_shape
 from itil4.storage import Query, opening
 from itil4.storage.capabilities import CAPABILITIES, capabilities_of
 from itil4.storage.evolution import Evolution
+from itil4.storage.json_text import fastest, standard
 from itil4.storage.kinds import Kind
 from itil4.storage.protocols import RedactedRow
 from itil4.storage.query import (
@@ -331,6 +332,38 @@ def test_a_damaged_line_names_its_record_and_place(schema: int) -> None:
     with pytest.raises(StoreError) as caught:
         made.plain_details(rows)
     assert (caught.value.code, caught.value.detail["record"]) == ("broken_row", "entry a:2")
+
+
+def test_extra_fields_that_only_others_declare_stay_beside_ones_own() -> None:
+    """Two hosts with fields of their own write one record in turn, and neither loses what the other wrote."""
+    store = MemoryStore()
+    one, two = (
+        itil4.connect(store, fields={"incident": FieldSet.from_dict({name: {"type": "line"}})}) for name in ("x", "y")
+    )
+    made = one.incidents.log(summary="Mail", impact="high", urgency="low", x="1", by=SAM)
+    two.incidents.update(made.id, y="2", by=SAM)
+    one.incidents.update(made.id, x="3", by=SAM)
+    two.incidents.update(made.id, summary="Printer", by=SAM)
+    assert json.loads(store.load("", [made.id])[0].body)["extra"] == {"x": "3", "y": "2"}
+    assert (one.incidents.get(made.id).extra["x"], two.incidents.get(made.id).extra["y"]) == ("3", "2")
+
+
+def test_both_ways_to_write_json_give_the_same_text() -> None:
+    """Frozen mappings, named tuples and words of enums too, as what they are of; and the same is refused."""
+    pytest.importorskip("orjson", reason="orjson comes with the extra `fast`")
+
+    class Word(str):
+        __slots__ = ()
+
+    values = [Frozen(a=(1, Frozen())), store_rows.once("k", "a"), Word("é"), [2**70, -(2**63), 1.5, None, '\n"/']]
+    for value in (*values, {"all": values}, 10**25):
+        text = fastest().dumps(value)
+        assert text == standard().dumps(value)
+        assert fastest().loads(text) == standard().loads(text)
+    for value in (object(), {1, 2}, b"a", datetime(2026, 3, 2, tzinfo=UTC)):
+        for way in (fastest(), standard()):
+            with pytest.raises(TypeError):
+                way.dumps(value)
 
 
 # addresses

@@ -171,10 +171,13 @@ def test_pages_of_any_question_are_those_of_a_plain_look(
         assert store.count(tenant, query) == len(wanted)
         found: list[Any] = []
         mark = None
+        assert [store_rows.plain(row) for row in store.find(tenant, query)] == wanted
         while page := store.find(tenant, Query("ticket", where, order, size, mark)):
             assert len(page) <= size
             found += page
             mark = store_rows.after(query, page[-1])
+            rest = store.find(tenant, Query("ticket", where, order, None, mark))
+            assert [store_rows.plain(row) for row in rest] == wanted[len(found) :]
         assert [store_rows.plain(row) for row in found] == wanted, type(store)
 
 

@@ -64,12 +64,15 @@ def renamed(unit: Unit, record_id: str, text: str) -> None:
 
 # undoing
 
+_STORED = (st.sampled_from([0, 1]), st.none(), st.none())
+"""The two links that are stored, by their sources."""
+
 _WORK = st.one_of(
     st.tuples(st.just("rename"), st.integers(0, 2), st.sampled_from("xyz")),
     st.tuples(st.just("bear"), st.integers(0, 1)),
     st.tuples(st.just("link"), st.integers(0, 2), st.sampled_from(["child_of", "relates_to"]), st.integers(0, 2)),
     st.tuples(st.just("unlink"), st.integers(0, 2), st.sampled_from(["child_of", "relates_to"]), st.integers(0, 2)),
-    st.tuples(st.just("replace"), st.integers(0, 2), st.sampled_from(["child_of", "relates_to"]), st.integers(0, 2)),
+    st.tuples(st.sampled_from(["unlink", "replace"]), *_STORED),
     st.tuples(st.just("once"), st.sampled_from("km"), st.integers(0, 2)),
     st.tuples(st.just("redact"), st.integers(0, 2)),
 )
@@ -86,6 +89,8 @@ class Work:
         """Take one step, where it makes sense."""
         unit, ids = self.unit, self.ids
         if what in ("link", "unlink", "replace"):
+            if args[1] is None:
+                args = ((0, "child_of", 1), (1, "relates_to", 2))[args[0]]
             row = LinkRow(ids[args[0]], args[1], ids[args[2]], "incident", "incident", 5, "sam")
             seen = {each[:3]: each for each in unit.links(row.source)}
             if what == "link" and row[:3] not in seen:
@@ -185,10 +190,11 @@ def test_a_batch_bumps_the_ends_of_its_links_and_what_is_claimed(itsm: itil4.Ser
     unit.remove_link(old)
     unit.claim([three.id, "nobody"])
     unit.depend([two.id])
+    unit.claim([(alone := log(itsm)).id])
     unit.commit()
     (*_, batch) = itsm.house.store.batches  # type: ignore[attr-defined]  # a watched one
-    assert batch.bumps == {one.id: 2, two.id: 2, three.id: 2}
-    assert batch.checks == {three.id: (1, 1), two.id: (2, 1)}
+    assert batch.bumps == {one.id: 2, two.id: 2, three.id: 2, alone.id: 1}
+    assert batch.checks == {alone.id: (1, 0), three.id: (1, 1), two.id: (2, 1)}
     assert [row[:3] for row in batch.unlinks] == [(two.id, "child_of", three.id)]
     assert [(row.id, expected) for row, expected in batch.updates] == [(one.id, 1)]
     assert batch.births == []
@@ -283,6 +289,45 @@ def test_a_key_that_is_taken_is_told_with_its_holder(
     with pytest.raises(InvalidInput) as again:
         unit.commit()
     assert again.value.code == "unit_over"
+
+
+def test_in_a_unit_the_newest_of_its_own_entries_is_told(itsm: itil4.ServiceManagement) -> None:
+    """Of several that it has collected, the last: its version, who did it, and what it was."""
+    incident = log(itsm)
+    unit = itsm.new_unit()
+    renamed(unit, incident.id, "x")
+    held = unit.get(incident.id)
+    assert held is not None
+    unit.add(attrs.evolve(held, version=3), entry_of(held, op="step", event="start", by="eve"))
+    with pytest.raises(StaleRecord) as caught:
+        unit.current(incident)
+    detail = caught.value.detail
+    assert [detail[name] for name in ("expected", "found", "changed_by", "changed")] == [1, 3, "eve", "start"]
+
+
+def test_a_unit_that_is_over_takes_nothing_of_any_sort(itsm: itil4.ServiceManagement) -> None:
+    """Each is refused by what it was to add, and is not there."""
+    incident = log(itsm)
+    unit = itsm.new_unit()
+    unit.get(incident.id)
+    row = LinkRow(incident.id, "relates_to", "b", "incident", "incident", 5, "sam")
+    assert not unit.is_over
+    unit.end()
+    assert unit.is_over
+    refused: dict[str, list[Callable[[], Any]]] = {
+        "a birth": [lambda: unit.born(unit.kind("incident"), attrs.evolve(incident, id="b"), entry_of(incident))],
+        "an entry": [lambda: renamed(unit, incident.id, "x")],
+        "a redaction": [lambda: unit.redact(incident, entry_of(incident), [], [])],
+        "a link": [lambda: unit.add_link(row), lambda: unit.remove_link(row), lambda: unit.replace_link(row, row)],
+        "a once key": [lambda: unit.once("k", incident.id, 1, "m")],
+        "a second commit": [unit.commit],
+    }
+    for action, calls in refused.items():
+        for call in calls:
+            with pytest.raises(InvalidInput) as caught:
+                call()
+            assert (caught.value.code, caught.value.detail["action"]) == ("unit_over", action)
+    assert unit.is_empty and unit.taken("k") is None and unit.links(incident.id) == []
 
 
 # reading

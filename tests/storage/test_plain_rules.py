@@ -311,6 +311,7 @@ def test_what_a_later_schema_wrote_is_refused_by_its_record() -> None:
     calls: list[Callable[[], Any]] = [
         lambda: _led().body({}, 4, "ship:1"),
         lambda: _led().history([{"schema": 4}], "ship:1"),
+        lambda: _led().history([{"changes": {}}, {"schema": 4}], "ship:1"),
     ]
     for call in calls:
         with pytest.raises(SchemaTooNew) as caught:

@@ -66,8 +66,8 @@ class Evolution:
         return self._led(body, schema, self.schema, reference)
 
     def _led(self, body: Plain, start: int, end: int, reference: str) -> Plain:
-        if start > end:
-            raise SchemaTooNew.of("schema_too_new", what=reference, found=start, known=end)
+        if (highest := max(start, end)) > self.schema:
+            raise SchemaTooNew.of("schema_too_new", what=reference, found=highest, known=self.schema)
         for number in range(start, end):
             body = self._upcasters[number](body)
         return body

@@ -2,8 +2,6 @@
 
 import subprocess
 import sys
-import threading
-from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -15,28 +13,9 @@ from approval_kit import ANA, Hand, Proposal, Staff, asked, opened
 import itil4
 from itil4 import Actor, Refused, StaleRecord
 from itil4.practices.approval import ApprovalPolicy, group
+from itil4.testing.store_base import together
 
 BOARD = ["ben", "cem", "dia", "eve"]
-
-
-def together(*calls: Callable[[], Any]) -> list[Any]:
-    """Run the calls at the same moment, and return what each returned or raised."""
-    gate = threading.Barrier(len(calls))
-    results: list[Any] = [None] * len(calls)
-
-    def run(place: int) -> None:
-        gate.wait()
-        try:
-            results[place] = calls[place]()
-        except Exception as error:
-            results[place] = error
-
-    threads = [threading.Thread(target=run, args=(place,)) for place in range(len(calls))]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
-    return results
 
 
 def boarded(needs: Any, url: str | None, **options: Any) -> itil4.ServiceManagement:

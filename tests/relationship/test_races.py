@@ -1,6 +1,5 @@
 """Two people at once: what holds for one after another holds for both together."""
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -8,26 +7,7 @@ import pytest
 from relationship_kit import AMY, DORA, REX, SUE, account, deal, qualified
 
 from itil4 import Actor, ITIL4Error, Refused, StaleRecord
-
-
-def together(*calls: Callable[[], Any]) -> list[Any]:
-    """Run the calls at the same moment, and return what each returned or raised."""
-    gate = threading.Barrier(len(calls))
-    results: list[Any] = [None] * len(calls)
-
-    def run(place: int) -> None:
-        gate.wait()
-        try:
-            results[place] = calls[place]()
-        except ITIL4Error as error:
-            results[place] = error
-
-    threads = [threading.Thread(target=run, args=(place,)) for place in range(len(calls))]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
-    return results
+from itil4.testing.store_base import together
 
 
 def test_inv_107_two_who_convert_a_lead_at_once_make_one_account(itsm: Any) -> None:

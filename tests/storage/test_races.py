@@ -4,8 +4,7 @@ import json
 import os
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 import itil4
 from itil4 import Actor, Refused, SqliteStore, StaleRecord
 from itil4.record import Relation
+from itil4.testing.store_base import together
 
 SAM = Actor("sam", roles={"service_desk"})
 ROOT = Path(__file__).parents[2]
@@ -27,26 +27,6 @@ STORES = ["memory", "sqlite", "sqlalchemy_sqlite", "postgres", *(["mariadb"] if 
 def itsm(request: pytest.FixtureRequest, tmp_path: Path, make_stores: Any) -> Iterator[itil4.ServiceManagement]:
     with itil4.connect(make_stores(request.param, request, tmp_path)()) as made:
         yield made
-
-
-def together(*calls: Callable[[], Any]) -> list[Any]:
-    """Run the calls at the same moment, and return what each returned or raised."""
-    gate = threading.Barrier(len(calls))
-    results: list[Any] = [None] * len(calls)
-
-    def run(place: int) -> None:
-        gate.wait()
-        try:
-            results[place] = calls[place]()
-        except Exception as error:
-            results[place] = error
-
-    threads = [threading.Thread(target=run, args=(place,)) for place in range(len(calls))]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
-    return results
 
 
 def log(itsm: Any, **values: Any) -> Any:

@@ -217,15 +217,9 @@ class Setting:
         These are its items, the wholes of these and what they rest on (of two related items one is above the
         other), and the other open changes of its assignee.
         """
-        own = [item for item in sorted(work.items) if item in self.graph]
-        found = {*own}
-        for ahead in (self.graph.ways("part_of")[0], self.graph.supporters):
-            reached, waiting = {*own}, [*own]
-            while waiting:
-                above = set(ahead.get(waiting.pop(), ())) - reached
-                reached |= above
-                waiting += above
-            found |= reached
+        own = [item for item in work.items if item in self.graph]
+        rests_on = self.graph.dependencies(*own).came if own else ()
+        found = set(rests_on).union(*(self.graph.wholes(item) for item in own))
         changes: Any = self.desk.in_slot("changes")
         others = changes.each(is_open=True, assignee=work.assignee) if work.assignee is not None else ()
         return [*sorted(found), *(each.id for each in others if each.id != work.id)]
